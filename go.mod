@@ -1,0 +1,3 @@
+module landings
+
+go 1.26

@@ -1,0 +1,33 @@
+package dataset
+
+// Load is a complete new content for a dataset: what reading a file gave.
+type Load struct {
+	Records  Sequence
+	Schema   Schema
+	Source   string // a file name, an address, "request body"
+	Rejected []Rejection
+	// RejectedTotal counts all rejected records; Rejected may hold fewer, for it
+	// is bounded.
+	RejectedTotal int
+}
+
+// Rejection is one record of the input that was left out because it is bad.
+type Rejection struct {
+	Place
+	Text string `json:"text"` // the record as it came, shortened to 1,024 bytes
+}
+
+// Edit is what becomes of one record. The zero Edit leaves it as it is.
+type Edit struct {
+	Delete bool
+	JSON   []byte // the whole new record
+}
+
+// Decide looks at a record as it stands when a write's turn has come, and says
+// what becomes of it; current is the zero Record where there is none. An error
+// is a refusal: it is what the writer gets. Decide may be called several times.
+type Decide func(current Record, exists bool) (Edit, error)
+
+// Check looks at a dataset's state when a write's turn has come; an error
+// refuses the write. A nil Check allows it. Check may be called several times.
+type Check func(current State) error
