@@ -1,6 +1,11 @@
 package dataset
 
-import "iter"
+import (
+	"cmp"
+	"iter"
+	"maps"
+	"slices"
+)
 
 // Sequence is the records of a whole dataset as buckets in ascending order of
 // number. Buckets without records may be left out.
@@ -45,4 +50,62 @@ func (s Sequence) All() iter.Seq[Record] {
 			}
 		}
 	}
+}
+
+// With gives the sequence after changes, the later of which win. Buckets that no
+// change touches are shared; those that end up without records are left out.
+func (s Sequence) With(changes []Change) Sequence {
+	touched := map[uint64]map[uint64]*Record{} // by bucket, by position; nil: deleted
+	for _, c := range changes {
+		number := BucketOf(c.Record.Position)
+		if touched[number] == nil {
+			touched[number] = map[uint64]*Record{}
+		}
+		if c.Delete {
+			touched[number][c.Record.Position] = nil
+		} else {
+			touched[number][c.Record.Position] = &c.Record
+		}
+	}
+	merge := func(number uint64, old *Bucket) *Bucket {
+		edits := touched[number]
+		var records []Record
+		if old != nil {
+			for r := range old.All() {
+				if _, edited := edits[r.Position]; !edited {
+					records = append(records, r)
+				}
+			}
+		}
+		for _, r := range edits {
+			if r != nil {
+				records = append(records, *r)
+			}
+		}
+		slices.SortFunc(records, func(a, b Record) int { return cmp.Compare(a.Position, b.Position) })
+		return NewBucket(number, records)
+	}
+	out := make(Sequence, 0, len(s)+len(touched))
+	add := func(b *Bucket) {
+		if b.Len() > 0 {
+			out = append(out, b)
+		}
+	}
+	numbers := slices.Sorted(maps.Keys(touched))
+	for _, b := range s {
+		for len(numbers) > 0 && numbers[0] < b.Number() {
+			add(merge(numbers[0], nil))
+			numbers = numbers[1:]
+		}
+		if len(numbers) > 0 && numbers[0] == b.Number() {
+			add(merge(b.Number(), b))
+			numbers = numbers[1:]
+			continue
+		}
+		add(b)
+	}
+	for _, number := range numbers {
+		add(merge(number, nil))
+	}
+	return out
 }
