@@ -3,6 +3,9 @@ module landings
 go 1.26
 
 require (
-	github.com/redis/rueidis v1.0.79 // indirect
-	golang.org/x/sys v0.47.0 // indirect
+	github.com/go-json-experiment/json v1.27.2
+	github.com/klauspost/compress v1.20.3
+	github.com/redis/rueidis v1.0.79
 )
+
+require golang.org/x/sys v0.47.0 // indirect
