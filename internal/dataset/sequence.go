@@ -55,57 +55,30 @@ func (s Sequence) All() iter.Seq[Record] {
 // With gives the sequence after changes, the later of which win. Buckets that no
 // change touches are shared; those that end up without records are left out.
 func (s Sequence) With(changes []Change) Sequence {
-	touched := map[uint64]map[uint64]*Record{} // by bucket, by position; nil: deleted
+	last := map[uint64]Change{} // by position
 	for _, c := range changes {
-		number := BucketOf(c.Record.Position)
-		if touched[number] == nil {
-			touched[number] = map[uint64]*Record{}
-		}
-		if c.Delete {
-			touched[number][c.Record.Position] = nil
-		} else {
-			touched[number][c.Record.Position] = &c.Record
-		}
+		last[c.Record.Position] = c
 	}
-	merge := func(number uint64, old *Bucket) *Bucket {
-		edits := touched[number]
-		var records []Record
-		if old != nil {
-			for r := range old.All() {
-				if _, edited := edits[r.Position]; !edited {
-					records = append(records, r)
-				}
-			}
-		}
-		for _, r := range edits {
-			if r != nil {
-				records = append(records, *r)
-			}
-		}
-		slices.SortFunc(records, func(a, b Record) int { return cmp.Compare(a.Position, b.Position) })
-		return NewBucket(number, records)
-	}
-	out := make(Sequence, 0, len(s)+len(touched))
-	add := func(b *Bucket) {
-		if b.Len() > 0 {
-			out = append(out, b)
-		}
-	}
-	numbers := slices.Sorted(maps.Keys(touched))
-	for _, b := range s {
-		for len(numbers) > 0 && numbers[0] < b.Number() {
-			add(merge(numbers[0], nil))
-			numbers = numbers[1:]
-		}
-		if len(numbers) > 0 && numbers[0] == b.Number() {
-			add(merge(b.Number(), b))
-			numbers = numbers[1:]
+	edits := slices.SortedFunc(maps.Values(last), func(a, b Change) int { return cmp.Compare(a.Record.Position, b.Record.Position) })
+	out := make(Sequence, 0, len(s)+1)
+	for len(s) > 0 || len(edits) > 0 {
+		if len(edits) == 0 || len(s) > 0 && s[0].Number() < BucketOf(edits[0].Record.Position) {
+			out, s = append(out, s[0]), s[1:]
 			continue
 		}
-		add(b)
-	}
-	for _, number := range numbers {
-		add(merge(number, nil))
+		number := BucketOf(edits[0].Record.Position)
+		n := 1
+		for n < len(edits) && BucketOf(edits[n].Record.Position) == number {
+			n++
+		}
+		bucket := &Bucket{number: number}
+		if len(s) > 0 && s[0].Number() == number {
+			bucket, s = s[0], s[1:]
+		}
+		if bucket = bucket.With(edits[:n]); bucket.Len() > 0 {
+			out = append(out, bucket)
+		}
+		edits = edits[n:]
 	}
 	return out
 }
