@@ -93,10 +93,9 @@ type Store struct {
 // health is what the last look at Redis found.
 type health struct{ err error }
 
-// Open connects to Redis and reads every dataset that is in it. A Redis that is
-// away or loading is waited for until ctx ends; what waiting cannot heal (a wrong
-// password, a policy that evicts) is returned at once.
-func Open(ctx context.Context, o Options) (*Store, error) {
+// New gives a store that has not looked at Redis yet: call Open. It fails where
+// the address cannot be read.
+func New(o Options) (*Store, error) {
 	o.defaults()
 	option, address, err := clientOption(o)
 	if err != nil {
@@ -111,31 +110,35 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.seq.Store(uint64(time.Now().UnixNano()))
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.peers.self = o.Node
-	s.health.Store(&health{err: s.explain(errors.New("it has not been looked at yet"))})
+	s.health.Store(&health{err: &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}})
+	return s, nil
+}
 
+// Open reads every dataset that is in Redis. A Redis that is away or loading is
+// waited for until ctx ends; what waiting cannot heal (a wrong password, a policy
+// that evicts) is returned at once. Whether it succeeds or not, call Close.
+func (s *Store) Open(ctx context.Context) error {
 	names, err := s.firstLook(ctx)
 	if err != nil {
-		s.Close()
-		return nil, err
+		return err
 	}
+	var opening []*keeper
 	for _, name := range names {
 		if dataset.CheckName(name) == nil {
-			s.keeper(name)
+			opening = append(opening, s.keeper(name))
 		}
 	}
-	for _, name := range names {
-		if k := s.existing(name); k != nil {
-			select {
-			case <-k.ready:
-			case <-ctx.Done():
-				s.Close()
-				return nil, context.Cause(ctx)
-			}
+	for _, k := range opening {
+		select {
+		case <-k.ready:
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
+	s.health.Store(&health{})
 	s.wg.Go(s.watch)
 	s.wg.Go(s.listen)
-	return s, nil
+	return nil
 }
 
 // firstLook waits until Redis answers and gives the names of the datasets.
@@ -144,7 +147,6 @@ func (s *Store) firstLook(ctx context.Context) ([]string, error) {
 	for {
 		names, err := s.lookOnce(ctx)
 		if err == nil {
-			s.health.Store(&health{})
 			return names, nil
 		}
 		if healingOf(err) == never {

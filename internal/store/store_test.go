@@ -111,10 +111,11 @@ func tryStart(t *testing.T, url string, adapt ...func(*store.Options)) (*node, e
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	var err error
-	if n.Store, err = store.Open(ctx, o); err == nil {
-		t.Cleanup(n.Close)
+	if n.Store, err = store.New(o); err != nil {
+		return nil, err
 	}
-	return n, err
+	t.Cleanup(n.Close)
+	return n, n.Open(ctx)
 }
 
 func (n *node) put(ctx context.Context, name, id, json string) (dataset.State, error) {
@@ -374,7 +375,12 @@ func TestRefusedRedis(t *testing.T) {
 	t.Run("nothing there", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
-		_, err := store.Open(ctx, store.Options{URL: "redis://127.0.0.1:" + strconv.Itoa(redistest.FreePort(t)), NewReplica: func(string) store.Replica { return &copyOf{} }})
+		s, err := store.New(store.Options{URL: "redis://127.0.0.1:" + strconv.Itoa(redistest.FreePort(t)), NewReplica: func(string) store.Replica { return &copyOf{} }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		err = s.Open(ctx)
 		if err == nil || !strings.Contains(err.Error(), "nothing listens") {
 			t.Fatalf("got %v", err)
 		}
@@ -494,4 +500,3 @@ func TestDamage(t *testing.T) {
 	})
 	inRedis(t, r, "things")
 }
-
