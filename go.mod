@@ -3,6 +3,7 @@ module landings
 go 1.26
 
 require (
-	github.com/klauspost/compress v1.20.3 // indirect
-	pgregory.net/rapid v1.3.0 // indirect
+	github.com/go-json-experiment/json v1.27.2
+	github.com/klauspost/compress v1.20.3
+	pgregory.net/rapid v1.3.0
 )
