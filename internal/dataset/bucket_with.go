@@ -12,7 +12,7 @@ func (b *Bucket) With(changes []Change) *Bucket {
 			panic("dataset: changes of a bucket are out of order")
 		}
 		if !c.Delete {
-			size += len(separator) + len(c.Record.JSON)
+			size += len(Separator) + len(c.Record.JSON)
 			idSize += len(c.Record.ID)
 			places++
 		}
@@ -33,11 +33,11 @@ func (b *Bucket) With(changes []Change) *Bucket {
 		}
 		from, idFrom := 0, 0
 		if done > 0 {
-			from = int(b.ends[done-1]) + len(separator)
+			from = int(b.ends[done-1]) + len(Separator)
 			idFrom = int(b.idEnds[done-1])
 		}
 		if len(next.ends) > 0 {
-			next.text = append(next.text, separator...)
+			next.text = append(next.text, Separator...)
 		}
 		move, idMove := len(next.text)-from, len(ids)-idFrom
 		next.text = append(next.text, b.text[from:b.ends[until-1]]...)
@@ -64,7 +64,7 @@ func (b *Bucket) With(changes []Change) *Bucket {
 			continue
 		}
 		if len(next.ends) > 0 {
-			next.text = append(next.text, separator...)
+			next.text = append(next.text, Separator...)
 		}
 		next.text = append(next.text, c.Record.JSON...)
 		ids = append(ids, c.Record.ID...)
