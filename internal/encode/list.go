@@ -1,5 +1,7 @@
 package encode
 
+import "landings/internal/dataset"
+
 // framing is what stands around and between the parts of a list.
 type framing struct {
 	open, separator []byte
@@ -7,12 +9,12 @@ type framing struct {
 }
 
 var framings = [Codings]framing{
-	Identity: {[]byte("["), []byte(",\n"), func(Part) []byte { return []byte("]") }},
-	Gzip:     {gzipOpen, stored(false, ",\n"), gzipClose},
-	Zstd:     {rawFrame("["), rawFrame(",\n"), func(Part) []byte { return rawFrame("]") }},
+	Identity: {[]byte("["), []byte(dataset.Separator), func(Part) []byte { return []byte("]") }},
+	Gzip:     {gzipOpen, stored(false, dataset.Separator), gzipClose},
+	Zstd:     {rawFrame("["), rawFrame(dataset.Separator), func(Part) []byte { return rawFrame("]") }},
 }
 
-var separatorSum = sumOf([]byte(",\n"))
+var separatorSum = sumOf([]byte(dataset.Separator))
 
 // Join puts parts of one coding in a row, a comma and a line feed between them.
 // Parts without records are left out.
@@ -30,7 +32,7 @@ func Join(coding Coding, parts []Part) Part {
 		if joined.Text > 0 {
 			joined.Slices = append(joined.Slices, separator)
 			joined.Len += int64(len(separator))
-			joined.Text += 2
+			joined.Text += int64(len(dataset.Separator))
 			if coding == Gzip {
 				joined.sum = joined.sum.then(separatorSum)
 			}
