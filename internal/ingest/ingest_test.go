@@ -215,9 +215,18 @@ func TestNASA(t *testing.T) {
 				}
 			}
 			wantSchema := dataset.Schema{
-				Fields: []dataset.Field{{"name", dataset.Text, false}, {"id", dataset.Integer, false}, {"nametype", dataset.Text, false},
-					{"recclass", dataset.Text, false}, {"mass (g)", dataset.Number, true}, {"fall", dataset.Text, false},
-					{"year", dataset.Integer, true}, {"reclat", dataset.Number, true}, {"reclong", dataset.Number, true}, {"GeoLocation", dataset.Point, true}},
+				Fields: []dataset.Field{
+					{Name: "name", Type: dataset.Text},
+					{Name: "id", Type: dataset.Integer},
+					{Name: "nametype", Type: dataset.Text},
+					{Name: "recclass", Type: dataset.Text},
+					{Name: "mass (g)", Type: dataset.Number, Nullable: true},
+					{Name: "fall", Type: dataset.Text},
+					{Name: "year", Type: dataset.Integer, Nullable: true},
+					{Name: "reclat", Type: dataset.Number, Nullable: true},
+					{Name: "reclong", Type: dataset.Number, Nullable: true},
+					{Name: "GeoLocation", Type: dataset.Point, Nullable: true},
+				},
 				IDField: "id", TimeField: "year", Geometry: &dataset.Geometry{Lat: "reclat", Lon: "reclong"},
 			}
 			if d := cmp.Diff(wantSchema, r.Load.Schema); d != "" {
