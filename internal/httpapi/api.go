@@ -101,7 +101,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// Even a body that nobody asks for is read by net/http at the end, to get to
 		// the next request: it may not take for ever. Whoever reads it, see upload,
 		// sets later deadlines.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.limits.StallTime))
+		_ = http.NewResponseController(w).SetReadDeadline(deadline(a.limits))
 	}
 	if err := a.closed(r); err != nil {
 		a.fail(w, r, err)
@@ -180,7 +180,7 @@ func (a *API) write(f func(*http.Request, *upload) (answer, error)) handler {
 		body := newUpload(w, r, a.limits)
 		got, err := f(r, body)
 		// The write may have taken longer than the time that an answer has.
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(a.limits.StallTime))
+		_ = http.NewResponseController(w).SetWriteDeadline(deadline(a.limits))
 		if err != nil {
 			if fault := body.fault(); fault != nil {
 				return fault // what became of the body explains whatever its reader says
