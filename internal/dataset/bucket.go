@@ -11,9 +11,9 @@ const BucketSize = 256
 // BucketOf gives the number of the bucket that holds a position.
 func BucketOf(position uint64) uint64 { return position / BucketSize }
 
-// separator stands between the records in a bucket's text, so that the text is a
+// Separator stands between the records in a bucket's text, so that the text is a
 // piece of a JSON list as it stands.
-const separator = ",\n"
+const Separator = ",\n"
 
 // Bucket holds the records of positions number*256 to number*256+255, in order
 // of position, in a handful of allocations without inner pointers. It is
@@ -46,7 +46,7 @@ func (b *Bucket) Digest() Digest { return b.digest }
 func (b *Bucket) At(i int) Record {
 	start, idStart := 0, 0
 	if i > 0 {
-		start = int(b.ends[i-1]) + len(separator)
+		start = int(b.ends[i-1]) + len(Separator)
 		idStart = int(b.idEnds[i-1])
 	}
 	end := int(b.ends[i])
@@ -87,12 +87,12 @@ func (b *Bucket) All() iter.Seq[Record] {
 func NewBucket(number uint64, records []Record) *Bucket {
 	size, idSize := 0, 0
 	for _, r := range records {
-		size += len(r.JSON) + len(separator)
+		size += len(r.JSON) + len(Separator)
 		idSize += len(r.ID)
 	}
 	b := &Bucket{
 		number:  number,
-		text:    make([]byte, 0, max(0, size-len(separator))),
+		text:    make([]byte, 0, max(0, size-len(Separator))),
 		ends:    make([]uint32, 0, len(records)),
 		idEnds:  make([]uint32, 0, len(records)),
 		offsets: make([]uint8, 0, len(records)),
@@ -103,7 +103,7 @@ func NewBucket(number uint64, records []Record) *Bucket {
 			panic("dataset: records of a bucket are out of order")
 		}
 		if i > 0 {
-			b.text = append(b.text, separator...)
+			b.text = append(b.text, Separator...)
 		}
 		b.text = append(b.text, r.JSON...)
 		b.ends = append(b.ends, uint32(len(b.text)))
@@ -113,5 +113,25 @@ func NewBucket(number uint64, records []Record) *Bucket {
 		b.digest += r.Hash()
 	}
 	b.ids = string(ids)
+	return b
+}
+
+// AssembleBucket makes bucket number of records that fill its positions from the
+// first without a gap, out of parts that the caller gives away: the text as
+// [Bucket.Text] describes it, the ids one after the other, and where each record
+// and each id ends. Nothing is copied. It panics on parts that do not fit
+// together, for that is a fault of the caller.
+func AssembleBucket(number uint64, text []byte, ends []uint32, ids string, idEnds []uint32) *Bucket {
+	n := len(ends)
+	if n > BucketSize || len(idEnds) != n || n > 0 && (int(ends[n-1]) != len(text) || int(idEnds[n-1]) != len(ids)) {
+		panic("dataset: the parts of a bucket do not fit together")
+	}
+	b := &Bucket{number: number, text: text, ends: ends, ids: ids, idEnds: idEnds, offsets: make([]uint8, n)}
+	for i := range b.offsets {
+		b.offsets[i] = uint8(i)
+	}
+	for i := range n {
+		b.digest += b.At(i).Hash()
+	}
 	return b
 }

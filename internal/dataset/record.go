@@ -23,13 +23,18 @@ type Digest uint64
 // SHA-256 over id length, id, position (each number as 8 bytes, big endian) and
 // JSON.
 func (r Record) Hash() Digest {
-	var head [8]byte
+	// A record that fits the array on the stack is hashed in one piece, without
+	// allocation; longer ones pay for a state.
+	var stack [2048]byte
+	piece := binary.BigEndian.AppendUint64(stack[:0], uint64(len(r.ID)))
+	piece = append(piece, r.ID...)
+	piece = binary.BigEndian.AppendUint64(piece, r.Position)
+	if len(piece)+len(r.JSON) <= len(stack) {
+		sum := sha256.Sum256(append(piece, r.JSON...))
+		return Digest(binary.BigEndian.Uint64(sum[:]))
+	}
 	h := sha256.New()
-	binary.BigEndian.PutUint64(head[:], uint64(len(r.ID)))
-	h.Write(head[:])
-	h.Write([]byte(r.ID))
-	binary.BigEndian.PutUint64(head[:], r.Position)
-	h.Write(head[:])
+	h.Write(piece)
 	h.Write(r.JSON)
 	var sum [sha256.Size]byte
 	return Digest(binary.BigEndian.Uint64(h.Sum(sum[:0])))

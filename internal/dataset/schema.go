@@ -38,4 +38,9 @@ type Schema struct {
 	IDField   string    `json:"id_field,omitempty"`   // empty: records are named by their position
 	Geometry  *Geometry `json:"geometry,omitempty"`   // nil: no place
 	TimeField string    `json:"time_field,omitempty"` // empty: no time
+	// Features says that the records are GeoJSON Features (RFC 7946), each kept
+	// whole. Its fields are then the members of "properties"; besides them the field
+	// "geometry" is the Feature's geometry, and the field "id" is the Feature's own
+	// id where it has one. These two hide properties of the same name.
+	Features bool `json:"features,omitempty"`
 }

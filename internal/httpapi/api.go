@@ -1,0 +1,179 @@
+package httpapi
+
+import (
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"landings/internal/dataset"
+)
+
+// API answers requests. It is safe for concurrent use.
+type API struct {
+	config   Config
+	limits   Limits
+	log      *slog.Logger
+	mux      *http.ServeMux
+	guard    *guard
+	data     *collection   // behind /data
+	loads    chan struct{} // a place for each load that may run
+	draining atomic.Bool
+}
+
+// New gives the API of a configuration.
+func New(c Config) (*API, error) {
+	if c.Catalog == nil || c.Store == nil {
+		return nil, errors.New("httpapi: Catalog and Store are needed")
+	}
+	if err := dataset.CheckName(c.Default); err != nil {
+		return nil, err
+	}
+	g, err := newGuard(c)
+	if err != nil {
+		return nil, err
+	}
+	a := &API{
+		config: c,
+		limits: c.Limits.withDefaults(),
+		log:    c.Logger,
+		mux:    http.NewServeMux(),
+		guard:  g,
+		data:   &collection{name: c.Default, data: c.Catalog.Dataset(c.Default)},
+	}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	a.loads = make(chan struct{}, a.limits.Loads)
+	a.route("/get-keys", methods{"GET": {handle: a.getKeys}})
+	a.route("/data", methods{
+		"GET":    {handle: a.getList},
+		"POST":   {handle: a.write(a.load), parameters: []string{"on_error", "id_field", "format"}},
+		"DELETE": {handle: a.write(a.drop)},
+	})
+	a.route("/data/{id}", methods{
+		"GET":    {handle: a.getRecord},
+		"PUT":    {handle: a.write(a.putRecord)},
+		"PATCH":  {handle: a.write(a.patchRecord)},
+		"DELETE": {handle: a.write(a.deleteRecord)},
+	})
+	a.route("/collections/{c}/rejected", methods{"GET": {handle: a.getRejected}})
+	a.route("/problems/{code}", methods{"GET": {handle: a.getProblem}})
+	a.route("/livez", methods{"GET": {handle: a.live}})
+	a.route("/readyz", methods{"GET": {handle: a.ready}})
+	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		a.fail(w, r, &dataset.Error{
+			Code:    dataset.NotFound,
+			Message: "there is nothing at " + dataset.Excerpt(r.URL.Path),
+			Remedy:  "the data is at /data, one record at /data/{id}, the keys are at /get-keys",
+		})
+	})
+	return a, nil
+}
+
+// Drain makes /readyz say that the node is going away. Requests are still served.
+func (a *API) Drain() { a.draining.Store(true) }
+
+// ServeHTTP answers one request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// Even a body that nobody asks for is read by net/http at the end, to get to
+		// the next request: it may not take for ever. Whoever reads it, see upload,
+		// sets later deadlines.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.limits.StallTime))
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+// handler answers a request, or returns an error before anything was sent.
+type handler func(http.ResponseWriter, *http.Request) error
+
+// endpoint is what one method of a route does.
+type endpoint struct {
+	handle     handler
+	parameters []string // the query parameters that it knows
+}
+
+type methods map[string]endpoint
+
+// route registers the methods of a pattern. GET brings HEAD and all bring OPTIONS.
+func (a *API) route(pattern string, m methods) {
+	if get, ok := m["GET"]; ok {
+		m["HEAD"] = get
+	}
+	allow := strings.Join(slices.Sorted(maps.Keys(m)), ", ") + ", OPTIONS"
+	_, patches := m["PATCH"]
+	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		e, ok := m[r.Method]
+		if !ok {
+			w.Header().Set("Allow", allow)
+			if r.Method != http.MethodOptions {
+				a.fail(w, r, &dataset.Error{
+					Code:    dataset.MethodNotAllowed,
+					Message: dataset.Excerpt(r.Method) + " cannot be used here",
+					Remedy:  "use one of " + allow,
+				})
+				return
+			}
+			if patches {
+				w.Header().Set("Accept-Patch", mergePatchType)
+			}
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		err := checkParameters(r, e.parameters)
+		if err == nil {
+			err = e.handle(w, r)
+		}
+		if err != nil {
+			if patches && dataset.CodeOf(err) == dataset.UnsupportedMediaType {
+				w.Header().Set("Accept-Patch", mergePatchType) // RFC 5789, 2.2
+			}
+			a.fail(w, r, err)
+		}
+	})
+}
+
+// answer is what a write is answered with: small, and complete before anything is
+// sent.
+type answer struct {
+	status  int
+	header  http.Header
+	body    any    // encoded as JSON; nil: no body; []byte: sent as it is
+	version uint64 // of the dataset after the write; 0: there is none
+	dataset string // for the log
+}
+
+// write makes a handler of what answers a write: it checks who writes, bounds the
+// body and logs.
+func (a *API) write(f func(*http.Request, *upload) (answer, error)) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		start := time.Now()
+		if err := a.guard.check(r); err != nil {
+			return err
+		}
+		body := newUpload(w, r, a.limits)
+		got, err := f(r, body)
+		// The write may have taken longer than the time that an answer has.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(a.limits.StallTime))
+		if err != nil {
+			if fault := body.fault(); fault != nil {
+				return fault // what became of the body explains whatever its reader says
+			}
+			return err
+		}
+		send(w, got)
+		a.log.LogAttrs(r.Context(), slog.LevelInfo, "write",
+			slog.String("method", r.Method),
+			slog.String("path", r.URL.Path),
+			slog.Int("status", got.status),
+			slog.String("dataset", got.dataset),
+			slog.Uint64("version", got.version),
+			slog.Duration("took", time.Since(start)))
+		return nil
+	}
+}

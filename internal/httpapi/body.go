@@ -1,0 +1,99 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"landings/internal/dataset"
+)
+
+// upload is the body of a request: bounded in size, and cut when the client is
+// too slow. Only the time spent waiting for the client counts, not what the
+// reader does between reads.
+type upload struct {
+	src    io.Reader
+	conn   *http.ResponseController
+	limits Limits
+	waited time.Duration // in the present span
+	moved  int64         // in the present span
+	err    error         // what ended it; io.EOF: all is well
+}
+
+func newUpload(w http.ResponseWriter, r *http.Request, l Limits) *upload {
+	return &upload{src: http.MaxBytesReader(w, r.Body, l.BodyBytes), conn: http.NewResponseController(w), limits: l}
+}
+
+// fault says what was wrong with the body itself; nil: nothing so far.
+func (u *upload) fault() error {
+	if u.err == io.EOF {
+		return nil
+	}
+	return u.err
+}
+
+func (u *upload) Read(p []byte) (int, error) {
+	if u.err != nil {
+		return 0, u.err
+	}
+	start := time.Now()
+	// Where deadlines cannot be set there is no client to wait for.
+	_ = u.conn.SetReadDeadline(start.Add(u.limits.StallTime - u.waited))
+	n, err := u.src.Read(p)
+	u.waited += time.Since(start)
+	u.moved += int64(n)
+	if u.moved >= u.limits.quota() {
+		u.waited, u.moved = 0, 0
+	}
+	if err == nil {
+		return n, nil
+	}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == io.EOF:
+		// From here on net/http watches the connection for its end, for as long as
+		// the answer takes.
+		_ = u.conn.SetReadDeadline(time.Time{})
+		u.err = io.EOF
+	case errors.As(err, &tooLarge):
+		u.err = &dataset.Error{
+			Code:    dataset.TooLarge,
+			Message: fmt.Sprintf("the body is longer than %d bytes", tooLarge.Limit),
+			Remedy:  "send less, send it compressed (Content-Encoding: gzip or zstd), or raise the limit in the configuration",
+		}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		u.err = &dataset.Error{
+			Code:    dataset.Timeout,
+			Message: fmt.Sprintf("the body came too slowly: fewer than %d bytes in %v", u.limits.quota(), u.limits.StallTime),
+			Remedy:  "send it again over a better connection",
+			Err:     err,
+		}
+	default:
+		u.err = &dataset.Error{
+			Code:    dataset.Invalid,
+			Message: "the body ended before it was complete",
+			Remedy:  "send it again",
+			Err:     err,
+		}
+	}
+	return n, u.err
+}
+
+// whole reads all of a small body.
+func (u *upload) whole(limit int) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(u, int64(limit)+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > limit {
+		return nil, &dataset.Error{
+			Code:    dataset.TooLarge,
+			Message: fmt.Sprintf("the record is longer than %d bytes", limit),
+			Remedy:  "send a smaller record, or raise the limit in the configuration",
+		}
+	}
+	return body, nil
+}

@@ -1,0 +1,104 @@
+package httpapi
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"iter"
+	"log/slog"
+	"time"
+
+	"landings/internal/dataset"
+	"landings/internal/ingest"
+	"landings/internal/readmodel"
+)
+
+// Store is what the API needs of whatever keeps the truth. Its errors are
+// [dataset.Error]s; any other is shown as an internal error.
+type Store interface {
+	// Update changes one record as decide says, and gives the state after it.
+	Update(ctx context.Context, name, id string, decide dataset.Decide) (dataset.State, error)
+	// Replace puts another content in place, and gives the state after it.
+	Replace(ctx context.Context, name string, load dataset.Load, check dataset.Check) (dataset.State, error)
+	// Drop removes a dataset and gives the state before; NotFound if there is none.
+	Drop(ctx context.Context, name string, check dataset.Check) (dataset.State, error)
+	// Rejected gives what the last load left out, and how many there were in all.
+	Rejected(ctx context.Context, name string) ([]dataset.Rejection, int, error)
+	// Keys gives every key in the database, each once, in no order.
+	Keys(ctx context.Context) iter.Seq2[string, error]
+	// Ready says what keeps the store from taking writes; nil: nothing.
+	Ready(ctx context.Context) error
+}
+
+// Source is what POST /data without a body loads.
+type Source interface {
+	Open(ctx context.Context) (io.ReadCloser, ingest.Options, error)
+}
+
+// Config is what an API is made of. Default, Catalog and Store are needed.
+type Config struct {
+	Default string             // the name of the dataset behind /data
+	Catalog *readmodel.Catalog // what reads are answered from
+	Store   Store
+	Source  Source // nil: POST /data needs a body
+
+	// Who may write. With tokens, whoever shows one; without, requests from this
+	// host, unless AllowRemoteWrites. Pages of other origins may not, except those
+	// of AllowedOrigins ("https://example.org", scheme and host as in Origin).
+	Tokens            []string
+	AllowRemoteWrites bool
+	AllowedOrigins    []string
+
+	Limits  Limits // zero fields take the values of [DefaultLimits]
+	Logger  *slog.Logger
+	Version string // of the program, for /livez
+}
+
+// Limits bounds what clients can make the server do.
+type Limits struct {
+	HeaderBytes int   // of a request's line and header
+	BodyBytes   int64 // of a request's body as sent
+	Connections int   // open at once; more wait to be accepted
+	Loads       int   // whole datasets read at once; more are refused with 503
+
+	HeaderTime time.Duration // until a request's header is there
+	IdleTime   time.Duration // between requests of a connection
+	// StallTime and MinRate bound slow bodies and slow readers: in each span of
+	// StallTime spent waiting for a client, MinRate*StallTime bytes must move.
+	StallTime time.Duration
+	MinRate   int64 // bytes a second
+
+	Ingest ingest.Limits // what an input may hold
+}
+
+// DefaultLimits gives the limits that hold where none are set.
+func DefaultLimits() Limits {
+	return Limits{
+		HeaderBytes: 32 << 10,
+		BodyBytes:   1 << 30,
+		Connections: 8192,
+		Loads:       4,
+		HeaderTime:  10 * time.Second,
+		IdleTime:    2 * time.Minute,
+		StallTime:   30 * time.Second,
+		MinRate:     1 << 10,
+		Ingest:      ingest.DefaultLimits(),
+	}
+}
+
+func (l Limits) withDefaults() Limits {
+	d := DefaultLimits()
+	l.HeaderBytes = cmp.Or(l.HeaderBytes, d.HeaderBytes)
+	l.BodyBytes = cmp.Or(l.BodyBytes, d.BodyBytes)
+	l.Connections = cmp.Or(l.Connections, d.Connections)
+	l.Loads = cmp.Or(l.Loads, d.Loads)
+	l.HeaderTime = cmp.Or(l.HeaderTime, d.HeaderTime)
+	l.IdleTime = cmp.Or(l.IdleTime, d.IdleTime)
+	l.StallTime = cmp.Or(l.StallTime, d.StallTime)
+	l.MinRate = cmp.Or(l.MinRate, d.MinRate)
+	l.Ingest.MaxRecordBytes = cmp.Or(l.Ingest.MaxRecordBytes, d.Ingest.MaxRecordBytes)
+	return l
+}
+
+// quota is how many bytes must move in each StallTime.
+func (l Limits) quota() int64 { return max(1, int64(float64(l.MinRate)*l.StallTime.Seconds())) }

@@ -1,0 +1,293 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"landings/internal/dataset"
+	"landings/internal/encode"
+	"landings/internal/ingest"
+	"landings/internal/readmodel"
+)
+
+// collection is one dataset as it is served.
+type collection struct {
+	name string
+	data *readmodel.Dataset
+	last atomic.Pointer[view]
+}
+
+// view is a snapshot with the header values that hold for all of it.
+type view struct {
+	snapshot *readmodel.Snapshot
+	version  []string // Dataset-Version; nil: there is no dataset
+	tags     [encode.Codings][]string
+}
+
+// view gives the collection as it is now.
+func (c *collection) view() *view {
+	s := c.data.Snapshot()
+	if v := c.last.Load(); v != nil && v.snapshot == s {
+		return v
+	}
+	v := &view{snapshot: s}
+	state := s.State()
+	if state.Exists() {
+		v.version = []string{strconv.FormatUint(state.Version, 10)}
+	}
+	for coding := range v.tags {
+		v.tags[coding] = []string{listTag(state, encode.Coding(coding))}
+	}
+	c.last.Store(v)
+	return v
+}
+
+// getList answers GET /data: all records as a JSON list, an empty one where there
+// is no dataset.
+func (a *API) getList(w http.ResponseWriter, r *http.Request) error {
+	coding, err := negotiate(r.Header["Accept-Encoding"])
+	if err != nil {
+		w.Header()["Vary"] = varyEncoding
+		return err
+	}
+	c, err := parseConditions(r)
+	if err != nil {
+		return err
+	}
+	v := a.data.view()
+	h := w.Header()
+	h["Vary"] = varyEncoding
+	tag := v.tags[coding]
+	same := false
+	if c != (conditions{}) {
+		if same, err = c.notModified(tag[0], listTags(v.snapshot.State())...); err != nil {
+			return err
+		}
+	}
+	h["Etag"] = tag
+	h["Cache-Control"] = noCache
+	if v.version != nil {
+		h["Dataset-Version"] = v.version
+	}
+	if same {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	list := v.snapshot.List(coding)
+	h["Content-Type"] = typeJSON
+	h["X-Content-Type-Options"] = noSniff
+	h["Content-Length"] = []string{strconv.FormatInt(list.Len, 10)}
+	if name := codingNames[coding]; name != nil {
+		h["Content-Encoding"] = name
+	}
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	sendPart(w, list, a.limits)
+	return nil
+}
+
+// loaded is the answer to POST /data.
+type loaded struct {
+	Dataset  string  `json:"dataset"`
+	Records  int     `json:"records"`
+	Version  uint64  `json:"version"`
+	IDField  *string `json:"id_field"` // null: records are named by their position
+	Source   string  `json:"source"`
+	Format   string  `json:"format"`
+	Coding   string  `json:"coding,omitempty"`
+	Bytes    int64   `json:"bytes"` // read, once decompressed
+	Seconds  float64 `json:"seconds"`
+	Rejected int     `json:"rejected"`
+	// RejectedAt is where the rejected records can be read.
+	RejectedAt string `json:"rejected_at,omitempty"`
+}
+
+// load answers POST /data: the body, or without one the configured source, takes
+// the place of the whole dataset.
+func (a *API) load(r *http.Request, body *upload) (answer, error) {
+	start := time.Now()
+	p, err := parseLoadParameters(r)
+	if err != nil {
+		return answer{}, err
+	}
+	conditions, err := parseConditions(r)
+	if err != nil {
+		return answer{}, err
+	}
+	select {
+	case a.loads <- struct{}{}:
+		defer func() { <-a.loads }()
+	default:
+		return answer{}, &dataset.Error{
+			Code:    dataset.Unavailable,
+			Message: fmt.Sprintf("%d loads are going on already", cap(a.loads)),
+			Remedy:  "try again when one of them is done",
+		}
+	}
+	var result *ingest.Result
+	if hasBody(r) {
+		result, err = a.readBody(r, body, p)
+	} else {
+		result, err = a.readSource(r.Context(), p)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	name := a.data.name
+	state, err := a.config.Store.Replace(r.Context(), name, result.Load, func(current dataset.State) error {
+		return conditions.check(current.Exists(), listTags(current)...)
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	got := loaded{
+		Dataset:  name,
+		Records:  state.Count,
+		Version:  state.Version,
+		Source:   result.Load.Source,
+		Format:   result.Format,
+		Coding:   result.Coding,
+		Bytes:    result.Bytes,
+		Seconds:  time.Since(start).Round(time.Microsecond).Seconds(),
+		Rejected: result.Load.RejectedTotal,
+	}
+	if field := state.Schema.IDField; field != "" {
+		got.IDField = &field
+	}
+	if got.Rejected > 0 {
+		got.RejectedAt = "/collections/" + name + "/rejected"
+	}
+	return answer{status: http.StatusOK, body: got, version: state.Version, dataset: name}, nil
+}
+
+// hasBody says whether a request brings data. An empty body is none, whatever a
+// client library says its type would be, except where the type is one of data: an
+// empty file is a mistake to report and not a request for the source.
+func hasBody(r *http.Request) bool {
+	if r.ContentLength != 0 {
+		return true
+	}
+	t := r.Header.Get("Content-Type")
+	return t != "" && !isForm(t)
+}
+
+// isForm says whether a type is what curl and browsers say when nobody said
+// anything: it tells nothing of the data.
+func isForm(contentType string) bool {
+	t, _, _ := mime.ParseMediaType(contentType)
+	return t == "application/x-www-form-urlencoded"
+}
+
+func (a *API) readBody(r *http.Request, body *upload, p loadParameters) (*ingest.Result, error) {
+	contentType := r.Header.Get("Content-Type")
+	if strings.HasPrefix(strings.ToLower(contentType), "multipart/") {
+		return nil, &dataset.Error{
+			Code:    dataset.UnsupportedMediaType,
+			Message: "the body is a form with parts",
+			Remedy:  "send the file itself as the body, with curl --data-binary @FILE or -T FILE instead of -F",
+			Places:  []dataset.Place{{Parameter: "Content-Type", Detail: dataset.Excerpt(contentType)}},
+		}
+	}
+	if isForm(contentType) {
+		contentType = ""
+	}
+	return ingest.Read(r.Context(), body, ingest.Options{
+		Format:          p.format,
+		ContentType:     contentType,
+		ContentEncoding: r.Header.Get("Content-Encoding"),
+		IDField:         p.idField,
+		SkipBad:         p.skipBad,
+		Source:          "request body",
+		Limits:          a.limits.Ingest,
+	})
+}
+
+func (a *API) readSource(ctx context.Context, p loadParameters) (*ingest.Result, error) {
+	const remedy = "send the data as the body, or set another source in the configuration"
+	if a.config.Source == nil {
+		return nil, &dataset.Error{Code: dataset.Invalid, Message: "there is no body, and no source is configured", Remedy: remedy}
+	}
+	src, o, err := a.config.Source.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close() // what was read is complete, or an error said that it is not
+	if p.format != "" {
+		o.Format = p.format
+	}
+	if p.idField != nil {
+		o.IDField = p.idField
+	}
+	o.SkipBad = o.SkipBad || p.skipBad
+	result, err := ingest.Read(ctx, src, o)
+	if err != nil && dataset.CodeOf(err) == dataset.Internal && ctx.Err() == nil {
+		return nil, &dataset.Error{
+			Code:    dataset.SourceUnavailable,
+			Message: "reading the source " + dataset.Excerpt(o.Source) + " failed",
+			Remedy:  remedy,
+			Err:     err,
+		}
+	}
+	return result, err
+}
+
+// dropped is the answer to DELETE /data.
+type dropped struct {
+	Dataset string `json:"dataset"`
+	Deleted bool   `json:"deleted"` // false: there was nothing to delete
+	Records int    `json:"records"` // how many there were
+	Version uint64 `json:"version,omitempty"`
+}
+
+// drop answers DELETE /data. That there is nothing is no error: what was asked
+// for holds.
+func (a *API) drop(r *http.Request, _ *upload) (answer, error) {
+	conditions, err := parseConditions(r)
+	if err != nil {
+		return answer{}, err
+	}
+	name := a.data.name
+	before, err := a.config.Store.Drop(r.Context(), name, func(current dataset.State) error {
+		return conditions.check(current.Exists(), listTags(current)...)
+	})
+	switch {
+	case err == nil:
+		got := dropped{Dataset: name, Deleted: true, Records: before.Count, Version: before.Version}
+		return answer{status: http.StatusOK, body: got, dataset: name}, nil
+	case dataset.CodeOf(err) == dataset.NotFound:
+		if err := conditions.check(false, listTags(dataset.State{})...); err != nil {
+			return answer{}, err
+		}
+		return answer{status: http.StatusOK, body: dropped{Dataset: name}, dataset: name}, nil
+	}
+	return answer{}, err
+}
+
+// rejected is the answer to GET /collections/{c}/rejected.
+type rejected struct {
+	Dataset  string              `json:"dataset"`
+	Total    int                 `json:"total"`    // how many the last load left out
+	Rejected []dataset.Rejection `json:"rejected"` // the first of them
+}
+
+func (a *API) getRejected(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("c")
+	if err := dataset.CheckName(name); err != nil {
+		return err
+	}
+	list, total, err := a.config.Store.Rejected(r.Context(), name)
+	if err != nil {
+		return err
+	}
+	if list == nil {
+		list = []dataset.Rejection{}
+	}
+	return a.sendJSON(w, r, rejected{Dataset: name, Total: total, Rejected: list})
+}

@@ -1,0 +1,158 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"landings/internal/dataset"
+)
+
+// guard decides who may write.
+//
+// A page of another origin may not, unless its origin is allowed: a browser would
+// carry the write to a node that only its user can reach. With tokens, whoever
+// shows one may write. Without, requests from this host may, and only under a name
+// of this host: a page whose name was made to lead here (DNS rebinding) is of the
+// same origin, and only the Host header gives it away.
+type guard struct {
+	tokens  [][sha256.Size]byte // hashed, so that comparing takes the same time for any length
+	remote  bool                // anybody may write without a token
+	origins *http.CrossOriginProtection
+	hosts   map[string]bool // hosts of the allowed origins, without ports
+}
+
+func newGuard(c Config) (*guard, error) {
+	g := &guard{remote: c.AllowRemoteWrites, origins: http.NewCrossOriginProtection(), hosts: map[string]bool{}}
+	for _, t := range c.Tokens {
+		if len(t) == 0 {
+			return nil, &dataset.Error{Code: dataset.Invalid, Message: "a token is empty", Remedy: "leave it out, or set one of at least one character", Places: []dataset.Place{{Parameter: "tokens", Detail: "empty"}}}
+		}
+		g.tokens = append(g.tokens, sha256.Sum256([]byte(t)))
+	}
+	for _, o := range c.AllowedOrigins {
+		u, err := url.Parse(o)
+		if err == nil {
+			err = g.origins.AddTrustedOrigin(o)
+		}
+		if err != nil {
+			return nil, &dataset.Error{
+				Code:    dataset.Invalid,
+				Message: "\"" + dataset.Excerpt(o) + "\" is no origin",
+				Remedy:  "write scheme and host as browsers do, such as https://example.org",
+				Places:  []dataset.Place{{Parameter: "allowed_origins", Detail: "not an origin"}},
+				Err:     err,
+			}
+		}
+		g.hosts[strings.ToLower(u.Hostname())] = true
+	}
+	return g, nil
+}
+
+// check says whether a request may write.
+func (g *guard) check(r *http.Request) error {
+	if err := g.origins.Check(r); err != nil {
+		return &dataset.Error{
+			Code:    dataset.Forbidden,
+			Message: "pages of other origins may not write here",
+			Remedy:  "add the page's origin to allowed_origins in the configuration",
+			Places:  []dataset.Place{{Parameter: "Origin", Detail: dataset.Excerpt(r.Header.Get("Origin"))}},
+			Err:     err,
+		}
+	}
+	if len(g.tokens) > 0 {
+		return g.checkToken(r)
+	}
+	if g.remote {
+		return nil
+	}
+	if !fromThisHost(r) {
+		return &dataset.Error{
+			Code:    dataset.Forbidden,
+			Message: "writes from other hosts are not allowed",
+			Remedy:  "configure a token (tokens) and send it, or set allow_remote_writes: true where everybody who can reach the node may write",
+			Places:  []dataset.Place{{Parameter: "allow_remote_writes", Detail: "is false, and no token is configured"}},
+		}
+	}
+	if onLoopback(r) && !isLoopbackName(r.Host) && !g.hosts[hostOf(r.Host)] {
+		return &dataset.Error{
+			Code:    dataset.Forbidden,
+			Message: "the name \"" + dataset.Excerpt(r.Host) + "\" may not be used to write to this node",
+			Remedy:  "use localhost or 127.0.0.1; behind a proxy, add the public address to allowed_origins in the configuration",
+			Places:  []dataset.Place{{Parameter: "Host", Detail: dataset.Excerpt(r.Host)}},
+		}
+	}
+	return nil
+}
+
+func (g *guard) checkToken(r *http.Request) error {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
+	found := 0
+	for i := range g.tokens {
+		found |= subtle.ConstantTimeCompare(sum[:], g.tokens[i][:])
+	}
+	if found == 1 && strings.EqualFold(scheme, "Bearer") {
+		return nil
+	}
+	message := "writing needs a token"
+	if r.Header.Get("Authorization") != "" {
+		message = "the token is not one that may write here"
+	}
+	return &dataset.Error{
+		Code:    dataset.Unauthorized,
+		Message: message,
+		Remedy:  "send the header Authorization: Bearer TOKEN with a token of the configuration",
+		Places:  []dataset.Place{{Parameter: "Authorization", Detail: "missing or wrong"}},
+	}
+}
+
+// forwarding are headers that proxies add: a request that has one comes from
+// elsewhere, whatever the address of its connection.
+var forwarding = [...]string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"}
+
+// fromThisHost says whether a request was made on this host.
+func fromThisHost(r *http.Request) bool {
+	for _, name := range forwarding {
+		if _, ok := r.Header[name]; ok {
+			return false
+		}
+	}
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && local.Network() == "unix" {
+		return true
+	}
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && from.Addr().Unmap().IsLoopback()
+}
+
+// onLoopback says whether a request came in on a loopback address.
+func onLoopback(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return true // unknown: the stricter rule
+	}
+	to, err := netip.ParseAddrPort(local.String())
+	return err == nil && to.Addr().Unmap().IsLoopback()
+}
+
+// hostOf gives a Host header's name in lower case, without port and brackets.
+func hostOf(hostport string) string {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+}
+
+func isLoopbackName(hostport string) bool {
+	host := hostOf(hostport)
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}

@@ -1,0 +1,63 @@
+package httpapi
+
+import (
+	"encoding/base64"
+	"net/http"
+	"unicode/utf8"
+)
+
+// keysBuffer is how much of the list of keys is gathered before it is sent: up to
+// there a failure still becomes a problem, and beyond there it breaks the
+// connection off, so that the client sees that the list is not whole.
+const keysBuffer = 1 << 20
+
+// getKeys answers GET /get-keys: every key in the database as a JSON list. A key
+// that is UTF-8 is a string; any other is an object {"base64": "..."} with the
+// standard encoding of RFC 4648, section 4, so that no two keys look the same.
+func (a *API) getKeys(w http.ResponseWriter, r *http.Request) error {
+	h := w.Header()
+	h["Cache-Control"] = noStore
+	h["Content-Type"] = typeJSON
+	h["X-Content-Type-Options"] = noSniff
+	if r.Method == http.MethodHead {
+		return nil // going through all keys would tell nothing
+	}
+	conn := http.NewResponseController(w)
+	buffer, sent := make([]byte, 0, 4096), false
+	buffer = append(buffer, '[')
+	first := true
+	for key, err := range a.config.Store.Keys(r.Context()) {
+		if err != nil {
+			if sent {
+				panic(http.ErrAbortHandler)
+			}
+			return err
+		}
+		if !first {
+			buffer = append(buffer, ",\n"...)
+		}
+		first = false
+		buffer = appendKey(buffer, key)
+		if len(buffer) >= keysBuffer {
+			sent = true
+			_ = conn.SetWriteDeadline(deadline(a.limits))
+			if _, err := w.Write(buffer); err != nil {
+				return nil // the client is gone
+			}
+			buffer = buffer[:0]
+		}
+	}
+	_ = conn.SetWriteDeadline(deadline(a.limits))
+	_, _ = w.Write(append(buffer, ']'))
+	return nil
+}
+
+func appendKey(b []byte, key string) []byte {
+	if utf8.ValidString(key) {
+		text := encodeJSON(key)
+		return append(b, text[:len(text)-1]...)
+	}
+	b = append(b, `{"base64":"`...)
+	b = base64.StdEncoding.AppendEncode(b, []byte(key))
+	return append(b, `"}`...)
+}

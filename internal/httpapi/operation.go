@@ -1,0 +1,39 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"landings/internal/dataset"
+)
+
+// readyTime is how long the store may take to say that it is ready.
+const readyTime = 2 * time.Second
+
+func deadline(l Limits) time.Time { return time.Now().Add(l.StallTime) }
+
+// live answers GET /livez: the process runs and serves.
+func (a *API) live(w http.ResponseWriter, r *http.Request) error {
+	writeStatus(w, map[string]string{"status": "live", "version": a.config.Version})
+	return nil
+}
+
+// ready answers GET /readyz: the node can take reads and writes.
+func (a *API) ready(w http.ResponseWriter, r *http.Request) error {
+	if a.draining.Load() {
+		return &dataset.Error{Code: dataset.Unavailable, Message: "the node is shutting down", Remedy: "use another node"}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
+	defer cancel()
+	if err := a.config.Store.Ready(ctx); err != nil {
+		return err
+	}
+	writeStatus(w, map[string]string{"status": "ready"})
+	return nil
+}
+
+func writeStatus(w http.ResponseWriter, v any) {
+	w.Header()["Cache-Control"] = noStore
+	writeJSON(w, http.StatusOK, typeJSON[0], v)
+}

@@ -1,0 +1,126 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"landings/internal/dataset"
+)
+
+// problem is an error as RFC 9457 spells it. Its type is a relative reference, so
+// that it leads to the node's own explanation wherever the node is; title and
+// status come from [dataset.Codes].
+type problem struct {
+	Type     string          `json:"type"`
+	Title    string          `json:"title"`
+	Status   int             `json:"status"`
+	Detail   string          `json:"detail,omitempty"`
+	Remedy   string          `json:"remedy,omitempty"`
+	Instance string          `json:"instance,omitempty"` // names this occurrence; the log has it too
+	Errors   []dataset.Place `json:"errors,omitempty"`   // the first places that are wrong
+	Total    int             `json:"total,omitempty"`    // how many there are in all
+}
+
+const problemType = "application/problem+json"
+
+// fail answers with an error and logs those that are not the client's.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	code := dataset.CodeOf(err)
+	meaning, known := dataset.Codes[code]
+	if !known {
+		meaning = dataset.Codes[dataset.Internal]
+	}
+	p := problem{
+		Type:     "/problems/" + string(code),
+		Title:    meaning.Title,
+		Status:   meaning.Status,
+		Instance: "urn:uuid:" + newUUID(),
+	}
+	if e, ok := errors.AsType[*dataset.Error](err); ok {
+		p.Detail, p.Remedy, p.Errors, p.Total = e.Message, e.Remedy, e.Places, max(e.Total, len(e.Places))
+	} else {
+		p.Detail = "the node failed in a way that it was not made for"
+		p.Remedy = "look for the instance in the node's log"
+	}
+	if meaning.Status >= 500 && r.Context().Err() == nil {
+		a.log.LogAttrs(context.WithoutCancel(r.Context()), slog.LevelError, "request failed",
+			slog.String("method", r.Method),
+			slog.String("path", r.URL.Path),
+			slog.Int("status", meaning.Status),
+			slog.String("instance", p.Instance),
+			slog.String("error", causes(err)))
+	}
+	h := w.Header()
+	switch meaning.Status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Bearer realm="landings"`)
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", "1")
+	case http.StatusRequestTimeout:
+		h.Set("Connection", "close")
+	}
+	h["Cache-Control"] = noStore
+	writeJSON(w, meaning.Status, problemType, p)
+}
+
+// causes gives an error with what it wraps, for the log.
+func causes(err error) string {
+	text := err.Error()
+	if e, ok := errors.AsType[*dataset.Error](err); ok && e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// newUUID gives a random UUID (RFC 9562, version 4).
+func newUUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// getProblem explains a problem type.
+func (a *API) getProblem(w http.ResponseWriter, r *http.Request) error {
+	code := dataset.Code(r.PathValue("code"))
+	meaning, ok := dataset.Codes[code]
+	if !ok {
+		return &dataset.Error{Code: dataset.NotFound, Message: "there is no problem type \"" + dataset.Excerpt(string(code)) + "\""}
+	}
+	return a.sendJSON(w, r, map[string]any{
+		"type":      "/problems/" + string(code),
+		"title":     meaning.Title,
+		"status":    meaning.Status,
+		"exit_code": meaning.Exit,
+	})
+}
+
+// encodeJSON gives a value as JSON with a line feed, for people's eyes: <, > and &
+// stay as they are.
+func encodeJSON(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(fmt.Sprintf("httpapi: %T cannot be encoded: %v", v, err)) // values are our own structs
+	}
+	return b.Bytes()
+}
+
+func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
+	body := encodeJSON(v)
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h["X-Content-Type-Options"] = noSniff
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that is gone needs no answer
+}

@@ -1,0 +1,151 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"landings/internal/dataset"
+	"landings/internal/readmodel"
+)
+
+// memoryStore is a working store without Redis: it decides and applies under one
+// lock.
+type memoryStore struct {
+	catalog *readmodel.Catalog
+	keys    []string
+	keysErr error // after the last key
+
+	mu       sync.Mutex
+	rejected map[string]dataset.Load
+	epochs   int
+	notReady error
+	broken   error         // what every write fails with
+	hold     chan struct{} // a Replace waits for it
+}
+
+func newMemoryStore(c *readmodel.Catalog) *memoryStore {
+	return &memoryStore{catalog: c, rejected: map[string]dataset.Load{}}
+}
+
+func (m *memoryStore) next(s dataset.State) dataset.State {
+	if !s.Exists() {
+		m.epochs++
+		s.Epoch, s.Generation = fmt.Sprint("e", m.epochs), 1
+	}
+	s.Version++
+	s.Chain = s.Chain.Next(s.Version, nil)
+	return s
+}
+
+func (m *memoryStore) Update(_ context.Context, name, id string, decide dataset.Decide) (dataset.State, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken != nil {
+		return dataset.State{}, m.broken
+	}
+	d := m.catalog.Dataset(name)
+	s := d.State()
+	s.Name = name
+	current, exists := d.Lookup(id)
+	edit, err := decide(current, exists)
+	if err != nil {
+		return dataset.State{}, err
+	}
+	switch {
+	case edit.Delete:
+		s = m.next(s)
+		s.Count--
+		d.Apply(s, []dataset.Change{{Delete: true, Record: current}})
+	case edit.JSON != nil:
+		s = m.next(s)
+		r := dataset.Record{ID: id, Position: current.Position, JSON: edit.JSON}
+		if !exists {
+			r.Position = s.Next
+			s.Next++
+			s.Count++
+		}
+		d.Apply(s, []dataset.Change{{Record: r}})
+	}
+	return s, nil
+}
+
+func (m *memoryStore) Replace(ctx context.Context, name string, load dataset.Load, check dataset.Check) (dataset.State, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.hold != nil {
+		select {
+		case <-m.hold:
+		case <-ctx.Done():
+			return dataset.State{}, ctx.Err()
+		}
+	}
+	if m.broken != nil {
+		return dataset.State{}, m.broken
+	}
+	d := m.catalog.Dataset(name)
+	s := d.State()
+	if check != nil {
+		if err := check(s); err != nil {
+			return dataset.State{}, err
+		}
+	}
+	s = m.next(s)
+	s.Name, s.Count, s.Next, s.Schema = name, load.Records.Len(), load.Records.Next(), load.Schema
+	s.Generation++
+	s.Source, s.LoadedAt = load.Source, time.Now()
+	d.Replace(s, load.Records)
+	m.rejected[name] = load
+	return s, nil
+}
+
+func (m *memoryStore) Drop(_ context.Context, name string, check dataset.Check) (dataset.State, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken != nil {
+		return dataset.State{}, m.broken
+	}
+	d := m.catalog.Dataset(name)
+	before := d.State()
+	if !before.Exists() {
+		return dataset.State{}, &dataset.Error{Code: dataset.NotFound, Message: "there is no dataset " + name}
+	}
+	if check != nil {
+		if err := check(before); err != nil {
+			return dataset.State{}, err
+		}
+	}
+	d.Clear(dataset.State{Name: name})
+	return before, nil
+}
+
+func (m *memoryStore) Rejected(_ context.Context, name string) ([]dataset.Rejection, int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	load, ok := m.rejected[name]
+	if !ok {
+		return nil, 0, &dataset.Error{Code: dataset.NotFound, Message: "there is no dataset " + name}
+	}
+	return load.Rejected, load.RejectedTotal, nil
+}
+
+func (m *memoryStore) Keys(context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for _, k := range m.keys {
+			if !yield(k, nil) {
+				return
+			}
+		}
+		if m.keysErr != nil {
+			yield("", m.keysErr)
+		}
+	}
+}
+
+func (m *memoryStore) Ready(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.notReady
+}

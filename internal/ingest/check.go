@@ -1,0 +1,227 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"landings/internal/dataset"
+)
+
+// fault is what is wrong with one JSON value.
+type fault struct {
+	offset  int    // in the value
+	pointer string // from the value
+	detail  string
+	tooBig  bool // beyond a limit rather than malformed
+	// syntax: the text is not JSON, so that the value's end is a guess. Otherwise
+	// it is JSON that is not allowed here: names twice in an object, invalid UTF-8.
+	syntax bool
+}
+
+// diagnose says what is wrong with text, which should be one JSON value; nil when
+// nothing is.
+func diagnose(text []byte) *fault {
+	d := jsontext.NewDecoder(bytes.NewReader(text))
+	_, err := d.ReadValue()
+	if err == nil {
+		end := d.InputOffset()
+		if _, err = d.ReadToken(); err == io.EOF {
+			return nil
+		}
+		end += int64(len(text[end:]) - len(bytes.TrimLeft(text[end:], space)))
+		return &fault{offset: int(end), detail: "there is more text after the value", syntax: true}
+	}
+	f := &fault{offset: len(text), detail: "the JSON ends in the middle of a value", syntax: true}
+	serr, ok := errors.AsType[*jsontext.SyntacticError](err)
+	if !ok {
+		return f // io.EOF: nothing but white space
+	}
+	f.offset = min(int(serr.ByteOffset), len(text))
+	f.pointer = string(serr.JSONPointer)
+	switch {
+	case errors.Is(serr.Err, jsontext.ErrDuplicateName):
+		f.detail = fmt.Sprintf("the name %q occurs twice in one object", dataset.Excerpt(serr.JSONPointer.LastToken()))
+	case errors.Is(serr.Err, io.ErrUnexpectedEOF):
+	case serr.Err != nil:
+		f.detail = strings.TrimPrefix(serr.Err.Error(), "jsontext: ")
+	}
+	f.syntax = !jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return f
+}
+
+// checkScanned gives what forbids a value that s has scanned, nil when nothing does.
+func checkScanned(value []byte, s *scanner, l Limits) *fault {
+	switch {
+	case len(value) > l.MaxRecordBytes:
+		return tooLong(l)
+	case s.depth > l.MaxDepth:
+		return &fault{tooBig: true, detail: fmt.Sprintf("objects and lists are nested %d deep, the limit is %d", s.depth, l.MaxDepth)}
+	case !jsontext.Value(value).IsValid():
+		return diagnose(value)
+	}
+	return nil
+}
+
+func tooLong(l Limits) *fault {
+	return &fault{tooBig: true, detail: fmt.Sprintf("longer than %s bytes", thousands(l.MaxRecordBytes))}
+}
+
+func (f *fault) code() dataset.Code {
+	if f.tooBig {
+		return dataset.TooLarge
+	}
+	return dataset.Invalid
+}
+
+// CheckRecord says whether json can be a record: one JSON object in valid UTF-8,
+// with no name twice in any object, within the limits of depth and size (zero
+// ones take their defaults). White space around it is allowed here; take it away
+// before storing. The error is a [dataset.Error] with one place.
+func CheckRecord(json []byte, l Limits) error {
+	l = l.withDefaults()
+	f := checkRecord(json, l)
+	if f == nil {
+		return nil
+	}
+	return f.asError(json, "this cannot be a record", "send one JSON object")
+}
+
+// asError says that a text is bad, and where.
+func (f *fault) asError(text []byte, message, remedy string) error {
+	before := text[:f.offset]
+	return &dataset.Error{
+		Code:    f.code(),
+		Message: message,
+		Remedy:  remedy,
+		Places: []dataset.Place{{
+			Line:    1 + bytes.Count(before, newline),
+			Column:  f.offset - bytes.LastIndexByte(before, '\n'),
+			Pointer: f.pointer,
+			Detail:  f.detail,
+		}},
+	}
+}
+
+func checkRecord(json []byte, l Limits) *fault {
+	start, body := trim(json)
+	f := checkText(body, l)
+	if f == nil && body[0] != '{' {
+		f = &fault{detail: "a record is an object, this is " + kindOf(body)}
+	}
+	if f != nil {
+		f.offset += start
+	}
+	return f
+}
+
+// trim takes JSON's white space away, and says how much of it was in front.
+func trim(text []byte) (start int, body []byte) {
+	body = bytes.TrimLeft(text, space)
+	start = len(text) - len(body)
+	return start, bytes.TrimRight(body, space)
+}
+
+const space = " \t\r\n"
+
+// checkText gives what forbids a text, without white space around it, to be a
+// JSON value within the limits.
+func checkText(body []byte, l Limits) *fault {
+	if len(body) == 0 {
+		return &fault{detail: "there is no text"}
+	}
+	var s scanner
+	s.scan(body)
+	return checkScanned(body, &s, l)
+}
+
+// kindOf names the kind of a JSON value with its article.
+func kindOf(value []byte) string {
+	switch value[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case '"':
+		return "a string"
+	case 't', 'f':
+		return "a boolean"
+	case 'n':
+		return "null"
+	}
+	return "a number"
+}
+
+// IDOf gives the id that a valid record has in a field: the text of a string, or
+// a number as it is spelled. There is none where the member is missing or is
+// anything else. Of a GeoJSON Feature, the field "id" is the Feature's own id, or
+// else the property of this name; every other field is a property.
+func IDOf(json []byte, field string) (id string, ok bool) {
+	value := valueOf(json, field)
+	text, ok := idText(value)
+	return string(text), ok
+}
+
+// valueOf gives the raw value of a field of a valid record, nil when missing.
+func valueOf(json []byte, field string) []byte {
+	top := lookup(json, field)
+	if !isFeature(json) || field == "id" && top != nil {
+		return top
+	}
+	properties := lookup(json, "properties")
+	if len(properties) == 0 || properties[0] != '{' {
+		return nil
+	}
+	return lookup(properties, field)
+}
+
+// lookup gives the raw value of a member of a valid object, nil when missing.
+func lookup(object []byte, name string) []byte {
+	object = bytes.TrimSpace(object)
+	if len(object) == 0 || object[0] != '{' {
+		return nil
+	}
+	var room [16]member
+	s := scanner{members: room[:0]}
+	s.scan(object)
+	var scratch [64]byte
+	for _, m := range s.members {
+		if string(unquote(object[m.key:m.keyEnd], scratch[:0])) == name {
+			return object[m.value:m.valueEnd]
+		}
+	}
+	return nil
+}
+
+func isFeature(json []byte) bool {
+	return string(lookup(json, "type")) == `"Feature"` && lookup(json, "properties") != nil
+}
+
+// unquote gives the text of a valid JSON string, in scratch where it has escapes.
+func unquote(quoted, scratch []byte) []byte {
+	inner := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return inner
+	}
+	text, _ := jsontext.AppendUnquote(scratch[:0], quoted)
+	return text
+}
+
+// idText gives the text of an id value: not empty, and not another kind of value.
+func idText(value []byte) ([]byte, bool) {
+	if len(value) == 0 {
+		return nil, false
+	}
+	switch c := value[0]; {
+	case c == '"':
+		text := unquote(value, nil)
+		return text, len(text) > 0
+	case c == '-' || c >= '0' && c <= '9':
+		return value, true
+	}
+	return nil, false
+}

@@ -1,0 +1,181 @@
+package ingest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"mime"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"landings/internal/dataset"
+)
+
+const formats = "json, ndjson, csv or geojson"
+
+// sniff decides the format: what was asked for, else the content type, else the
+// file name, else the first 64 KiB. It takes a byte order mark away.
+func sniff(in *input, o Options) (string, error) {
+	for len(in.rest()) < startBuffer/2 {
+		if err := in.more(); err == io.EOF {
+			break
+		} else if err != nil {
+			return "", err
+		}
+	}
+	head := in.rest()
+	if bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
+		head = head[3:]
+		in.pos, in.mark, in.lineStart = 3, 3, 3 // columns are counted behind it, as editors do
+	}
+	if len(bytes.TrimSpace(head)) == 0 && in.eof {
+		return "", &dataset.Error{Code: dataset.Invalid, Message: "the input is empty", Remedy: "an empty list, [], loads no records"}
+	}
+	if err := notText(head); err != nil {
+		return "", err
+	}
+	if o.Format != "" {
+		switch o.Format {
+		case JSON, NDJSON, CSV, GeoJSON:
+			return o.Format, nil
+		}
+		return "", &dataset.Error{
+			Code:    dataset.UnsupportedMediaType,
+			Message: fmt.Sprintf("there is no format %q", dataset.Excerpt(o.Format)),
+			Remedy:  "use " + formats,
+		}
+	}
+	if f, err := formatOfType(o.ContentType); f != "" || err != nil {
+		return f, err
+	}
+	if f := formatOfName(o.FileName); f != "" {
+		return f, nil
+	}
+	return formatOfBytes(head, in.eof)
+}
+
+// notText refuses what is no UTF-8 text for a reason that can be named.
+func notText(head []byte) error {
+	e := &dataset.Error{Code: dataset.UnsupportedMediaType, Remedy: "send " + formats + ", in UTF-8, plain or compressed with gzip or zstd"}
+	has := func(s string) bool { return bytes.HasPrefix(head, []byte(s)) }
+	switch {
+	case has("\xff\xfe"), has("\xfe\xff"), len(head) > 3 && (head[0] == 0 || head[1] == 0) && (head[0] != 0 || head[1] != 0):
+		e.Message = "the input is UTF-16"
+		e.Remedy = "save it as UTF-8"
+	case codingOf(head) != "":
+		e.Message = "the input is compressed twice"
+		e.Remedy = "compress it once"
+	case has("PK\x03\x04"):
+		e.Message = "the input is a ZIP file (or a spreadsheet)"
+	case has("PAR1"):
+		e.Message = "the input is a Parquet file"
+	case has("SQLite format 3\x00"):
+		e.Message = "the input is an SQLite database"
+	case has("%PDF-"):
+		e.Message = "the input is a PDF document"
+	case bytes.HasPrefix(bytes.TrimSpace(head), []byte("<")):
+		e.Message = "the input looks like HTML or XML"
+	case bytes.IndexByte(head, 0) >= 0:
+		e.Message = "the input is binary: it holds zero bytes"
+	default:
+		return nil
+	}
+	return e
+}
+
+func formatOfType(contentType string) (string, error) {
+	if contentType == "" {
+		return "", nil
+	}
+	t, params, err := mime.ParseMediaType(contentType)
+	if err != nil && t == "" {
+		return "", &dataset.Error{
+			Code:    dataset.UnsupportedMediaType,
+			Message: fmt.Sprintf("the content type %q is malformed", dataset.Excerpt(contentType)),
+			Remedy:  "use application/json, application/x-ndjson, text/csv or application/geo+json",
+		}
+	}
+	switch cs := strings.ToLower(params["charset"]); cs {
+	case "", "utf-8", "utf8", "us-ascii", "ascii":
+	default:
+		return "", &dataset.Error{
+			Code:    dataset.UnsupportedMediaType,
+			Message: fmt.Sprintf("the character set %q cannot be read", dataset.Excerpt(cs)),
+			Remedy:  "convert the data to UTF-8",
+		}
+	}
+	switch t {
+	case "application/json", "text/json":
+		return JSON, nil
+	case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines",
+		"application/jsonlines", "application/json-seq", "text/x-ndjson", "application/x-ldjson":
+		return NDJSON, nil
+	case "text/csv", "application/csv", "text/comma-separated-values":
+		return CSV, nil
+	case "application/geo+json", "application/vnd.geo+json", "application/geo+json-seq":
+		return GeoJSON, nil
+	case "application/octet-stream", "text/plain", "application/x-www-form-urlencoded", "binary/octet-stream",
+		"application/gzip", "application/x-gzip", "application/zstd", "application/x-zstd":
+		return "", nil // says nothing about the format; the third is what curl --data-binary says
+	}
+	if strings.HasSuffix(t, "+json") {
+		return JSON, nil
+	}
+	return "", &dataset.Error{
+		Code:    dataset.UnsupportedMediaType,
+		Message: fmt.Sprintf("data of type %q cannot be read", dataset.Excerpt(t)),
+		Remedy:  "send application/json, application/x-ndjson, text/csv or application/geo+json",
+	}
+}
+
+func formatOfName(name string) string {
+	name = strings.ToLower(name)
+	for _, ending := range []string{".gz", ".zst", ".zstd"} {
+		if cut, ok := strings.CutSuffix(name, ending); ok {
+			name = cut
+			break
+		}
+	}
+	switch path.Ext(name) {
+	case ".json":
+		return JSON
+	case ".ndjson", ".jsonl", ".ldjson", ".jsons":
+		return NDJSON
+	case ".csv":
+		return CSV
+	case ".geojson", ".geojsonl", ".geojsons", ".geojsonseq":
+		return GeoJSON
+	}
+	return ""
+}
+
+// formatOfBytes guesses from the beginning of a text; whole says that it is all
+// of it.
+func formatOfBytes(head []byte, whole bool) (string, error) {
+	text := bytes.TrimLeft(head, space)
+	line, rest, complete := bytes.Cut(text, newline)
+	switch {
+	case len(text) == 0:
+		return JSON, nil // 32 KiB of white space; whatever it is, the JSON reader copes
+	case text[0] == '[':
+		return JSON, nil
+	case text[0] == recordSeparator:
+		return NDJSON, nil
+	case text[0] == '{':
+		rest = bytes.TrimLeft(rest, space)
+		if complete && len(rest) > 0 && rest[0] == '{' && jsontext.Value(line).IsValid() {
+			return NDJSON, nil
+		}
+		return JSON, nil
+	case bytes.IndexByte(line, ',') > 0 && utf8.Valid(line) && (complete || whole):
+		return CSV, nil
+	}
+	return "", &dataset.Error{
+		Code:    dataset.UnsupportedMediaType,
+		Message: "the format of the input cannot be told from its beginning: \"" + dataset.Excerpt(strings.ToValidUTF8(string(line[:min(len(line), 200)]), "?")) + "\"",
+		Remedy:  "say it with the content type, the file name or the format: " + formats,
+	}
+}

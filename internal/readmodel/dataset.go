@@ -1,0 +1,138 @@
+package readmodel
+
+import (
+	"cmp"
+	"hash/maphash"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"landings/internal/dataset"
+	"landings/internal/encode"
+)
+
+// Dataset is one dataset as it changes. Reading is safe for concurrent use;
+// Replace, Apply and Clear are for one writer.
+type Dataset struct {
+	coder *encode.Coder
+	seed  maphash.Seed // random: nobody outside can make ids that collide
+	folds *sync.WaitGroup
+
+	current atomic.Pointer[Snapshot]
+	mu      sync.Mutex // held while current is replaced: by the writer or at the end of a fold
+}
+
+func newDataset(name string, coder *encode.Coder, folds *sync.WaitGroup) *Dataset {
+	d := &Dataset{coder: coder, seed: maphash.MakeSeed(), folds: folds}
+	d.current.Store(newSnapshot(dataset.State{Name: name}, directory{}, index{seed: d.seed}, coder))
+	return d
+}
+
+// Snapshot gives the dataset as it is now; never nil.
+func (d *Dataset) Snapshot() *Snapshot { return d.current.Load() }
+
+// State describes the present version.
+func (d *Dataset) State() dataset.State { return d.Snapshot().state }
+
+// Lookup gives the record with an id, as it is now.
+func (d *Dataset) Lookup(id string) (dataset.Record, bool) { return d.Snapshot().Lookup(id) }
+
+// Records gives all buckets of the present version.
+func (d *Dataset) Records() dataset.Sequence { return d.Snapshot().Records() }
+
+// Replace puts another content in place. It takes time in proportion to the
+// number of records.
+func (d *Dataset) Replace(s dataset.State, records dataset.Sequence) {
+	dir := newDirectory(records)
+	ids := index{seed: d.seed, base: newTable(d.seed, dir)}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.current.Store(newSnapshot(s, dir, ids, d.coder))
+}
+
+// Clear removes all records: the dataset was deleted, or never was.
+func (d *Dataset) Clear(s dataset.State) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.current.Store(newSnapshot(s, directory{}, index{seed: d.seed}, d.coder))
+}
+
+// Apply makes the changes of one commit; where an id occurs more than once, the
+// last change wins. It costs what it changes: a bucket, two pages and the tops
+// above them for a record, whatever the size of the dataset.
+func (d *Dataset) Apply(s dataset.State, changes []dataset.Change) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	old := d.current.Load()
+	edits, added := d.plan(old, changes)
+	next := newSnapshot(s, old.dir.with(edits), old.ids.with(added), d.coder)
+	if next.ids.due(next.dir.records) {
+		next.ids = next.ids.freeze()
+		d.folds.Go(func() { d.fold(next) })
+	}
+	d.current.Store(next)
+}
+
+// plan turns changes, which speak of ids, into edits of positions in ascending
+// order, at most one for each, and into what the index must learn.
+func (d *Dataset) plan(old *Snapshot, changes []dataset.Change) (edits []dataset.Change, added []entry) {
+	type place struct {
+		position uint64
+		occupied bool
+	}
+	var moved map[string]place // where earlier changes of this commit left ids
+	if len(changes) > 1 {
+		moved = make(map[string]place, len(changes))
+	}
+	edits = make([]dataset.Change, 0, len(changes)+1)
+	for _, c := range changes {
+		id := c.Record.ID
+		now, known := moved[id]
+		if !known {
+			r, ok := old.Lookup(id)
+			now = place{r.Position, ok}
+		}
+		then := place{c.Record.Position, !c.Delete}
+		if now.occupied && (c.Delete || now.position != then.position) {
+			edits = append(edits, dataset.Change{Delete: true, Record: dataset.Record{ID: id, Position: now.position}})
+		}
+		if !c.Delete {
+			edits = append(edits, c)
+			if !now.occupied || now.position != then.position {
+				added = append(added, entry{maphash.String(d.seed, id), then.position})
+			}
+		}
+		if moved != nil {
+			moved[id] = then
+		}
+	}
+	if len(edits) > 1 {
+		slices.SortStableFunc(edits, func(a, b dataset.Change) int {
+			return cmp.Compare(a.Record.Position, b.Record.Position)
+		})
+		last := edits[:0]
+		for i, e := range edits {
+			if i+1 == len(edits) || edits[i+1].Record.Position != e.Record.Position {
+				last = append(last, e)
+			}
+		}
+		edits = last
+	}
+	return edits, added
+}
+
+// fold builds the base table that frozen, which has just become current, waits
+// for, and gives it to whatever is current by then. What was added meanwhile
+// stands in newer pages and is kept.
+func (d *Dataset) fold(frozen *Snapshot) {
+	base := newTable(d.seed, frozen.dir)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.current.Load()
+	if now.ids.folding != frozen.ids.folding {
+		return // replaced or cleared
+	}
+	next := *now
+	next.ids.base, next.ids.folding = base, nil
+	d.current.Store(&next)
+}
