@@ -114,3 +114,18 @@ func TestMemory(t *testing.T) {
 		})
 	}
 }
+
+// A long record that comes a byte at a time must not cost its length squared: this
+// would take minutes.
+func TestTrickle(t *testing.T) {
+	long := make([]byte, 1_000_000)
+	for i := range long {
+		long[i] = 'x'
+	}
+	for _, in := range []string{`[{"id":"1","a":"` + string(long) + `"}]`, "id,a\n1,\"" + string(long) + "\"\n"} {
+		r, err := Read(t.Context(), &trickle{[]byte(in)}, Options{})
+		if err != nil || r.Load.Records.Len() != 1 {
+			t.Error(err)
+		}
+	}
+}
