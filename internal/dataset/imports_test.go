@@ -29,6 +29,7 @@ var layers = map[string][]string{
 	"internal/web":         {},                                                                                                                                                                                                                                       // embedded files
 	"internal/httpapi":     {"internal/dataset", "internal/ingest", "internal/encode", "internal/readmodel", "internal/cql2", "internal/telemetry", "internal/web"},                                                                                                  // never store or redisserver: it declares what it needs of them
 	"internal/cli":         {"internal/dataset", "internal/ingest", "internal/encode", "internal/readmodel", "internal/cql2", "internal/telemetry", "internal/web", "internal/httpapi", "internal/store", "internal/redisserver", "internal/rdb", "internal/sample"}, // the one place that wires the parts
+	"internal/redistest":   {},                                                                                                                                                                                                                                       // real redis-server processes for tests
 	"cmd/landings":         {"internal/cli"},                                                                                                                                                                                                                         // signals and the exit code
 }
 

@@ -1,6 +1,11 @@
 package dataset
 
-import "iter"
+import (
+	"cmp"
+	"iter"
+	"maps"
+	"slices"
+)
 
 // Sequence is the records of a whole dataset as buckets in ascending order of
 // number. Buckets without records may be left out.
@@ -45,4 +50,35 @@ func (s Sequence) All() iter.Seq[Record] {
 			}
 		}
 	}
+}
+
+// With gives the sequence after changes, the later of which win. Buckets that no
+// change touches are shared; those that end up without records are left out.
+func (s Sequence) With(changes []Change) Sequence {
+	last := map[uint64]Change{} // by position
+	for _, c := range changes {
+		last[c.Record.Position] = c
+	}
+	edits := slices.SortedFunc(maps.Values(last), func(a, b Change) int { return cmp.Compare(a.Record.Position, b.Record.Position) })
+	out := make(Sequence, 0, len(s)+1)
+	for len(s) > 0 || len(edits) > 0 {
+		if len(edits) == 0 || len(s) > 0 && s[0].Number() < BucketOf(edits[0].Record.Position) {
+			out, s = append(out, s[0]), s[1:]
+			continue
+		}
+		number := BucketOf(edits[0].Record.Position)
+		n := 1
+		for n < len(edits) && BucketOf(edits[n].Record.Position) == number {
+			n++
+		}
+		bucket := &Bucket{number: number}
+		if len(s) > 0 && s[0].Number() == number {
+			bucket, s = s[0], s[1:]
+		}
+		if bucket = bucket.With(edits[:n]); bucket.Len() > 0 {
+			out = append(out, bucket)
+		}
+		edits = edits[n:]
+	}
+	return out
 }

@@ -33,10 +33,8 @@ func diagnose(text []byte) *fault {
 		if _, err = d.ReadToken(); err == io.EOF {
 			return nil
 		}
-		if err == nil {
-			end += int64(len(text[end:]) - len(bytes.TrimLeft(text[end:], " \t\r\n")))
-			return &fault{offset: int(end), detail: "there is more text after the value", syntax: true}
-		}
+		end += int64(len(text[end:]) - len(bytes.TrimLeft(text[end:], space)))
+		return &fault{offset: int(end), detail: "there is more text after the value", syntax: true}
 	}
 	f := &fault{offset: len(text), detail: "the JSON ends in the middle of a value", syntax: true}
 	serr, ok := errors.AsType[*jsontext.SyntacticError](err)

@@ -12,10 +12,6 @@ import (
 	"landings/internal/dataset"
 )
 
-// maxUnclosed bounds how often reading goes on behind a quote that is never
-// closed, for each of them costs a look through the longest record there may be.
-const maxUnclosed = 100
-
 // table reads CSV as RFC 4180 has it: fields separated by commas, rows ended by LF
 // or CRLF (the last one may be unended), fields in quotes where they hold any of
 // these or a quote, which is then doubled. A blank line is no row.
@@ -39,10 +35,7 @@ type cell struct {
 }
 
 // rowFault is a row that breaks the rules, at an offset from its beginning.
-type rowFault struct {
-	fault
-	unclosed bool
-}
+type rowFault struct{ fault }
 
 func (f *rowFault) Error() string { return f.detail }
 
@@ -51,7 +44,6 @@ func readCSV(in *input, c *collector) error {
 	if err := t.header(); err != nil {
 		return err
 	}
-	unclosed := 0
 	for {
 		n, err := t.row()
 		if err == io.EOF {
@@ -62,18 +54,9 @@ func readCSV(in *input, c *collector) error {
 				return err
 			}
 			t.reject(&f.fault, n)
-			if f.unclosed {
-				if unclosed++; unclosed == maxUnclosed {
-					return &dataset.Error{
-						Code:    dataset.Invalid,
-						Message: fmt.Sprintf("%d quotes of the CSV are never closed", maxUnclosed),
-						Remedy:  "write a quote inside a field as two, and the field in quotes",
-						Places:  c.places, Total: c.rejectedTotal,
-					}
-				}
-			}
-			// What the row's end is cannot be known; its first line's end is the
-			// nearest place where good rows may begin.
+			// Where the row ends cannot be known; its first line's end is the nearest place
+			// where good rows may begin. Nothing is looked at more than twice for this: a
+			// quote that opens a field inside what was looked at would have closed it.
 			if err := in.drop('\n'); err != nil {
 				return err
 			}
@@ -130,7 +113,6 @@ func (t *table) row() (int, error) {
 		case err == errTooLong:
 			f := &rowFault{fault: *tooLong(t.c.limits)}
 			if last := len(t.cells) - 1; last >= 0 && t.cells[last].end < 0 {
-				f.unclosed = true
 				f.offset = t.cells[last].start - 1
 				f.detail = "this quote is not closed within " + thousands(t.c.limits.MaxRecordBytes) + " bytes"
 			}
@@ -166,7 +148,7 @@ func (t *table) parse(b []byte, whole bool) (int, *rowFault) {
 				q := bytes.IndexByte(b[from:], '"')
 				if q < 0 {
 					if whole {
-						return len(b), &rowFault{fault{offset: open, detail: "this quote is not closed before the end of the input"}, true}
+						return len(b), &rowFault{fault{offset: open, detail: "this quote is not closed before the end of the input"}}
 					}
 					return -1, nil
 				}

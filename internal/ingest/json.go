@@ -121,7 +121,7 @@ func (r *reader) value() ([]byte, *fault, error) {
 					Code:    dataset.TooLarge,
 					Message: "a value of the JSON is too long",
 					Remedy:  "raise the limit on the size of a record",
-					Places:  []dataset.Place{{Line: line, Column: column, Record: r.c.number, Pointer: r.c.pointer, Detail: f.detail}},
+					Places:  []dataset.Place{{Line: line, Column: column, Record: r.c.number, Pointer: r.c.place(""), Detail: f.detail}},
 				}
 			}
 			return nil, nil, r.syntax(f)

@@ -1,0 +1,42 @@
+# Landings. `make run` and `make test` need Go 1.26 and nothing else but what they say.
+
+VERSION  := $(shell cat VERSION)
+TOOL     := go tool -modfile=tools/go.mod
+LISTEN   ?= 127.0.0.1:5000
+FUZZTIME ?= 20s
+
+.PHONY: help run build test check race fuzz bench e2e
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+
+build: ## bin/landings, one static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/landings ./cmd/landings
+
+run: build ## build and serve on LISTEN, with a Redis that keeps its data in ./data
+	@LISTEN=$(LISTEN) bash scripts/run.sh
+
+test: ## vet and every test that needs nothing but this repository
+	go vet ./...
+	go test ./...
+
+check: ## vet, staticcheck, golangci-lint, formatting, go.mod
+	go vet ./...
+	go vet -tags e2e ./...
+	$(TOOL) staticcheck -tags e2e ./...
+	$(TOOL) golangci-lint run
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted, run gofmt -w: $$unformatted" >&2; exit 1; }
+	go mod tidy -diff
+
+race: ## every test of `make test` under the race detector
+	CGO_ENABLED=1 go test -race ./...
+
+fuzz: ## every fuzz target, FUZZTIME each
+	@FUZZTIME=$(FUZZTIME) sh scripts/fuzz.sh
+
+e2e: build ## tests with real Redis servers, processes and containers (Debian: see .ci/run)
+	go test -tags e2e -count=1 -timeout 25m ./...
+
+bench: build ## Landings beside Flask, redis-cli and nginx, as ratios
+	go run ./bench $(BENCHFLAGS)

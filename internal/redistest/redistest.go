@@ -1,0 +1,198 @@
+// Package redistest runs real redis-server processes for tests. It knows
+// nothing of Landings.
+package redistest
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Server is one redis-server: its folder and port stay, its process can be
+// killed and started again.
+type Server struct {
+	Port int
+	Dir  string
+	args []string
+
+	t   testing.TB
+	mu  sync.Mutex
+	cmd *exec.Cmd // guarded by mu; nil: not running
+}
+
+// Start runs redis-server in a folder of its own on a free port of the loopback
+// interface, with args such as "--save", "1 1". It ends with the test.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Fatal("redis-server is not installed: apt-get install redis-server")
+	}
+	s := &Server{Port: FreePort(t), Dir: t.TempDir(), args: args, t: t}
+	t.Cleanup(s.Kill)
+	s.Up()
+	return s
+}
+
+// FreePort gives a port of the loopback interface that nobody listens on.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Addr gives host:port.
+func (s *Server) Addr() string { return "127.0.0.1:" + strconv.Itoa(s.Port) }
+
+// URL gives the address as redis://.
+func (s *Server) URL() string { return "redis://" + s.Addr() + "/0" }
+
+// Launch starts the process without waiting until it answers.
+func (s *Server) Launch() {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	log, err := os.OpenFile(filepath.Join(s.Dir, "redis.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer log.Close()
+	args := append([]string{"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.Dir, "--enable-debug-command", "yes", "--enable-protected-configs", "yes"}, s.args...)
+	s.cmd = exec.Command("redis-server", args...)
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Up starts the process and waits until it answers.
+func (s *Server) Up() {
+	s.t.Helper()
+	s.Launch()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		if reply, err := s.Try("PING"); err == nil && reply == "PONG" {
+			return
+		}
+		if time.Now().After(deadline) {
+			log, _ := os.ReadFile(filepath.Join(s.Dir, "redis.log"))
+			s.t.Fatalf("redis-server does not answer:\n%s", log)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// Kill ends the process with SIGKILL.
+func (s *Server) Kill() { s.end(syscall.SIGKILL) }
+
+// Stop ends the process with SIGTERM: it saves first.
+func (s *Server) Stop() { s.end(syscall.SIGTERM) }
+
+func (s *Server) end(sig syscall.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Signal(sig)
+	if sig == syscall.SIGKILL {
+		_ = s.cmd.Process.Signal(syscall.SIGCONT)
+	}
+	_ = s.cmd.Wait()
+	s.cmd = nil
+}
+
+// Signal sends a signal, such as SIGSTOP and SIGCONT.
+func (s *Server) Signal(sig syscall.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd != nil {
+		_ = s.cmd.Process.Signal(sig)
+	}
+}
+
+// Do runs a command and gives its reply as redis-cli would show it raw: lists
+// as one line an element.
+func (s *Server) Do(args ...string) string {
+	s.t.Helper()
+	reply, err := s.Try(args...)
+	if err != nil {
+		s.t.Fatalf("%q: %v", args, err)
+	}
+	return reply
+}
+
+// Try is Do that gives an error where Redis or the connection does.
+func (s *Server) Try(args ...string) (string, error) {
+	c, err := net.DialTimeout("tcp", s.Addr(), time.Second)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "*%d\r\n", len(args))
+	for _, a := range args {
+		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(a), a)
+	}
+	if _, err := c.Write(b.Bytes()); err != nil {
+		return "", err
+	}
+	lines, err := readReply(bufio.NewReader(c))
+	return strings.Join(lines, "\n"), err
+}
+
+func readReply(r *bufio.Reader) ([]string, error) {
+	line, err := r.ReadString('\n')
+	if err != nil {
+		return nil, err
+	}
+	line = strings.TrimSuffix(line, "\r\n")
+	kind, rest := line[0], line[1:]
+	switch kind {
+	case '-':
+		return nil, fmt.Errorf("redis: %s", rest)
+	case '$':
+		n, err := strconv.Atoi(rest)
+		if err != nil || n < 0 {
+			return []string{""}, err
+		}
+		text := make([]byte, n+2)
+		for at := 0; at < len(text); {
+			m, err := r.Read(text[at:])
+			if err != nil {
+				return nil, err
+			}
+			at += m
+		}
+		return []string{string(text[:n])}, nil
+	case '*':
+		n, err := strconv.Atoi(rest)
+		if err != nil {
+			return nil, err
+		}
+		var all []string
+		for range n {
+			lines, err := readReply(r)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, lines...)
+		}
+		return all, nil
+	}
+	return []string{rest}, nil
+}

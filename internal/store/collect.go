@@ -1,0 +1,188 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// housekeep trims the stream and collects generations that nobody needs. What
+// fails is tried again the next time.
+func (k *keeper) housekeep() {
+	ctx := k.store.ctx
+	if err := k.sync(ctx); err != nil {
+		k.note(err)
+		return
+	}
+	k.note(nil)
+	if err := k.trim(ctx); err != nil {
+		_ = k.broke(err)
+		return
+	}
+	if k.state.Epoch != "" && time.Since(k.collected) > k.store.opts.Lease {
+		k.collect(ctx)
+	}
+}
+
+// trim cuts the stream where the tail was cut, by age and by bytes.
+func (k *keeper) trim(ctx context.Context) error {
+	old := time.Now().Add(-k.store.opts.KeepCommits)
+	for len(k.tail) > 1 && k.tail[0].at.Before(old) {
+		k.tailBytes -= k.tail[0].size()
+		k.tail = slices.Delete(k.tail, 0, 1)
+	}
+	if len(k.tail) == 0 {
+		return nil
+	}
+	first := k.tail[0].after.Version
+	if first <= k.trimmed+1 {
+		return nil
+	}
+	if err := k.wire.do(ctx, cmd("XTRIM", changesKey(k.name), "MINID", streamID(first))).Error(); err != nil {
+		return err
+	}
+	k.trimmed = first - 1
+	return nil
+}
+
+// collect deletes generations: loads whose writer is gone, and earlier ones
+// beyond those that are kept. It marks them dead first, so that no switch can
+// find them half deleted.
+func (k *keeper) collect(ctx context.Context) {
+	k.collected = time.Now()
+	if err := k.collectGenerations(ctx); err != nil && !errors.Is(err, errAgain) {
+		// Whatever was left over is found again.
+		k.store.opts.Logger.Warn("generations were not collected", "dataset", k.name, "error", k.broke(err))
+	}
+}
+
+func (k *keeper) collectGenerations(ctx context.Context) error {
+	if k.wire == nil {
+		return nil
+	}
+	k.disarm() // the transaction here ends the watch on meta
+	results, err := k.wire.pipeline(ctx, []command{cmd("WATCH", gensKey(k.name)), cmd("HGETALL", gensKey(k.name)), cmd("TIME", "")})
+	if err != nil {
+		return err
+	}
+	fields, err := results[1].AsStrMap()
+	if err != nil {
+		return err
+	}
+	now, err := parseTime(results[2].AsStrSlice())
+	if err != nil {
+		return err
+	}
+	found := map[uint64]generation{}
+	var earlier []uint64
+	for field, text := range fields {
+		if field == counter {
+			continue
+		}
+		number, err := strconv.ParseUint(field, 10, 64)
+		if err != nil {
+			return fmt.Errorf("%s has the field %q: %w", gensKey(k.name), field, err)
+		}
+		g, err := parseGeneration(text, nil)
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", gensKey(k.name), field, err)
+		}
+		found[number] = g
+		if g.State == kept || g.State == live && number != k.state.Generation {
+			earlier = append(earlier, number)
+		}
+	}
+	slices.Sort(earlier)
+	keep := k.store.opts.KeepLoads
+	if !k.state.Exists() {
+		keep = 0
+	}
+	earlier = earlier[:max(0, len(earlier)-keep)]
+
+	var gone []uint64
+	commands := []command{cmd("MULTI", "")}
+	for number, g := range found {
+		lost := g.State == loading && (now > g.Lease || g.Run != k.wire.server.run)
+		if g.State == dead && g.Since != 0 {
+			gone = append(gone, number)
+			continue
+		}
+		if g.State != dead && !lost && !slices.Contains(earlier, number) {
+			continue
+		}
+		g.State, g.Since = dead, now
+		found[number] = g
+		gone = append(gone, number)
+		commands = append(commands, cmd("HSET", gensKey(k.name), strconv.FormatUint(number, 10), g.String()))
+	}
+	if len(commands) > 1 {
+		commands = append(commands, cmd("EXEC", ""))
+		results, err := k.wire.pipeline(ctx, commands)
+		if err != nil {
+			return err
+		}
+		if _, err := results[len(results)-1].ToArray(); err != nil {
+			if isReply(err) {
+				return err
+			}
+			return errAgain // another load began; the next round will do
+		}
+	} else if err := k.wire.do(ctx, cmd("UNWATCH", "")).Error(); err != nil {
+		return err
+	}
+	for _, number := range gone {
+		if err := k.deleteBuckets(ctx, number, found[number].Buckets); err != nil {
+			return err
+		}
+		// A writer that was stopped for longer than its lease may still write a
+		// little after it goes on: its keys are deleted again until then.
+		if now-found[number].Since > 4*k.store.opts.Lease.Milliseconds() {
+			if err := k.wire.do(ctx, cmd("HDEL", gensKey(k.name), strconv.FormatUint(number, 10))).Error(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (k *keeper) deleteBuckets(ctx context.Context, generation, buckets uint64) error {
+	commands := []command{cmd("UNLINK", rejectedKey(k.name, generation))}
+	for b := range buckets {
+		commands = append(commands, cmd("UNLINK", bucketKey(k.name, generation, b)))
+		if len(commands) == 256 {
+			if err := k.wire.all(ctx, commands); err != nil {
+				return err
+			}
+			commands = commands[:0]
+		}
+	}
+	return k.wire.all(ctx, commands)
+}
+
+// discard lets go of a staged generation that will not be switched to. When it
+// fails, the collector will find the generation by its lease.
+func (s *Store) discard(name string, g *staged) {
+	ctx, cancel := context.WithTimeout(s.ctx, s.opts.WriteTimeout)
+	defer cancel()
+	w, err := s.open(ctx)
+	if err != nil {
+		return
+	}
+	defer w.close()
+	field := strconv.FormatUint(g.generation, 10)
+	results, err := w.pipeline(ctx, []command{cmd("WATCH", gensKey(name)), cmd("HGET", gensKey(name), field)})
+	if err != nil {
+		return
+	}
+	entry, err := parseGeneration(results[1].ToString())
+	if err != nil || entry.State != loading {
+		return
+	}
+	entry.State = dead
+	if w.all(ctx, []command{cmd("MULTI", ""), cmd("HSET", gensKey(name), field, entry.String()), cmd("EXEC", "")}) == nil {
+		s.keeper(name).hint()
+	}
+}

@@ -1,0 +1,218 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"landings/internal/dataset"
+)
+
+// kind says what a commit does.
+type kind string
+
+const (
+	kindChanges kind = "changes" // puts and deletes records
+	kindSwitch  kind = "switch"  // makes another generation the live one
+	kindDrop    kind = "drop"    // deletes the dataset
+)
+
+// commit is one entry of a dataset's stream. Its stream id is <version>-0.
+type commit struct {
+	kind    kind
+	term    uint64 // in which it stands in the stream: it grows when it is committed again
+	node    string // who made it, and
+	seq     uint64 // the node's number for it: after a lost reply these tell whether it was applied
+	at      time.Time
+	after   dataset.State // the state that it makes; of Schema, Source, LoadedAt, Epoch and Generation only a switch tells
+	changes []dataset.Change
+	body    []byte // changes or the switch's description, encoded
+}
+
+// description is the body of a switch.
+type description struct {
+	Epoch      string         `json:"epoch"`
+	Generation uint64         `json:"generation"`
+	Schema     dataset.Schema `json:"schema"`
+	Source     string         `json:"source"`
+	LoadedAt   time.Time      `json:"loaded_at"`
+}
+
+// content is what the chain runs over: everything but the term, so that a commit
+// that is made again after a recovery keeps its place in the chain.
+func (c *commit) content() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s %d %d %d %s %d\n", c.kind, c.node, c.seq, c.at.UnixMilli(), c.after.Count, c.after.Digest, c.after.Next)
+	b.Write(c.body)
+	return b.Bytes()
+}
+
+// seal encodes the commit's body and gives it its place after before.
+func (c *commit) seal(before dataset.State) error {
+	switch c.kind {
+	case kindChanges:
+		c.body = encodeChanges(c.changes)
+	case kindSwitch:
+		body, err := json.Marshal(description{c.after.Epoch, c.after.Generation, c.after.Schema, c.after.Source, c.after.LoadedAt})
+		if err != nil {
+			return err
+		}
+		c.body = body
+	case kindDrop:
+	}
+	c.after.Version = before.Version + 1
+	c.after.Chain = before.Chain.Next(c.after.Version, c.content())
+	return nil
+}
+
+// fields gives the stream entry's fields and values, one after the other.
+func (c *commit) fields() []string {
+	return []string{
+		"kind", string(c.kind),
+		"term", strconv.FormatUint(c.term, 10),
+		"chain", c.after.Chain.String(),
+		"node", c.node,
+		"seq", strconv.FormatUint(c.seq, 10),
+		"at", strconv.FormatInt(c.at.UnixMilli(), 10),
+		"count", strconv.Itoa(c.after.Count),
+		"digest", c.after.Digest.String(),
+		"next", strconv.FormatUint(c.after.Next, 10),
+		"body", string(c.body),
+	}
+}
+
+// size is about how many bytes the commit takes in the stream and in memory.
+func (c *commit) size() int { return len(c.body) + 256 }
+
+// parseCommit reads a stream entry that follows the state before; nil where
+// before is unknown, then the chain is not checked.
+func parseCommit(id string, fields map[string]string, before *dataset.State) (*commit, error) {
+	c := &commit{kind: kind(fields["kind"]), node: fields["node"], body: []byte(fields["body"])}
+	version, rest, _ := strings.Cut(id, "-")
+	var errs []error
+	number := func(text string) uint64 {
+		n, err := strconv.ParseUint(text, 10, 64)
+		errs = append(errs, err)
+		return n
+	}
+	if before != nil {
+		c.after = *before
+	}
+	var err error
+	c.after.Version = number(version)
+	c.term, c.seq = number(fields["term"]), number(fields["seq"])
+	c.at = time.UnixMilli(int64(number(fields["at"])))
+	c.after.Count, c.after.Next = int(number(fields["count"])), number(fields["next"])
+	c.after.Digest, err = dataset.ParseDigest(fields["digest"])
+	errs = append(errs, err)
+	c.after.Chain, err = dataset.ParseChain(fields["chain"])
+	errs = append(errs, err)
+	switch c.kind {
+	case kindChanges:
+		c.changes, err = decodeChanges(c.body)
+		errs = append(errs, err)
+	case kindSwitch:
+		var d description
+		errs = append(errs, json.Unmarshal(c.body, &d))
+		c.after.Epoch, c.after.Generation, c.after.Schema = d.Epoch, d.Generation, d.Schema
+		c.after.Source, c.after.LoadedAt = d.Source, d.LoadedAt
+	case kindDrop:
+		c.after.Generation, c.after.Schema, c.after.Source = 0, dataset.Schema{}, ""
+	default:
+		errs = append(errs, fmt.Errorf("unknown kind %q", c.kind))
+	}
+	if err := errors.Join(errs...); err != nil || rest != "0" {
+		return nil, fmt.Errorf("stream entry %s is damaged: %w", id, err)
+	}
+	if before != nil {
+		if c.after.Version != before.Version+1 {
+			return nil, fmt.Errorf("stream entry %s does not follow version %d: %w", id, before.Version, errGap)
+		}
+		if want := before.Chain.Next(c.after.Version, c.content()); want != c.after.Chain {
+			return nil, fmt.Errorf("stream entry %s has chain %s, not %s: %w", id, c.after.Chain, want, errFork)
+		}
+	}
+	return c, nil
+}
+
+var (
+	errGap  = errors.New("the stream no longer reaches back to this version")
+	errFork = errors.New("the stream is of another history")
+)
+
+// encodeChanges writes changes as text with lengths: for a put
+// "+<position> <id bytes> <JSON bytes>\n<id><JSON>\n", for a deletion
+// "-<position> <id bytes>\n<id>\n". Lengths keep every byte of a record as it is.
+func encodeChanges(changes []dataset.Change) []byte {
+	size := 0
+	for _, c := range changes {
+		size += len(c.Record.ID) + len(c.Record.JSON) + 48
+	}
+	b := make([]byte, 0, size)
+	for _, c := range changes {
+		r := c.Record
+		if c.Delete {
+			b = append(b, '-')
+		} else {
+			b = append(b, '+')
+		}
+		b = strconv.AppendUint(b, r.Position, 10)
+		b = append(b, ' ')
+		b = strconv.AppendInt(b, int64(len(r.ID)), 10)
+		if !c.Delete {
+			b = append(b, ' ')
+			b = strconv.AppendInt(b, int64(len(r.JSON)), 10)
+		}
+		b = append(b, '\n')
+		b = append(b, r.ID...)
+		b = append(b, r.JSON...)
+		b = append(b, '\n')
+	}
+	return b
+}
+
+// decodeChanges reads what encodeChanges wrote.
+func decodeChanges(b []byte) ([]dataset.Change, error) {
+	var changes []dataset.Change
+	for at := 0; at < len(b); {
+		damaged := fmt.Errorf("the change at byte %d cannot be read", at)
+		end := bytes.IndexByte(b[at:], '\n')
+		if end < 1 {
+			return nil, damaged
+		}
+		deletes := b[at] == '-'
+		head := strings.Fields(string(b[at+1 : at+end]))
+		numbers := make([]uint64, len(head))
+		for i, h := range head {
+			n, err := strconv.ParseUint(h, 10, 64)
+			if err != nil {
+				return nil, damaged
+			}
+			numbers[i] = n
+		}
+		if !deletes && b[at] != '+' || deletes && len(numbers) != 2 || !deletes && len(numbers) != 3 {
+			return nil, damaged
+		}
+		at += end + 1
+		left := uint64(len(b) - at)
+		idLen, size := numbers[1], uint64(0)
+		if !deletes {
+			size = numbers[2]
+		}
+		if idLen >= left || size >= left-idLen || b[uint64(at)+idLen+size] != '\n' {
+			return nil, damaged
+		}
+		c := dataset.Change{Delete: deletes, Record: dataset.Record{Position: numbers[0], ID: string(b[at : at+int(idLen)])}}
+		at += int(idLen)
+		if !deletes {
+			c.Record.JSON = b[at : at+int(size) : at+int(size)]
+		}
+		at += int(size) + 1
+		changes = append(changes, c)
+	}
+	return changes, nil
+}

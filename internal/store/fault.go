@@ -1,0 +1,162 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/redis/rueidis"
+
+	"landings/internal/dataset"
+)
+
+// fault is a state of Redis in which nothing can be committed.
+type fault struct {
+	message, remedy string
+	heals           healing
+	cause           error
+}
+
+// healing says what waiting does about a fault.
+type healing int
+
+const (
+	soon    healing = iota // often over within the time that a write may wait: try again
+	someday                // somebody has to make room first: refuse writes at once, look again later
+	never                  // a setting is wrong: refuse to start
+)
+
+func (f *fault) Error() string { return f.message }
+func (f *fault) Unwrap() error { return f.cause }
+
+// oldest is the first Redis with sharded pub/sub and multi-part INFO.
+const oldest = 7
+
+// usable says what in a server's own description forbids to commit there.
+func (s server) usable() error {
+	major, _, _ := strings.Cut(s.version, ".")
+	if n, err := strconv.Atoi(major); err == nil && n < oldest {
+		return &fault{message: fmt.Sprintf("it is version %s", s.version), remedy: "use Redis 7.0 or later, or Valkey", heals: never}
+	}
+	if s.loading {
+		return &fault{message: "it is loading its data from disk", remedy: "wait until it has finished"}
+	}
+	if s.policy != "noeviction" && s.policy != "" {
+		return &fault{
+			message: fmt.Sprintf("its maxmemory-policy is %s: it would throw records away when memory runs short", s.policy),
+			remedy:  "set maxmemory-policy noeviction",
+			heals:   never,
+		}
+	}
+	if s.replica {
+		return &fault{message: "it is a read-only replica", remedy: "give the address of the primary"}
+	}
+	return nil
+}
+
+// writable says what in a server's own description will make it refuse writes.
+func (s server) writable() error {
+	if s.saveError {
+		return &fault{
+			message: "it could not save its data to disk (rdb_last_bgsave_status:err)",
+			remedy:  "free space on its disk or make its data folder writable for its user; its log tells which. It tries again by itself",
+		}
+	}
+	if s.aofError {
+		return &fault{
+			message: "it could not write its append-only file (aof_last_write_status:err)",
+			remedy:  "free space on its disk; it tries again by itself",
+		}
+	}
+	return nil
+}
+
+// faults maps the first word of Redis's error replies to what they mean for us.
+var faults = []struct {
+	prefix          string
+	message, remedy string
+	heals           healing
+}{
+	{"MISCONF", "it refuses writes because it could not save its data to disk", "free space on its disk or make its data folder writable for its user; its log tells which. It tries again by itself", someday},
+	{"OOM", "its memory is full (maxmemory)", "raise maxmemory, or delete what is not needed", someday},
+	{"READONLY", "it is a read-only replica", "give the address of the primary", soon},
+	{"LOADING", "it is loading its data from disk", "wait until it has finished", soon},
+	{"MASTERDOWN", "it is a replica without its primary", "wait, or give the address of the primary", soon},
+	{"NOREPLICAS", "it has too few replicas to take writes (min-replicas-to-write)", "bring the replicas back", soon},
+	{"CLUSTERDOWN", "the cluster is down", "look at CLUSTER INFO", soon},
+	{"BUSY", "it is busy with a script", "wait, or end it with SCRIPT KILL", soon},
+	{"NOAUTH", "it asks for a password", "put it into the address: redis://user:password@host:port", never},
+	{"WRONGPASS", "it does not accept the user name or password", "correct them in the address: redis://user:password@host:port", never},
+	{"ERR invalid password", "it does not accept the password", "correct it in the address: redis://:password@host:port", never},
+	{"ERR AUTH", "it has no password, but the address names one", "take the password out of the address", never},
+	{"ERR Client sent AUTH", "it has no password, but the address names one", "take the password out of the address", never},
+	{"NOPERM", "its user may not run a command that Landings needs", "allow the user ~landings:* &landings:* +@all", never},
+	{"ERR DB index is out of range", "it has no database of that number", "give a smaller number in the address, or raise its setting databases", never},
+	{"ERR max number of clients", "it has no connection left (maxclients)", "raise maxclients, or close other clients", soon},
+}
+
+// explain gives err as an error that can be shown: which Redis, what is wrong
+// with it, what to do. Errors that are explained already stay as they are.
+func (s *Store) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*dataset.Error](err); ok {
+		return err
+	}
+	f := diagnose(err)
+	return &dataset.Error{
+		Code:    dataset.Unavailable,
+		Message: "Redis at " + s.address + " cannot be used: " + f.message,
+		Remedy:  f.remedy,
+		Err:     f,
+	}
+}
+
+// healingOf says what waiting does about an explained error.
+func healingOf(err error) healing {
+	if f, ok := errors.AsType[*fault](err); ok {
+		return f.heals
+	}
+	return soon
+}
+
+// damaged is the error of data in Redis that cannot be what was written.
+func damaged(cause error, message, remedy string) error {
+	return &dataset.Error{
+		Code: dataset.Unavailable, Message: message, Remedy: remedy,
+		Err: &fault{message: message, remedy: remedy, heals: never, cause: cause},
+	}
+}
+
+func diagnose(err error) *fault {
+	if f, ok := errors.AsType[*fault](err); ok {
+		return f
+	}
+	if reply, ok := rueidis.IsRedisErr(err); ok {
+		text := reply.Error()
+		for _, known := range faults {
+			if strings.HasPrefix(text, known.prefix) {
+				return &fault{known.message + " (" + dataset.Excerpt(text) + ")", known.remedy, known.heals, err}
+			}
+		}
+		return &fault{message: "it answers " + strconv.Quote(dataset.Excerpt(text)), remedy: "look at its log", heals: someday, cause: err}
+	}
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns):
+		return &fault{message: "its name cannot be resolved", remedy: "check the host in the address, and that its container runs", cause: err}
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
+		return &fault{message: "nothing listens there", remedy: "start it, or correct the address", cause: err}
+	case errors.Is(err, syscall.EACCES):
+		return &fault{message: "its socket may not be opened by this user", remedy: "change the socket's permissions (unixsocketperm)", cause: err}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return &fault{message: "it does not answer in time", remedy: "see whether it runs, is overloaded or stopped", cause: err}
+	}
+	return &fault{message: "the connection broke (" + dataset.Excerpt(err.Error()) + ")", remedy: "see whether it runs; it is tried again all the time", cause: err}
+}

@@ -1,0 +1,273 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"landings/internal/dataset"
+)
+
+// keeper owns one dataset: its committing connection, its queue of writes and
+// the node's copy of it. Everything below that is not said to be shared belongs
+// to the goroutine that runs run.
+type keeper struct {
+	store   *Store
+	name    string
+	replica Replica
+
+	requests chan *request // shared: writes that wait for their turn
+	hints    chan struct{} // shared: something may have changed in Redis
+	ready    chan struct{} // shared: closed once the dataset was read, found absent or found damaged
+
+	published atomic.Pointer[meta]  // shared: a copy of state
+	trouble   atomic.Pointer[error] // shared: what keeps writes from being committed now
+
+	wire    *wire // nil: not connected
+	suspect bool  // the wire gave an error: ask again who serves it
+	armed   bool  // meta is watched on the wire and was equal to state when that began
+
+	state      meta      // of the copy; the zero meta until known
+	known      bool      // the dataset was read from Redis at least once
+	tail       []*commit // the last commits, ascending and without gaps, the last of them makes state
+	tailBytes  int
+	unresolved []attempt // commits whose reply was lost
+	held       *request  // taken from requests, next to be served
+	trimmed    uint64    // the stream was trimmed up to this version
+	collected  time.Time // when generations were last collected
+}
+
+// request is a write that waits for its keeper. It is an update of one record
+// (decide), a switch to a staged generation (staged), or a drop.
+type request struct {
+	id     string
+	decide dataset.Decide
+	staged *staged
+	drop   bool
+	check  dataset.Check
+
+	status atomic.Int32 // shared: waiting, taken or abandoned
+	done   chan outcome // shared: gets one outcome, unless abandoned before; buffered
+
+	settled bool // it has its outcome; the keeper's
+	inDoubt bool // it is part of a commit whose reply was lost; the keeper's
+}
+
+// The keeper takes a request before it can reach Redis. Who stops waiting before
+// that is told that the write did not happen, and it will not; who stops waiting
+// later is told that its outcome is unknown.
+const (
+	waiting int32 = iota
+	taken
+	abandoned
+)
+
+func (r *request) isUpdate() bool { return r.decide != nil }
+
+type outcome struct {
+	state dataset.State
+	err   error
+}
+
+// settle gives the request its outcome; only the first one counts.
+func (r *request) settle(state dataset.State, err error) {
+	if !r.settled {
+		r.settled = true
+		r.done <- outcome{state, err}
+	}
+}
+
+// take says whether the request may become part of a commit.
+func (r *request) take() bool {
+	return r.status.CompareAndSwap(waiting, taken) || r.status.Load() == taken
+}
+
+// attempt is a commit that was sent and whose reply was lost.
+type attempt struct {
+	seq      uint64
+	requests []*request
+}
+
+func newKeeper(s *Store, name string, replica Replica) *keeper {
+	k := &keeper{
+		store:    s,
+		name:     name,
+		replica:  replica,
+		requests: make(chan *request, 1024),
+		hints:    make(chan struct{}, 1),
+		ready:    make(chan struct{}),
+		state:    meta{State: dataset.State{Name: name}},
+	}
+	k.published.Store(&meta{State: k.state.State})
+	return k
+}
+
+// hint wakes the keeper to look at Redis.
+func (k *keeper) hint() {
+	select {
+	case k.hints <- struct{}{}:
+	default:
+	}
+}
+
+// submit queues a request and waits for its outcome.
+func (k *keeper) submit(ctx context.Context, r *request) (dataset.State, error) {
+	r.done = make(chan outcome, 1)
+	ctx, cancel := context.WithTimeout(ctx, k.store.opts.WriteTimeout)
+	defer cancel()
+	select {
+	case k.requests <- r:
+	case <-ctx.Done():
+		return dataset.State{}, k.notDone()
+	case <-k.store.ctx.Done():
+		return dataset.State{}, errClosed
+	}
+	select {
+	case o := <-r.done:
+		return o.state, o.err
+	case <-ctx.Done():
+	case <-k.store.ctx.Done():
+	}
+	if r.status.CompareAndSwap(waiting, abandoned) {
+		return dataset.State{}, k.notDone()
+	}
+	// Its turn has come already: the answer may be on its way.
+	select {
+	case o := <-r.done:
+		return o.state, o.err
+	default:
+		r.status.Store(abandoned) // the keeper need not try it again
+		return dataset.State{}, errUnknown
+	}
+}
+
+var (
+	errClosed = &dataset.Error{Code: dataset.Unavailable, Message: "this node is stopping", Remedy: "try again, or ask another node"}
+
+	errUnknown = &dataset.Error{
+		Code:    dataset.OutcomeUnknown,
+		Message: "the connection to Redis broke while the write was under way: it may or may not have been applied",
+		Remedy:  "read the record, then decide whether to send the write again",
+	}
+)
+
+// notDone says why a write was not carried out.
+func (k *keeper) notDone() error {
+	e := &dataset.Error{Code: dataset.Unavailable, Message: "the write was not carried out in time", Remedy: "try again"}
+	if t := k.trouble.Load(); t != nil && *t != nil {
+		if why, ok := errors.AsType[*dataset.Error](*t); ok {
+			e.Message, e.Remedy = "the write was not carried out: "+why.Message, why.Remedy
+		}
+		e.Err = *t
+	}
+	return e
+}
+
+// run is the keeper's life.
+func (k *keeper) run() {
+	ctx := k.store.ctx
+	defer k.end()
+	opened := sync.OnceFunc(func() { close(k.ready) })
+	for attempts := 0; ; attempts++ {
+		err := k.sync(ctx)
+		k.note(err)
+		if err == nil {
+			break
+		}
+		if healingOf(err) == never {
+			opened() // a damaged dataset must not keep the others from being served
+		}
+		if !pause(ctx, backoff(attempts)) {
+			return
+		}
+	}
+	opened()
+	k.housekeep()
+	tick := time.NewTicker(10 * time.Second)
+	defer tick.Stop()
+	for {
+		if r := k.held; r != nil {
+			k.held = nil
+			k.write(r)
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case r := <-k.requests:
+			k.write(r)
+		case <-k.hints:
+			k.disarm()
+			k.note(k.sync(ctx))
+		case <-tick.C:
+			k.housekeep()
+		}
+	}
+}
+
+// end lets go of the connection and of everybody who still waits.
+func (k *keeper) end() {
+	k.hangUp()
+	for {
+		select {
+		case r := <-k.requests:
+			r.settle(dataset.State{}, errClosed)
+			continue
+		default:
+		}
+		break
+	}
+	if k.held != nil {
+		k.held.settle(dataset.State{}, errClosed)
+	}
+}
+
+// note keeps and logs what troubles the keeper; nil when nothing does.
+func (k *keeper) note(err error) {
+	before := k.trouble.Swap(&err)
+	was := ""
+	if before != nil && *before != nil {
+		was = (*before).Error()
+	}
+	switch {
+	case k.store.ctx.Err() != nil:
+	case err != nil && err.Error() != was:
+		k.store.opts.Logger.Error("cannot commit", "dataset", k.name, "error", err)
+	case err == nil && was != "":
+		k.store.opts.Logger.Info("can commit again", "dataset", k.name, "version", k.state.Version)
+	}
+}
+
+// backoff is how long to wait before the next try: up to 50 ms, so that writes go
+// on within a blink of Redis's return.
+func backoff(attempts int) time.Duration {
+	return min(50*time.Millisecond, time.Millisecond<<min(attempts, 6))
+}
+
+func (k *keeper) hangUp() {
+	if k.wire != nil {
+		k.wire.close()
+	}
+	k.wire, k.armed, k.suspect = nil, false, false
+}
+
+// disarm makes the next sync look at Redis again.
+func (k *keeper) disarm() { k.armed = false }
+
+// broke hangs up when err is the connection's own, or else makes the keeper ask
+// again who serves it; it gives err explained.
+func (k *keeper) broke(err error) error {
+	k.armed, k.suspect = false, true
+	if !isReply(err) {
+		k.hangUp()
+	}
+	return k.store.explain(err)
+}
+
+// adopt makes a state the keeper's own. The replica must be at it already.
+func (k *keeper) adopt(m meta) {
+	k.state = m
+	k.published.Store(&m)
+}

@@ -1,0 +1,31 @@
+package store
+
+import "strconv"
+
+// The keys of a dataset share a hash tag, so that in a cluster they live in one
+// slot and one transaction can change them together.
+const (
+	datasetsKey = "landings:datasets" // set of names
+	nodesTopic  = "landings:nodes"    // channel: which nodes are alive, which datasets are new
+)
+
+func metaKey(name string) string    { return "landings:{" + name + "}:meta" }
+func gensKey(name string) string    { return "landings:{" + name + "}:gens" }
+func changesKey(name string) string { return "landings:{" + name + "}:changes" }
+
+func recoverKey(name, run string) string { return "landings:{" + name + "}:recover:" + run }
+
+func generationPrefix(name string, generation uint64) string {
+	return "landings:{" + name + "}:g" + strconv.FormatUint(generation, 10) + ":"
+}
+
+func bucketKey(name string, generation, bucket uint64) string {
+	return generationPrefix(name, generation) + strconv.FormatUint(bucket, 10)
+}
+
+func rejectedKey(name string, generation uint64) string {
+	return generationPrefix(name, generation) + "rejected"
+}
+
+// topic is the sharded channel on which a dataset's commits are announced.
+func topic(name string) string { return "landings:{" + name + "}:commits" }

@@ -1,0 +1,400 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"landings/internal/dataset"
+)
+
+// generation is one field of the gens hash: what is known of one bulk load.
+type generation struct {
+	State   generationState `json:"state"`
+	Run     string          `json:"run"`             // the incarnation of Redis it was written to
+	Lease   int64           `json:"lease,omitempty"` // of a loading one: Redis's time in ms until which its writer is believed alive
+	Since   int64           `json:"since,omitempty"` // of a dead one: Redis's time in ms when it was found dead
+	Records int             `json:"records"`
+	Buckets uint64          `json:"buckets"` // its buckets have numbers below this
+	Node    string          `json:"node,omitempty"`
+}
+
+type generationState string
+
+const (
+	loading generationState = "loading" // being written
+	live    generationState = "live"    // what meta names
+	kept    generationState = "kept"    // an earlier one that can be gone back to
+	dead    generationState = "dead"    // to be deleted
+)
+
+func (g generation) String() string {
+	b, err := json.Marshal(g)
+	if err != nil {
+		panic(err) // strings and numbers always encode
+	}
+	return string(b)
+}
+
+// counter is the field of the gens hash from which generations get their numbers.
+const counter = "last"
+
+// staged is a generation that was written whole and waits for its switch.
+type staged struct {
+	generation uint64
+	entry      generation
+	load       dataset.Load
+}
+
+// bucketsAtATime is how many buckets are written before the answers are read:
+// about a megabyte.
+const bucketsAtATime = 16
+
+// errStale says that a staged generation can no longer be switched to, though
+// nothing is wrong with its records: write it again.
+var errStale = errors.New("the staged records were lost")
+
+// Replace makes load the whole content of a dataset, and makes the dataset where
+// there is none. It writes the records beside those that readers see and then
+// switches to them by one commit, so that a load that fails changes nothing.
+func (s *Store) Replace(ctx context.Context, name string, load dataset.Load, check dataset.Check) (dataset.State, error) {
+	if err := dataset.CheckName(name); err != nil {
+		return dataset.State{}, err
+	}
+	k := s.keeper(name)
+	deadline := time.Now().Add(s.opts.WriteTimeout)
+	for attempts := 0; ; attempts++ {
+		g, err := s.stage(ctx, name, load)
+		if err == nil {
+			var state dataset.State
+			if state, err = k.submit(ctx, &request{staged: g, check: check}); err == nil {
+				return state, nil
+			}
+			if dataset.CodeOf(err) == dataset.OutcomeUnknown {
+				return state, err
+			}
+			s.discard(name, g)
+		}
+		// Redis went away below the load: the records are still here, so write
+		// them again as soon as it is back.
+		again := errors.Is(err, errStale) || dataset.CodeOf(err) == dataset.Unavailable && healingOf(err) == soon && time.Now().Before(deadline)
+		if !again || attempts == 1000 || !pause(ctx, backoff(attempts)) || s.ctx.Err() != nil {
+			if e, ok := errors.AsType[*dataset.Error](err); ok && e.Code == dataset.Unavailable {
+				return dataset.State{}, &dataset.Error{Code: e.Code, Message: "nothing was loaded: " + e.Message, Remedy: e.Remedy, Err: err}
+			}
+			return dataset.State{}, s.explain(err)
+		}
+		if errors.Is(err, errStale) {
+			deadline = time.Now().Add(s.opts.WriteTimeout)
+		}
+	}
+}
+
+// stage writes a load as a new generation, over one connection of its own.
+func (s *Store) stage(ctx context.Context, name string, load dataset.Load) (*staged, error) {
+	step := func() (context.Context, context.CancelFunc) {
+		return context.WithTimeout(ctx, s.opts.WriteTimeout)
+	}
+	first, cancel := step()
+	defer cancel()
+	w, err := s.open(first)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	g := &staged{load: load, entry: generation{
+		State: loading, Run: w.server.run, Records: load.Records.Len(),
+		Buckets: bucketsOf(load.Records.Next()), Node: s.opts.Node,
+	}}
+	if err := w.begin(first, name, g, s.opts.Lease); err != nil {
+		return nil, s.explain(err)
+	}
+	if err := s.client.Do(first, s.client.B().Sadd().Key(datasetsKey).Member(name).Build()).Error(); err != nil {
+		return nil, s.explain(err)
+	}
+	renewed := time.Now()
+	for records := load.Records; len(records) > 0; {
+		n := min(bucketsAtATime, len(records))
+		commands := make([]command, 0, n)
+		for _, b := range records[:n] {
+			if b.Len() > 0 {
+				commands = append(commands, cmd("HSET", bucketKey(name, g.generation, b.Number()), bucketFields(b)...))
+			}
+		}
+		records = records[n:]
+		now, cancel := step()
+		err := w.all(now, commands)
+		if err == nil && time.Since(renewed) > s.opts.Lease/3 {
+			err = w.renew(now, name, g, s.opts.Lease)
+			renewed = time.Now()
+		}
+		cancel()
+		if err != nil {
+			return nil, s.explain(err)
+		}
+	}
+	if len(load.Rejected) > 0 {
+		now, cancel := step()
+		defer cancel()
+		if err := w.do(now, cmd("RPUSH", rejectedKey(name, g.generation), encodeRejected(load)...)).Error(); err != nil {
+			return nil, s.explain(err)
+		}
+	}
+	return g, nil
+}
+
+// begin takes a number for a generation and makes it known as being loaded,
+// before its first bucket is written, so that the collector will find it.
+func (w *wire) begin(ctx context.Context, name string, g *staged, lease time.Duration) error {
+	number, err := w.do(ctx, cmd("HINCRBY", gensKey(name), counter, "1")).AsInt64()
+	if err != nil {
+		return err
+	}
+	g.generation = uint64(number)
+	now, err := w.time(ctx)
+	if err != nil {
+		return err
+	}
+	g.entry.Lease = now + lease.Milliseconds()
+	return w.do(ctx, cmd("HSET", gensKey(name), strconv.FormatUint(g.generation, 10), g.entry.String())).Error()
+}
+
+// renew keeps the lease of a generation that is still being loaded; errStale
+// says that it was collected meanwhile.
+func (w *wire) renew(ctx context.Context, name string, g *staged, lease time.Duration) error {
+	field := strconv.FormatUint(g.generation, 10)
+	results, err := w.pipeline(ctx, []command{cmd("WATCH", gensKey(name)), cmd("HGET", gensKey(name), field), cmd("TIME", "")})
+	if err != nil {
+		return err
+	}
+	entry, err := parseGeneration(results[1].ToString())
+	if err != nil || entry.State != loading {
+		return errStale
+	}
+	now, err := parseTime(results[2].AsStrSlice())
+	if err != nil {
+		return err
+	}
+	g.entry.Lease = now + lease.Milliseconds()
+	results, err = w.pipeline(ctx, []command{cmd("MULTI", ""), cmd("HSET", gensKey(name), field, g.entry.String()), cmd("EXEC", "")})
+	if err != nil {
+		return err
+	}
+	// Another load may have changed the hash in between: the lease is long enough
+	// to be renewed the next time.
+	if err := results[2].Error(); isReply(err) {
+		return err
+	}
+	return nil
+}
+
+// time is Redis's clock in milliseconds: leases are compared by nodes whose own
+// clocks differ.
+func (w *wire) time(ctx context.Context) (int64, error) {
+	return parseTime(w.do(ctx, cmd("TIME", "")).AsStrSlice())
+}
+
+func parseTime(parts []string, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	if len(parts) != 2 {
+		return 0, fmt.Errorf("TIME answered %q", parts)
+	}
+	seconds, err := strconv.ParseInt(parts[0], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	micros, err := strconv.ParseInt(parts[1], 10, 64)
+	return seconds*1000 + micros/1000, err
+}
+
+func parseGeneration(text string, err error) (generation, error) {
+	if err != nil {
+		return generation{}, err
+	}
+	var g generation
+	return g, json.Unmarshal([]byte(text), &g)
+}
+
+// bucketFields gives a bucket's records as HSET wants them: id and value.
+func bucketFields(b *dataset.Bucket) []string {
+	var values strings.Builder
+	values.Grow(len(b.Text()) + 12*b.Len())
+	ends := make([]int, 0, b.Len())
+	var number [20]byte
+	for r := range b.All() {
+		values.Write(strconv.AppendUint(number[:0], r.Position, 10))
+		values.WriteByte(' ')
+		values.Write(r.JSON)
+		ends = append(ends, values.Len())
+	}
+	all, start := values.String(), 0
+	fields := make([]string, 0, 2*b.Len())
+	i := 0
+	for r := range b.All() {
+		fields = append(fields, r.ID, all[start:ends[i]])
+		start = ends[i]
+		i++
+	}
+	return fields
+}
+
+// planSwitch makes a staged generation the live one, if it is still what was
+// written: its lease holds, Redis is the same incarnation, no bucket is short.
+func (k *keeper) planSwitch(ctx context.Context, r *request) (*plan, error) {
+	p := &plan{next: k.state}
+	g := r.staged
+	if r.check != nil {
+		if err := r.check(k.state.State); err != nil {
+			p.refuse(r, k.state.State, err)
+			return p, nil
+		}
+	}
+	whole, err := k.whole(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	if !whole {
+		p.refuse(r, k.state.State, errStale)
+		return p, nil
+	}
+	if !r.take() {
+		return p, nil
+	}
+	k.planGeneration(p, g)
+	p.granted = []*request{r}
+	return p, nil
+}
+
+// planGeneration fills in what a switch to g does.
+func (k *keeper) planGeneration(p *plan, g *staged) {
+	next := &p.next
+	if !k.state.Exists() {
+		next.Epoch = token()
+	}
+	if k.state.Epoch == "" {
+		// Nothing is known of an earlier history; what a stream may hold is not ours.
+		p.reset = true
+		next.Run = k.wire.server.run
+	}
+	next.Term = max(next.Term, 1)
+	next.Generation = g.generation
+	next.Count, next.Digest, next.Next = g.load.Records.Len(), g.load.Records.Digest(), g.load.Records.Next()
+	next.Schema, next.Source, next.LoadedAt = g.load.Schema, g.load.Source, time.Now().UTC()
+	p.records = g.load.Records
+	entry := g.entry
+	entry.State, entry.Lease = live, 0
+	p.commands = append(p.commands, cmd("HSET", gensKey(k.name), strconv.FormatUint(g.generation, 10), entry.String()))
+	if k.state.Exists() {
+		p.commands = append(p.commands, cmd("HSET", gensKey(k.name), strconv.FormatUint(k.state.Generation, 10), generation{
+			State: kept, Run: k.state.Run, Records: k.state.Count, Buckets: bucketsOf(k.state.Next),
+		}.String()))
+	}
+	p.commit = &commit{kind: kindSwitch, after: next.State}
+}
+
+// whole says whether Redis holds a staged generation complete. It leaves gens
+// watched, so that the answer holds until EXEC.
+func (k *keeper) whole(ctx context.Context, g *staged) (bool, error) {
+	commands := []command{
+		cmd("WATCH", gensKey(k.name)),
+		cmd("HGET", gensKey(k.name), strconv.FormatUint(g.generation, 10)),
+		cmd("TIME", ""),
+	}
+	const before = 3
+	for _, b := range g.load.Records {
+		commands = append(commands, cmd("HLEN", bucketKey(k.name, g.generation, b.Number())))
+	}
+	results, err := k.wire.pipeline(ctx, commands)
+	if err != nil {
+		return false, err
+	}
+	entry, err := parseGeneration(results[1].ToString())
+	if err != nil || entry.State != loading || entry.Run != k.wire.server.run {
+		return false, nil
+	}
+	now, err := parseTime(results[2].AsStrSlice())
+	if err != nil {
+		return false, err
+	}
+	if now > entry.Lease {
+		return false, nil
+	}
+	sum := int64(0)
+	for _, r := range results[before:] {
+		n, err := r.AsInt64()
+		if err != nil {
+			return false, err
+		}
+		sum += n
+	}
+	return sum == int64(g.load.Records.Len()), nil
+}
+
+// planFirst serves updates of a dataset that does not exist: the first record
+// put into it makes an empty generation, and everybody is asked again.
+func (k *keeper) planFirst(ctx context.Context, batch []*request) (*plan, error) {
+	p := &plan{next: k.state}
+	puts := false
+	for _, r := range batch {
+		edit, err := r.decide(dataset.Record{}, false)
+		if err == nil && edit.JSON != nil && !edit.Delete {
+			puts = true
+			break
+		}
+		p.refuse(r, k.state.State, err)
+	}
+	if !puts {
+		return p, nil
+	}
+	g := &staged{entry: generation{State: loading, Run: k.wire.server.run, Node: k.store.opts.Node}, load: dataset.Load{Source: "single writes"}}
+	if err := k.wire.begin(ctx, k.name, g, k.store.opts.Lease); err != nil {
+		return nil, err
+	}
+	if err := k.store.client.Do(ctx, k.store.client.B().Sadd().Key(datasetsKey).Member(k.name).Build()).Error(); err != nil {
+		return nil, err
+	}
+	p = &plan{next: k.state, rest: batch}
+	k.planGeneration(p, g)
+	return p, nil
+}
+
+// maxRejectedBytes bounds what is kept of the records that a load left out.
+const maxRejectedBytes = 8 << 20
+
+// encodeRejected gives the rejected records as JSON lines, after a first line
+// that counts them all.
+func encodeRejected(load dataset.Load) []string {
+	lines := []string{strconv.Itoa(max(load.RejectedTotal, len(load.Rejected)))}
+	size := 0
+	for _, r := range load.Rejected {
+		b, err := json.Marshal(r)
+		if size += len(b); err != nil || size > maxRejectedBytes {
+			break
+		}
+		lines = append(lines, string(b))
+	}
+	return lines
+}
+
+func decodeRejected(lines []string) ([]dataset.Rejection, int, error) {
+	if len(lines) == 0 {
+		return nil, 0, nil
+	}
+	total, err := strconv.Atoi(lines[0])
+	if err != nil {
+		return nil, 0, err
+	}
+	rejected := make([]dataset.Rejection, len(lines)-1)
+	for i, line := range lines[1:] {
+		if err := json.Unmarshal([]byte(line), &rejected[i]); err != nil {
+			return nil, 0, err
+		}
+	}
+	return rejected, total, nil
+}

@@ -1,0 +1,404 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"landings/internal/dataset"
+)
+
+// Options says which Redis to use and how. URL and NewReplica are needed; the
+// rest has defaults.
+type Options struct {
+	// URL is redis://[user:password@]host:port/db, rediss:// with TLS, or
+	// unix:///path/to/socket?db=n.
+	URL string
+	// Dial, when set, makes the connections instead of the network: the embedded
+	// engine's pipe.
+	Dial func(ctx context.Context) (net.Conn, error)
+	// Node names this node. It should be the same after a restart.
+	Node string
+	// NewReplica gives the node's copy of a dataset; it is called once a name.
+	NewReplica func(name string) Replica
+	Logger     *slog.Logger
+
+	WriteTimeout time.Duration // how long a write waits for Redis; 5 s
+	Lease        time.Duration // how long a load may be silent before it is collected; 30 s
+	KeepCommits  time.Duration // how long commits stay in the stream; 10 min
+	KeepBytes    int           // how many bytes of commits stay in the stream; 64 MiB
+	KeepDropped  time.Duration // how long the history of a deleted dataset stays; 24 h
+	Look         time.Duration // how often Redis is looked at; 1 s
+	Window       time.Duration // how long a recovery waits for nodes known to be alive; 5 s
+	KeepLoads    int           // how many earlier generations stay; 1
+}
+
+func (o *Options) defaults() {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&o.WriteTimeout, 5*time.Second)
+	set(&o.Lease, 30*time.Second)
+	set(&o.KeepCommits, 10*time.Minute)
+	set(&o.KeepDropped, 24*time.Hour)
+	set(&o.Look, time.Second)
+	set(&o.Window, 5*time.Second)
+	if o.KeepBytes == 0 {
+		o.KeepBytes = 64 << 20
+	}
+	if o.KeepLoads == 0 {
+		o.KeepLoads = 1
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Node == "" {
+		o.Node = "node-" + token()
+	}
+}
+
+// Store is the datasets in one Redis. Its methods are safe for concurrent use.
+type Store struct {
+	opts    Options
+	client  rueidis.Client
+	address string // of Redis, without the password
+	seq     atomic.Uint64
+	peers   peers
+
+	ctx    context.Context // ends when the store is closed
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // the keepers and the watchers
+
+	mu      sync.Mutex
+	keepers map[string]*keeper // guarded by mu
+
+	health atomic.Pointer[health]
+}
+
+// health is what the last look at Redis found.
+type health struct{ err error }
+
+// New gives a store that has not looked at Redis yet: call Open. It fails where
+// the address cannot be read.
+func New(o Options) (*Store, error) {
+	o.defaults()
+	option, address, err := clientOption(o)
+	if err != nil {
+		return nil, err
+	}
+	client, err := rueidis.NewClient(option)
+	if client == nil {
+		return nil, &dataset.Error{Code: dataset.Unavailable, Message: "Redis at " + address + " cannot be used: " + err.Error(), Err: err}
+	}
+	s := &Store{opts: o, client: client, address: address, keepers: map[string]*keeper{}}
+	// A node that is restarted must not use a number of its earlier life again.
+	s.seq.Store(uint64(time.Now().UnixNano()))
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.peers.self = o.Node
+	s.health.Store(&health{err: &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}})
+	return s, nil
+}
+
+// Open reads every dataset that is in Redis. A Redis that is away or loading is
+// waited for until ctx ends; what waiting cannot heal (a wrong password, a policy
+// that evicts) is returned at once. Whether it succeeds or not, call Close.
+func (s *Store) Open(ctx context.Context) error {
+	names, err := s.firstLook(ctx)
+	if err != nil {
+		return err
+	}
+	var opening []*keeper
+	for _, name := range names {
+		if dataset.CheckName(name) == nil {
+			opening = append(opening, s.keeper(name))
+		}
+	}
+	for _, k := range opening {
+		select {
+		case <-k.ready:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	s.health.Store(&health{})
+	s.wg.Go(s.watch)
+	s.wg.Go(s.listen)
+	return nil
+}
+
+// firstLook waits until Redis answers and gives the names of the datasets.
+func (s *Store) firstLook(ctx context.Context) ([]string, error) {
+	var said string
+	for {
+		names, err := s.lookOnce(ctx)
+		if err == nil {
+			return names, nil
+		}
+		if healingOf(err) == never {
+			return nil, err
+		}
+		if text := err.Error(); text != said {
+			said = text
+			s.opts.Logger.Warn("waiting for Redis", "error", err)
+		}
+		s.health.Store(&health{err: err})
+		if !pause(ctx, 50*time.Millisecond) {
+			return nil, err
+		}
+	}
+}
+
+func (s *Store) lookOnce(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.WriteTimeout)
+	defer cancel()
+	w, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	names, err := w.do(ctx, cmd("SMEMBERS", datasetsKey)).AsStrSlice()
+	return names, s.explain(err)
+}
+
+// Close says goodbye, ends what goes on and waits for it. Writes that have not
+// been committed get an error. It can be called more than once.
+func (s *Store) Close() {
+	if s.ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		_ = s.client.Do(ctx, s.client.B().Spublish().Channel(nodesTopic).Message("bye "+s.opts.Node).Build()).Error()
+		cancel()
+	}
+	s.cancel()
+	s.wg.Wait()
+	s.client.Close()
+}
+
+// Ready says what forbids to write now; nil when nothing does.
+func (s *Store) Ready(context.Context) error {
+	if err := s.health.Load().err; err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.keepers {
+		if err := k.trouble.Load(); err != nil && *err != nil {
+			return *err
+		}
+	}
+	return nil
+}
+
+// Address tells which Redis is used, without its password.
+func (s *Store) Address() string { return s.address }
+
+// keeper gives the keeper of a dataset and starts it when there is none yet.
+func (s *Store) keeper(name string) *keeper {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.keepers[name]
+	if k == nil {
+		k = newKeeper(s, name, s.opts.NewReplica(name))
+		s.keepers[name] = k
+		s.wg.Go(k.run)
+	}
+	return k
+}
+
+func (s *Store) existing(name string) *keeper {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keepers[name]
+}
+
+// Update changes one record as decide says. It gives the state of the dataset
+// that the change made or, where nothing changed, that decide was asked about.
+// A dataset that does not exist is made by the first record put into it.
+func (s *Store) Update(ctx context.Context, name, id string, decide dataset.Decide) (dataset.State, error) {
+	if err := errors.Join(dataset.CheckName(name), dataset.CheckID(id)); err != nil {
+		return dataset.State{}, err
+	}
+	return s.keeper(name).submit(ctx, &request{id: id, decide: decide})
+}
+
+// Drop deletes a dataset, and gives the state that it had.
+func (s *Store) Drop(ctx context.Context, name string, check dataset.Check) (dataset.State, error) {
+	if err := dataset.CheckName(name); err != nil {
+		return dataset.State{}, err
+	}
+	return s.keeper(name).submit(ctx, &request{drop: true, check: check})
+}
+
+// maxKeys bounds what Keys holds in memory to tell each key once.
+const maxKeys = 5_000_000
+
+// Keys gives every key in the database once, whoever made it, in no order.
+func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		seen := map[string]struct{}{} // SCAN may tell a key twice
+		for _, node := range s.client.Nodes() {
+			cursor := uint64(0)
+			for {
+				entry, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Count(1000).Build()).AsScanEntry()
+				if err != nil {
+					yield("", s.explain(err))
+					return
+				}
+				for _, key := range entry.Elements {
+					if _, twice := seen[key]; twice {
+						continue
+					}
+					if len(seen) == maxKeys {
+						yield("", &dataset.Error{
+							Code:    dataset.TooLarge,
+							Message: fmt.Sprintf("the database holds more than %d keys", maxKeys),
+							Remedy:  "read them with redis-cli --scan",
+						})
+						return
+					}
+					seen[key] = struct{}{}
+					if !yield(key, nil) {
+						return
+					}
+				}
+				if cursor = entry.Cursor; cursor == 0 {
+					break
+				}
+			}
+		}
+	}
+}
+
+// Rejected gives the records that the last load left out, at most as many as
+// were kept, and how many there were in all.
+func (s *Store) Rejected(ctx context.Context, name string) ([]dataset.Rejection, int, error) {
+	k := s.existing(name)
+	if k == nil {
+		return nil, 0, notFound(name)
+	}
+	state := k.published.Load().State
+	if !state.Exists() {
+		return nil, 0, notFound(name)
+	}
+	lines, err := s.client.Do(ctx, s.client.B().Lrange().Key(rejectedKey(name, state.Generation)).Start(0).Stop(-1).Build()).AsStrSlice()
+	if err != nil {
+		return nil, 0, s.explain(err)
+	}
+	return decodeRejected(lines)
+}
+
+func notFound(name string) error {
+	return &dataset.Error{Code: dataset.NotFound, Message: "there is no dataset " + name, Remedy: "load one: POST /data, or landings load FILE"}
+}
+
+// clientOption reads the address.
+func clientOption(o Options) (rueidis.ClientOption, string, error) {
+	bad := func(err error) error {
+		return &dataset.Error{
+			Code:    dataset.Invalid,
+			Message: "the address of Redis cannot be read: " + err.Error(),
+			Remedy:  "write redis://user:password@host:6379/0, rediss:// for TLS, or unix:///path/to/redis.sock",
+		}
+	}
+	var option rueidis.ClientOption
+	address := o.URL
+	if o.Dial != nil {
+		address = "the embedded engine"
+		option.InitAddress = []string{"127.0.0.1:6379"} // not dialled
+		option.DialCtxFn = func(ctx context.Context, _ string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
+			return o.Dial(ctx)
+		}
+	} else {
+		u, err := url.Parse(o.URL)
+		if err != nil {
+			// The parser's message repeats the address, with its password.
+			return option, "", bad(errors.New("it is not a URL"))
+		}
+		address = u.Redacted()
+		if option, err = rueidis.ParseURL(o.URL); err != nil {
+			return option, "", bad(err)
+		}
+	}
+	option.ForceSingleClient = true
+	option.DisableCache = true // every answer must be Redis's own
+	option.DisableRetry = true // what is tried again, and when, is decided here
+	option.Dialer.Timeout = 2 * time.Second
+	option.ConnWriteTimeout = o.WriteTimeout
+	option.BlockingPoolSize = 1 << 14 // one wire a dataset and more; opened when needed
+	option.ClientName = "landings"
+	return option, address, nil
+}
+
+// peers is which other nodes are known to be alive.
+type peers struct {
+	self string
+	mu   sync.Mutex
+	seen map[string]time.Time // guarded by mu: when a node was last heard of
+}
+
+// forget is how long after its last word a node counts as alive.
+const forget = 10 * time.Second
+
+func (p *peers) heard(node string, alive bool) {
+	if node == p.self || node == "" {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.seen == nil {
+		p.seen = map[string]time.Time{}
+	}
+	if alive {
+		p.seen[node] = time.Now()
+	} else {
+		delete(p.seen, node)
+	}
+}
+
+func (p *peers) alive() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var names []string
+	for node, at := range p.seen {
+		if time.Since(at) > forget {
+			delete(p.seen, node)
+			continue
+		}
+		names = append(names, node)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// token gives 16 random hexadecimal digits.
+func token() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// pause waits for d and says whether ctx is still alive.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,413 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"landings/internal/dataset"
+)
+
+// markFields are what a commit depends on.
+var markFields = []string{"epoch", "version", "chain", "term", "run"}
+
+// watchMeta gives the commands that begin a commit: whatever changes meta from
+// here on makes EXEC fail.
+func (k *keeper) watchMeta() []command {
+	return []command{cmd("WATCH", metaKey(k.name)), cmd("HMGET", metaKey(k.name), markFields...)}
+}
+
+// stands says whether the replies to watchMeta show the keeper's own state.
+func (k *keeper) stands(results []rueidis.RedisResult) bool {
+	if len(results) != 2 || results[0].Error() != nil {
+		return false
+	}
+	values, err := optionalStrings(results[1])
+	if err != nil || len(values) != len(markFields) {
+		return false
+	}
+	if values[0] == nil {
+		return k.known && k.state.Epoch == ""
+	}
+	want := []string{
+		k.state.Epoch, strconv.FormatUint(k.state.Version, 10), k.state.Chain.String(),
+		strconv.FormatUint(k.state.Term, 10), k.state.Run,
+	}
+	for i, v := range values {
+		if v == nil || *v != want[i] {
+			return false
+		}
+	}
+	return k.known && k.state.Run == k.wire.server.run
+}
+
+func (k *keeper) readMeta(ctx context.Context) (meta, error) {
+	values, err := optionalStrings(k.wire.do(ctx, cmd("HMGET", metaKey(k.name), metaFields...)))
+	if err != nil {
+		return meta{}, err
+	}
+	return parseMeta(k.name, values)
+}
+
+// sync brings the node's copy to where Redis is, or Redis to where the copy is,
+// and leaves meta watched on a connection whose incarnation is known. After it a
+// plan can be made and committed.
+func (k *keeper) sync(ctx context.Context) error {
+	if k.armed {
+		return nil
+	}
+	// Every round makes progress unless other nodes commit between its steps.
+	for range 100 {
+		done, err := k.round(ctx)
+		switch {
+		case errors.Is(err, errAgain):
+			if !pause(ctx, time.Millisecond) {
+				return k.store.explain(ctx.Err())
+			}
+		case err != nil:
+			return k.broke(err)
+		case done:
+			k.armed = true
+			return nil
+		}
+	}
+	return &dataset.Error{
+		Code:    dataset.Unavailable,
+		Message: "the dataset " + k.name + " changes faster than this node can follow",
+		Remedy:  "try again",
+	}
+}
+
+// errAgain says that somebody else was at work: look again.
+var errAgain = errors.New("look again")
+
+// round is one step of sync; done says that state and Redis are the same.
+func (k *keeper) round(ctx context.Context) (done bool, err error) {
+	if k.wire == nil {
+		if k.wire, err = k.store.open(ctx); err != nil {
+			return false, err
+		}
+		k.suspect = false
+	}
+	if k.suspect {
+		if err := k.wire.identify(ctx); err != nil {
+			return false, err
+		}
+		if err := k.wire.server.usable(); err != nil {
+			return false, err
+		}
+		k.suspect = false
+	}
+	results, err := k.wire.pipeline(ctx, k.watchMeta())
+	if err != nil {
+		return false, err
+	}
+	for _, r := range results {
+		if isReply(r.Error()) {
+			return false, r.Error()
+		}
+	}
+	if k.stands(results) {
+		return true, nil
+	}
+	m, err := k.readMeta(ctx)
+	if err != nil {
+		return false, err
+	}
+	return false, k.reconcile(ctx, m)
+}
+
+// reconcile does what the difference between Redis's meta and the copy asks for.
+func (k *keeper) reconcile(ctx context.Context, m meta) error {
+	run := k.wire.server.run
+	switch {
+	case m.Epoch == "" && !k.known:
+		k.known = true
+		return nil
+	case m.Epoch == "":
+		if k.state.Run == run && k.wire.server.evicted == 0 {
+			// Redis is the one that we know and throws nothing away: somebody
+			// deleted the keys.
+			k.store.opts.Logger.Warn("the dataset's keys were deleted in Redis", "dataset", k.name, "version", k.state.Version)
+			k.absent()
+			return nil
+		}
+		return k.recover(ctx, m)
+	case m.Run != run:
+		return k.recover(ctx, m)
+	case !k.known:
+		return k.reload(ctx)
+	case m.mark() == k.state.mark():
+		// Only the term or the run is new: somebody recovered.
+		next := k.state
+		next.Term, next.Run = m.Term, m.Run
+		k.adopt(next)
+		return nil
+	case m.ahead(k.state):
+		return k.follow(ctx)
+	default:
+		// The version went back or belongs to another history, and yet Redis is
+		// the one that we know: somebody restored keys by hand.
+		return k.recover(ctx, m)
+	}
+}
+
+// absent makes the copy that of a dataset which does not exist and never did.
+func (k *keeper) absent() {
+	k.replica.Clear(dataset.State{Name: k.name})
+	k.adopt(meta{State: dataset.State{Name: k.name}})
+	k.tail, k.tailBytes, k.trimmed = nil, 0, 0
+	k.fence()
+}
+
+// follow takes in the commits that others made.
+func (k *keeper) follow(ctx context.Context) error {
+	err := k.catchUp(ctx)
+	if errors.Is(err, errGap) || errors.Is(err, errFork) {
+		return k.reload(ctx)
+	}
+	return err
+}
+
+// catchUp applies the stream's entries after the copy's version. errGap and
+// errFork say that the stream does not continue the copy.
+func (k *keeper) catchUp(ctx context.Context) error {
+	for {
+		entries, err := k.entries(ctx, k.state.Version+1, 1000)
+		if err != nil {
+			return err
+		}
+		if len(entries) == 0 {
+			m, err := k.readMeta(ctx)
+			if err != nil {
+				return err
+			}
+			if m.mark() != k.state.mark() {
+				return errGap
+			}
+			next := k.state
+			next.Term, next.Run = m.Term, m.Run
+			k.adopt(next)
+			k.fence()
+			return nil
+		}
+		for _, e := range entries {
+			c, err := parseCommit(e.ID, e.FieldValues, &k.state.State)
+			if err != nil {
+				return err
+			}
+			if c.kind == kindSwitch && c.after.Generation != 0 {
+				return errGap // its records are not in the stream
+			}
+			k.resolve(c)
+			next := k.state
+			next.State, next.Term = c.after, c.term
+			k.advance(&plan{commit: c, next: next})
+			k.store.peers.heard(c.node, true)
+		}
+	}
+}
+
+func (k *keeper) entries(ctx context.Context, from uint64, count int) ([]rueidis.XRangeEntry, error) {
+	return k.wire.do(ctx, cmd("XRANGE", changesKey(k.name), streamID(from), "+", "COUNT", strconv.Itoa(count))).AsXRange()
+}
+
+// reload reads the whole dataset, all over one connection, for a client that
+// reconnects in silence would mix two incarnations: meta, all buckets, meta again, the
+// commits between the two, and the stream back to its trim point, so that this
+// node can heal others. It starts over until everything fits together.
+func (k *keeper) reload(ctx context.Context) error {
+	for range 10 {
+		before, err := k.readMeta(ctx)
+		if err != nil {
+			return err
+		}
+		var records dataset.Sequence
+		if before.Exists() {
+			if records, err = k.readGeneration(ctx, before.Generation, bucketsOf(before.Next)); err != nil {
+				return err
+			}
+		}
+		after, err := k.readMeta(ctx)
+		if err != nil {
+			return err
+		}
+		if after.Epoch == "" {
+			k.absent()
+			k.known = true
+			return nil
+		}
+		if after.Generation != before.Generation || after.Run != before.Run || after.Epoch != before.Epoch {
+			continue
+		}
+		tail, err := k.readTail(ctx, after)
+		if err != nil {
+			return err
+		}
+		if tail == nil && before.mark() != after.mark() {
+			continue
+		}
+		for _, c := range tail {
+			if c.after.Version > before.Version && c.kind == kindChanges {
+				records = records.With(c.changes)
+			}
+		}
+		if records.Len() != after.Count || records.Digest() != after.Digest {
+			k.store.opts.Logger.Warn("what was read does not fit together: reading again", "dataset", k.name,
+				"records", records.Len(), "count", after.Count, "digest", records.Digest().String(), "want", after.Digest.String())
+			continue
+		}
+		return k.settleOn(after, records, tail)
+	}
+	return damaged(nil,
+		fmt.Sprintf("the records of %s in Redis do not fit the digest in %s: something else wrote to its keys", k.name, metaKey(k.name)),
+		"restore an earlier dump, or delete the key "+metaKey(k.name)+" and load the dataset again")
+}
+
+// settleOn makes what was read the node's copy, and settles what was in doubt.
+func (k *keeper) settleOn(m meta, records dataset.Sequence, tail []*commit) error {
+	covered := len(tail) > 0 && tail[0].after.Version <= k.state.Version+1
+	for _, c := range tail {
+		k.resolve(c)
+	}
+	if !covered && m.Version != k.state.Version {
+		// The stream no longer tells what became of them.
+		for _, a := range k.unresolved {
+			for _, r := range a.requests {
+				r.settle(dataset.State{}, errUnknown)
+			}
+		}
+	}
+	if m.Exists() {
+		k.replica.Replace(m.State, records)
+	} else {
+		k.replica.Clear(m.State)
+	}
+	k.adopt(m)
+	k.known = true
+	k.tail, k.tailBytes = nil, 0
+	for _, c := range tail {
+		k.remember(c)
+	}
+	k.fence()
+	return nil
+}
+
+// readTail reads the stream up to a state, checking that it is one chain that
+// ends there; nil when it does not.
+func (k *keeper) readTail(ctx context.Context, end meta) ([]*commit, error) {
+	var tail []*commit
+	from := uint64(1)
+	for from <= end.Version {
+		entries, err := k.entries(ctx, from, 1000)
+		if err != nil {
+			return nil, err
+		}
+		if len(entries) == 0 {
+			break
+		}
+		for _, e := range entries {
+			var before *dataset.State
+			if n := len(tail); n > 0 {
+				before = &tail[n-1].after
+			}
+			c, err := parseCommit(e.ID, e.FieldValues, before)
+			if errors.Is(err, errGap) || errors.Is(err, errFork) {
+				return nil, nil
+			}
+			if err != nil {
+				return nil, err
+			}
+			if c.after.Version > end.Version {
+				break
+			}
+			tail = append(tail, c)
+		}
+		last, _, _ := strings.Cut(entries[len(entries)-1].ID, "-")
+		n, _ := strconv.ParseUint(last, 10, 64)
+		from = n + 1
+	}
+	if n := len(tail); n == 0 || tail[n-1].after.Version != end.Version || tail[n-1].after.Chain != end.Chain {
+		return nil, nil
+	}
+	// A tail that does not begin with a switch knows only what its own entries
+	// told; what meta tells of the end holds for all of it after the last switch.
+	for _, c := range slices.Backward(tail) {
+		c.after.Name = k.name
+		if c.kind != kindChanges {
+			break
+		}
+		c.after.Epoch, c.after.Generation, c.after.Schema = end.Epoch, end.Generation, end.Schema
+		c.after.Source, c.after.LoadedAt = end.Source, end.LoadedAt
+	}
+	return tail, nil
+}
+
+// readWindow is how many buckets are asked for at a time.
+const readWindow = 64
+
+// readGeneration reads the buckets of a generation.
+func (k *keeper) readGeneration(ctx context.Context, generation, buckets uint64) (dataset.Sequence, error) {
+	records := make(dataset.Sequence, 0, buckets)
+	for first := uint64(0); first < buckets; first += readWindow {
+		last := min(first+readWindow, buckets)
+		commands := make([]command, 0, readWindow)
+		for b := first; b < last; b++ {
+			commands = append(commands, cmd("HGETALL", bucketKey(k.name, generation, b)))
+		}
+		results, err := k.wire.pipeline(ctx, commands)
+		if err != nil {
+			return nil, err
+		}
+		for i, r := range results {
+			fields, err := r.AsStrMap()
+			if err != nil {
+				return nil, err
+			}
+			if len(fields) == 0 {
+				continue
+			}
+			b, err := decodeBucket(first+uint64(i), fields)
+			if err != nil {
+				return nil, damaged(err, bucketKey(k.name, generation, first+uint64(i))+" in Redis is damaged: "+err.Error(),
+					"restore an earlier dump, or delete the key "+metaKey(k.name)+" and load the dataset again")
+			}
+			records = append(records, b)
+		}
+	}
+	return records, nil
+}
+
+// decodeBucket reads the fields of a bucket's hash.
+func decodeBucket(number uint64, fields map[string]string) (*dataset.Bucket, error) {
+	records := make([]dataset.Record, 0, len(fields))
+	for id, value := range fields {
+		text, body, ok := strings.Cut(value, " ")
+		position, err := strconv.ParseUint(text, 10, 64)
+		if !ok || err != nil || dataset.BucketOf(position) != number {
+			return nil, fmt.Errorf("the value of field %q is damaged", dataset.Excerpt(id))
+		}
+		records = append(records, dataset.Record{ID: id, Position: position, JSON: []byte(body)})
+	}
+	slices.SortFunc(records, func(a, b dataset.Record) int {
+		if a.Position < b.Position {
+			return -1
+		}
+		return 1
+	})
+	for i := 1; i < len(records); i++ {
+		if records[i].Position == records[i-1].Position {
+			return nil, fmt.Errorf("the fields %q and %q have the same position", dataset.Excerpt(records[i-1].ID), dataset.Excerpt(records[i].ID))
+		}
+	}
+	return dataset.NewBucket(number, records), nil
+}
+
+// bucketsOf gives how many buckets positions below next can lie in.
+func bucketsOf(next uint64) uint64 { return (next + dataset.BucketSize - 1) / dataset.BucketSize }

@@ -1,0 +1,151 @@
+package store
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// wire is one connection of our own: it never reconnects by itself, so what it
+// answers comes from one incarnation of Redis. Whoever opens it closes it. (A
+// wire that was handed back instead would take its WATCH to the next user.)
+type wire struct {
+	client rueidis.DedicatedClient
+	server server // as it was when the wire was opened or last asked
+}
+
+// command is a Redis command: its name, its key if it has one, its arguments.
+type command struct {
+	name string
+	key  string
+	args []string
+}
+
+func cmd(name, key string, args ...string) command { return command{name, key, args} }
+
+// open makes a connection and asks who is at the other end.
+func (s *Store) open(ctx context.Context) (*wire, error) {
+	client, _ := s.client.Dedicate()
+	w := &wire{client: client}
+	if err := w.identify(ctx); err != nil {
+		w.close()
+		return nil, s.explain(err)
+	}
+	if err := w.server.usable(); err != nil {
+		w.close()
+		return nil, s.explain(err)
+	}
+	return w, nil
+}
+
+func (w *wire) close() { w.client.Close() }
+
+// identify asks on this very connection which incarnation of Redis serves it.
+func (w *wire) identify(ctx context.Context) error {
+	text, err := w.do(ctx, cmd("INFO", "", "server", "replication", "memory", "stats", "persistence")).ToString()
+	if err != nil {
+		return err
+	}
+	w.server = parseServer(text)
+	return nil
+}
+
+func (w *wire) build(c command) rueidis.Completed {
+	b := w.client.B().Arbitrary(c.name)
+	if c.key != "" {
+		b = b.Keys(c.key)
+	}
+	return b.Args(c.args...).Build()
+}
+
+func (w *wire) do(ctx context.Context, c command) rueidis.RedisResult {
+	return w.client.Do(ctx, w.build(c))
+}
+
+// pipeline sends all commands at once and gives one result each. The error is
+// the connection's: once it is not nil, nobody knows which commands were run.
+func (w *wire) pipeline(ctx context.Context, commands []command) ([]rueidis.RedisResult, error) {
+	built := make([]rueidis.Completed, len(commands))
+	for i, c := range commands {
+		built[i] = w.build(c)
+	}
+	results := w.client.DoMulti(ctx, built...)
+	for _, r := range results {
+		if err := r.NonRedisError(); err != nil {
+			return results, err
+		}
+	}
+	return results, nil
+}
+
+// all sends the commands at once and gives the first error of any kind.
+func (w *wire) all(ctx context.Context, commands []command) error {
+	results, err := w.pipeline(ctx, commands)
+	if err != nil {
+		return err
+	}
+	for _, r := range results {
+		if err := r.Error(); err != nil && !rueidis.IsRedisNil(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// server is what INFO tells of the Redis behind a connection.
+type server struct {
+	version   string
+	run       string // run_id and master_replid: the incarnation
+	replica   bool
+	loading   bool
+	policy    string // maxmemory-policy
+	evicted   int64  // keys evicted since its start
+	saveError bool   // the last background save failed
+	aofError  bool   // the last write to the append-only file failed
+	uptime    time.Duration
+}
+
+func parseServer(info string) server {
+	fields := map[string]string{}
+	for line := range strings.Lines(info) {
+		if name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ":"); ok {
+			fields[name] = value
+		}
+	}
+	evicted, _ := strconv.ParseInt(fields["evicted_keys"], 10, 64)
+	uptime, _ := strconv.ParseInt(fields["uptime_in_seconds"], 10, 64)
+	return server{
+		version:   fields["redis_version"],
+		run:       fields["run_id"] + "-" + fields["master_replid"],
+		replica:   fields["role"] == "slave",
+		loading:   fields["loading"] == "1" || fields["async_loading"] == "1",
+		policy:    fields["maxmemory_policy"],
+		evicted:   evicted,
+		saveError: fields["rdb_last_bgsave_status"] == "err",
+		aofError:  fields["aof_last_write_status"] == "err",
+		uptime:    time.Duration(uptime) * time.Second,
+	}
+}
+
+// pairs reads a reply that is a list of values, some of them absent.
+func optionalStrings(r rueidis.RedisResult) ([]*string, error) {
+	list, err := r.ToArray()
+	if err != nil {
+		return nil, err
+	}
+	values := make([]*string, len(list))
+	for i, m := range list {
+		if m.IsNil() {
+			continue
+		}
+		text, err := m.ToString()
+		if err != nil {
+			return nil, err
+		}
+		values[i] = &text
+	}
+	return values, nil
+}

@@ -1,0 +1,499 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"landings/internal/dataset"
+)
+
+// One commit takes the writes that wait at its time, up to these bounds. Larger
+// all-or-nothing writes are staged as a generation.
+const (
+	maxChanges = 10_000
+	maxBytes   = 8 << 20
+)
+
+// write serves a request, together with those that wait behind it, until each
+// has its outcome or was abandoned.
+func (k *keeper) write(first *request) {
+	batch := []*request{first}
+	for attempts := 0; ; attempts++ {
+		batch = k.gather(batch)
+		if len(batch) == 0 {
+			return
+		}
+		rest, err := k.attempt(batch)
+		k.note(err)
+		if err == nil {
+			attempts = 0
+		}
+		for _, r := range rest {
+			// What cannot have reached Redis may be abandoned again.
+			if !r.inDoubt {
+				r.status.CompareAndSwap(taken, waiting)
+			}
+		}
+		batch = rest
+		if err == nil {
+			continue
+		}
+		if !pause(k.store.ctx, backoff(attempts)) {
+			for _, r := range batch {
+				if r.inDoubt {
+					r.settle(dataset.State{}, errUnknown)
+				} else {
+					r.settle(dataset.State{}, errClosed)
+				}
+			}
+			return
+		}
+	}
+}
+
+// gather leaves out the abandoned and adds updates that wait.
+func (k *keeper) gather(batch []*request) []*request {
+	alive := batch[:0]
+	for _, r := range batch {
+		if r.status.Load() != abandoned && !r.settled {
+			alive = append(alive, r)
+		}
+	}
+	for len(alive) < maxChanges && k.held == nil && (len(alive) == 0 || alive[0].isUpdate()) {
+		select {
+		case r := <-k.requests:
+			switch {
+			case r.status.Load() == abandoned:
+			case len(alive) == 0 || r.isUpdate():
+				alive = append(alive, r)
+			default:
+				k.held = r
+			}
+			continue
+		default:
+		}
+		break
+	}
+	return alive
+}
+
+// attempt tries once to settle the batch and gives what has to be tried again.
+func (k *keeper) attempt(batch []*request) ([]*request, error) {
+	ctx := k.store.ctx // each answer is waited for at most WriteTimeout, by the connection
+	if err := k.sync(ctx); err != nil {
+		if healingOf(err) != soon {
+			for _, r := range batch {
+				if !r.inDoubt {
+					r.settle(dataset.State{}, err)
+				}
+			}
+		}
+		return stillOpen(batch), err
+	}
+	batch = stillOpen(batch) // sync may have found lost ones among the commits
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	p, err := k.plan(ctx, batch)
+	if err != nil {
+		return batch, k.broke(err)
+	}
+	if p.commit == nil {
+		// EXEC protects commits, not refusals: Redis has to be seen at our state
+		// after the requests came in.
+		before := k.state.mark()
+		k.disarm()
+		if err := k.sync(ctx); err != nil {
+			return p.all(), err
+		}
+		if k.state.mark() != before {
+			return p.all(), nil
+		}
+		p.settle()
+		return p.rest, nil
+	}
+	applied, err := k.commit(ctx, p)
+	if err != nil && healingOf(err) != soon {
+		for _, r := range p.granted {
+			if !r.inDoubt {
+				r.settle(dataset.State{}, err)
+			}
+		}
+	}
+	if err != nil || !applied {
+		return stillOpen(p.all()), err
+	}
+	p.settle()
+	if c := p.commit.kind; c != kindChanges {
+		k.collect(ctx)
+	}
+	return p.rest, nil
+}
+
+// stillOpen gives the requests of a batch that have no outcome yet.
+func stillOpen(batch []*request) []*request {
+	rest := batch[:0:0]
+	for _, r := range batch {
+		if !r.settled {
+			rest = append(rest, r)
+		}
+	}
+	return rest
+}
+
+// plan is what one commit shall do, and what becomes of each request.
+type plan struct {
+	commit   *commit          // nil: there is nothing to commit
+	next     meta             // the state after it
+	records  dataset.Sequence // the content that a switch brings
+	commands []command
+	reset    bool // the stream is begun anew
+	granted  []*request
+	answer   *dataset.State // what the granted get; nil: the state after the commit
+	settled  []settlement
+	rest     []*request // did not fit in
+}
+
+type settlement struct {
+	request *request
+	state   dataset.State
+	err     error
+}
+
+func (p *plan) refuse(r *request, state dataset.State, err error) {
+	p.settled = append(p.settled, settlement{r, state, err})
+}
+
+func (p *plan) all() []*request {
+	all := append([]*request(nil), p.granted...)
+	for _, s := range p.settled {
+		all = append(all, s.request)
+	}
+	return append(all, p.rest...)
+}
+
+// settle gives everybody the outcome.
+func (p *plan) settle() {
+	for _, s := range p.settled {
+		s.request.settle(s.state, s.err)
+	}
+	answer := p.answer
+	if answer == nil {
+		answer = &p.next.State
+	}
+	for _, r := range p.granted {
+		r.settle(*answer, nil)
+	}
+}
+
+// plan decides about each request, at the state that the keeper has.
+func (k *keeper) plan(ctx context.Context, batch []*request) (*plan, error) {
+	switch first := batch[0]; {
+	case first.drop:
+		return k.planDrop(first), nil
+	case first.staged != nil:
+		return k.planSwitch(ctx, first)
+	case !k.state.Exists():
+		return k.planFirst(ctx, batch)
+	}
+	return k.planUpdates(batch), nil
+}
+
+func (k *keeper) planUpdates(batch []*request) *plan {
+	p := &plan{next: k.state}
+	var changes []dataset.Change
+	latest := map[string]*dataset.Change{} // by id: what this commit made of it so far
+	size := 0
+	for i, r := range batch {
+		if len(changes) == maxChanges || size >= maxBytes {
+			p.rest = append(p.rest, batch[i:]...)
+			break
+		}
+		current, exists := dataset.Record{}, false
+		if c := latest[r.id]; c != nil {
+			current, exists = c.Record, !c.Delete
+		} else {
+			current, exists = k.replica.Lookup(r.id)
+		}
+		if !exists {
+			current = dataset.Record{}
+		}
+		edit, err := r.decide(current, exists)
+		switch {
+		case err != nil:
+			p.refuse(r, k.state.State, err)
+			continue
+		case edit.Delete && !exists, !edit.Delete && edit.JSON == nil, !edit.Delete && exists && bytes.Equal(edit.JSON, current.JSON):
+			p.refuse(r, k.state.State, nil) // nothing changes; that too has to be true at Redis's state
+			continue
+		}
+		if !r.take() {
+			continue
+		}
+		c := dataset.Change{Delete: edit.Delete, Record: dataset.Record{ID: r.id, Position: current.Position, JSON: edit.JSON}}
+		switch {
+		case edit.Delete:
+			c.Record.JSON = nil
+			p.next.Digest -= current.Hash()
+			p.next.Count--
+		case exists:
+			p.next.Digest += c.Record.Hash() - current.Hash()
+		default:
+			c.Record.Position = p.next.Next
+			p.next.Next++
+			p.next.Count++
+			p.next.Digest += c.Record.Hash()
+		}
+		size += len(edit.JSON) + len(r.id)
+		changes = append(changes, c)
+		latest[r.id] = &changes[len(changes)-1]
+		p.granted = append(p.granted, r)
+	}
+	if len(changes) == 0 {
+		return p
+	}
+	p.commit = &commit{kind: kindChanges, changes: changes, after: p.next.State}
+	p.commands = bucketCommands(k.name, k.state.Generation, changes)
+	return p
+}
+
+// bucketCommands gives what changes do to the buckets: at most one HSET and one
+// HDEL for each bucket.
+func bucketCommands(name string, generation uint64, changes []dataset.Change) []command {
+	type edit struct {
+		ids  []string
+		last map[string]dataset.Change
+	}
+	edits := map[uint64]*edit{}
+	var order []uint64
+	for _, c := range changes {
+		number := dataset.BucketOf(c.Record.Position)
+		e := edits[number]
+		if e == nil {
+			e = &edit{last: map[string]dataset.Change{}}
+			edits[number] = e
+			order = append(order, number)
+		}
+		if _, seen := e.last[c.Record.ID]; !seen {
+			e.ids = append(e.ids, c.Record.ID)
+		}
+		e.last[c.Record.ID] = c
+	}
+	var commands []command
+	for _, number := range order {
+		key := bucketKey(name, generation, number)
+		var puts, deletes []string
+		for _, id := range edits[number].ids {
+			if c := edits[number].last[id]; c.Delete {
+				deletes = append(deletes, id)
+			} else {
+				puts = append(puts, id, encodeRecord(c.Record))
+			}
+		}
+		if len(puts) > 0 {
+			commands = append(commands, cmd("HSET", key, puts...))
+		}
+		if len(deletes) > 0 {
+			commands = append(commands, cmd("HDEL", key, deletes...))
+		}
+	}
+	return commands
+}
+
+// encodeRecord gives a record as a bucket keeps it: "<position> <JSON>".
+func encodeRecord(r dataset.Record) string {
+	b := make([]byte, 0, 20+1+len(r.JSON))
+	b = strconv.AppendUint(b, r.Position, 10)
+	b = append(b, ' ')
+	return string(append(b, r.JSON...))
+}
+
+func (k *keeper) planDrop(r *request) *plan {
+	p := &plan{next: k.state}
+	if !k.state.Exists() {
+		p.refuse(r, k.state.State, notFound(k.name))
+		return p
+	}
+	if r.check != nil {
+		if err := r.check(k.state.State); err != nil {
+			p.refuse(r, k.state.State, err)
+			return p
+		}
+	}
+	if !r.take() {
+		return p
+	}
+	was := k.state.State
+	p.next.Generation, p.next.Count, p.next.Digest, p.next.Next = 0, 0, 0, 0
+	p.next.Schema, p.next.Source = dataset.Schema{}, ""
+	p.commit = &commit{kind: kindDrop, after: p.next.State}
+	p.granted, p.answer = []*request{r}, &was
+	p.commands = []command{cmd("HSET", gensKey(k.name), strconv.FormatUint(was.Generation, 10), generation{
+		State: dead, Run: k.state.Run, Records: was.Count, Buckets: bucketsOf(was.Next),
+	}.String())}
+	return p
+}
+
+// commit sends a plan as one transaction. It says whether it was applied; it was
+// not where another node was first (then err is nil) or Redis refused it. Where
+// the reply was lost, the plan is kept among the unresolved.
+func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
+	c := p.commit
+	c.term, c.node, c.seq, c.at = k.state.Term, k.store.opts.Node, k.store.seq.Add(1), time.Now()
+	if p.next.Run == "" { // the first commit of a dataset
+		p.next.Run = k.wire.server.run
+	}
+	c.term = p.next.Term
+	if err := c.seal(k.state.State); err != nil {
+		return false, err
+	}
+	p.next.Version, p.next.Chain = c.after.Version, c.after.Chain
+	fields := p.next.advance()
+	if c.kind != kindChanges {
+		var err error
+		if fields, err = p.next.fields(); err != nil {
+			return false, err
+		}
+	}
+
+	commands := make([]command, 0, len(p.commands)+8)
+	commands = append(commands, cmd("MULTI", ""))
+	commands = append(commands, p.commands...)
+	if p.reset {
+		commands = append(commands, cmd("DEL", changesKey(k.name)))
+	}
+	commands = append(commands,
+		cmd("XADD", changesKey(k.name), append([]string{streamID(c.after.Version)}, c.fields()...)...),
+		cmd("HSET", metaKey(k.name), fields...))
+	for _, key := range []string{metaKey(k.name), changesKey(k.name), gensKey(k.name)} {
+		switch c.kind {
+		case kindSwitch:
+			commands = append(commands, cmd("PERSIST", key)) // HSET keeps a tombstone's time to live
+		case kindDrop:
+			// The history stays a while, so that nodes which were away learn of the end.
+			commands = append(commands, cmd("PEXPIRE", key, strconv.FormatInt(k.store.opts.KeepDropped.Milliseconds(), 10)))
+		case kindChanges:
+		}
+	}
+	exec := len(commands)
+	// SPUBLISH inside the transaction would stop it while a cluster's slot moves.
+	// The look at meta for the next commit goes along, which saves that one a
+	// round trip.
+	commands = append(commands, cmd("EXEC", ""), k.announcement(c.after.Version))
+	commands = append(commands, k.watchMeta()...)
+
+	results, broken := k.wire.pipeline(ctx, commands)
+	k.armed = false
+	switch reply := results[exec]; {
+	case reply.NonRedisError() != nil:
+		for _, r := range p.granted {
+			r.inDoubt = true
+		}
+		k.unresolved = append(k.unresolved, attempt{c.seq, p.granted})
+		return false, k.broke(reply.NonRedisError())
+	case rueidis.IsRedisNil(reply.Error()):
+		k.suspect = true
+		return false, nil // another commit was first
+	case reply.Error() != nil:
+		// The reply to the command that was refused says more than EXECABORT.
+		for _, r := range results[:exec] {
+			if isReply(r.Error()) {
+				return false, k.broke(r.Error())
+			}
+		}
+		return false, k.broke(reply.Error())
+	default:
+		list, err := reply.ToArray()
+		if err != nil {
+			return false, k.broke(err)
+		}
+		for _, m := range list {
+			if err := m.Error(); err != nil && !rueidis.IsRedisNil(err) {
+				// A command inside failed, the others stand: keys of another type
+				// under our names. Nothing but people can mend that.
+				k.suspect = true
+				k.known = false
+				return false, k.store.explain(err)
+			}
+		}
+	}
+	k.fence()
+	k.advance(p)
+	if broken != nil {
+		k.hangUp()
+		return true, nil
+	}
+	k.armed = k.stands(results[exec+2:])
+	return true, nil
+}
+
+// advance makes a commit that is in Redis part of the node's copy.
+func (k *keeper) advance(p *plan) {
+	c, next := p.commit, p.next
+	switch c.kind {
+	case kindChanges:
+		k.replica.Apply(next.State, c.changes)
+	case kindSwitch:
+		k.replica.Replace(next.State, p.records)
+	case kindDrop:
+		k.replica.Clear(next.State)
+	}
+	k.adopt(next)
+	k.remember(c)
+}
+
+// remember adds a commit to the tail and lets go of what is beyond its bounds.
+func (k *keeper) remember(c *commit) {
+	k.tail = append(k.tail, c)
+	k.tailBytes += c.size()
+	old := time.Now().Add(-k.store.opts.KeepCommits)
+	drop := 0
+	for drop < len(k.tail)-1 && (k.tailBytes > k.store.opts.KeepBytes || k.tail[drop].at.Before(old)) {
+		k.tailBytes -= k.tail[drop].size()
+		drop++
+	}
+	if drop > 0 {
+		clear(k.tail[:drop])
+		k.tail = k.tail[drop:]
+	}
+}
+
+// resolve settles the commits whose reply was lost, now that the stream shows c.
+func (k *keeper) resolve(c *commit) {
+	for _, a := range k.unresolved {
+		if c.node == k.store.opts.Node && c.seq == a.seq {
+			for _, r := range a.requests {
+				r.settle(c.after, nil)
+			}
+		}
+	}
+}
+
+// fence forgets what was in doubt: meta has moved on since, so none of it can
+// be applied any more, and what was applied is settled.
+func (k *keeper) fence() {
+	for _, a := range k.unresolved {
+		for _, r := range a.requests {
+			r.inDoubt = false
+		}
+	}
+	k.unresolved = nil
+}
+
+// announcement tells other nodes of a version. It is a hint that may get lost.
+func (k *keeper) announcement(version uint64) command {
+	return cmd("SPUBLISH", topic(k.name), k.store.opts.Node+" "+strconv.FormatUint(version, 10))
+}
+
+func streamID(version uint64) string { return strconv.FormatUint(version, 10) + "-0" }
+
+// isReply says whether err is an answer of Redis, not a failure to get one.
+func isReply(err error) bool {
+	var reply *rueidis.RedisError
+	return errors.As(err, &reply) && !reply.IsNil()
+}
