@@ -22,6 +22,7 @@ type API struct {
 	guard    *guard
 	data     *collection   // behind /data
 	loads    chan struct{} // a place for each load that may run
+	open     atomic.Bool
 	draining atomic.Bool
 }
 
@@ -75,6 +76,22 @@ func New(c Config) (*API, error) {
 	return a, nil
 }
 
+// Open lets requests in. Until then all but the routes of operation are answered
+// with what the node waits for: an empty dataset and one that was not read yet are
+// not the same.
+func (a *API) Open() { a.open.Store(true) }
+
+// closed says why a request cannot be answered yet; nil: it can.
+func (a *API) closed(r *http.Request) error {
+	if a.open.Load() || r.URL.Path == "/livez" || r.URL.Path == "/readyz" || strings.HasPrefix(r.URL.Path, "/problems/") {
+		return nil
+	}
+	if err := a.config.Store.Ready(r.Context()); err != nil {
+		return err
+	}
+	return &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}
+}
+
 // Drain makes /readyz say that the node is going away. Requests are still served.
 func (a *API) Drain() { a.draining.Store(true) }
 
@@ -84,7 +101,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// Even a body that nobody asks for is read by net/http at the end, to get to
 		// the next request: it may not take for ever. Whoever reads it, see upload,
 		// sets later deadlines.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.limits.StallTime))
+		_ = http.NewResponseController(w).SetReadDeadline(deadline(a.limits))
+	}
+	if err := a.closed(r); err != nil {
+		a.fail(w, r, err)
+		return
 	}
 	a.mux.ServeHTTP(w, r)
 }
@@ -159,7 +180,7 @@ func (a *API) write(f func(*http.Request, *upload) (answer, error)) handler {
 		body := newUpload(w, r, a.limits)
 		got, err := f(r, body)
 		// The write may have taken longer than the time that an answer has.
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(a.limits.StallTime))
+		_ = http.NewResponseController(w).SetWriteDeadline(deadline(a.limits))
 		if err != nil {
 			if fault := body.fault(); fault != nil {
 				return fault // what became of the body explains whatever its reader says

@@ -24,7 +24,11 @@ type upload struct {
 }
 
 func newUpload(w http.ResponseWriter, r *http.Request, l Limits) *upload {
-	return &upload{src: http.MaxBytesReader(w, r.Body, l.BodyBytes), conn: http.NewResponseController(w), limits: l}
+	u := &upload{src: http.MaxBytesReader(w, r.Body, l.BodyBytes), conn: http.NewResponseController(w), limits: l}
+	if r.ContentLength > l.BodyBytes {
+		u.err = tooLong(l.BodyBytes) // said before it is sent
+	}
+	return u
 }
 
 // fault says what was wrong with the body itself; nil: nothing so far.
@@ -59,11 +63,7 @@ func (u *upload) Read(p []byte) (int, error) {
 		_ = u.conn.SetReadDeadline(time.Time{})
 		u.err = io.EOF
 	case errors.As(err, &tooLarge):
-		u.err = &dataset.Error{
-			Code:    dataset.TooLarge,
-			Message: fmt.Sprintf("the body is longer than %d bytes", tooLarge.Limit),
-			Remedy:  "send less, send it compressed (Content-Encoding: gzip or zstd), or raise the limit in the configuration",
-		}
+		u.err = tooLong(tooLarge.Limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		u.err = &dataset.Error{
 			Code:    dataset.Timeout,
@@ -80,6 +80,14 @@ func (u *upload) Read(p []byte) (int, error) {
 		}
 	}
 	return n, u.err
+}
+
+func tooLong(limit int64) error {
+	return &dataset.Error{
+		Code:    dataset.TooLarge,
+		Message: fmt.Sprintf("the body is longer than %d bytes", limit),
+		Remedy:  "send less, send it compressed (Content-Encoding: gzip or zstd), or raise the limit in the configuration",
+	}
 }
 
 // whole reads all of a small body.

@@ -102,3 +102,6 @@ func (l Limits) withDefaults() Limits {
 
 // quota is how many bytes must move in each StallTime.
 func (l Limits) quota() int64 { return max(1, int64(float64(l.MinRate)*l.StallTime.Seconds())) }
+
+// deadline is until when a client may stall from now on.
+func deadline(l Limits) time.Time { return time.Now().Add(l.StallTime) }

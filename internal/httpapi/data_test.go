@@ -50,6 +50,7 @@ func start(t testing.TB, change func(*Config)) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
+	api.Open()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -11,8 +11,6 @@ import (
 // readyTime is how long the store may take to say that it is ready.
 const readyTime = 2 * time.Second
 
-func deadline(l Limits) time.Time { return time.Now().Add(l.StallTime) }
-
 // live answers GET /livez: the process runs and serves.
 func (a *API) live(w http.ResponseWriter, r *http.Request) error {
 	writeStatus(w, map[string]string{"status": "live", "version": a.config.Version})

@@ -49,7 +49,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p.Detail = "the node failed in a way that it was not made for"
 		p.Remedy = "look for the instance in the node's log"
 	}
-	if meaning.Status >= 500 && r.Context().Err() == nil {
+	if meaning.Status >= 500 && !errors.Is(err, context.Canceled) { // canceled: the client is gone
 		a.log.LogAttrs(context.WithoutCancel(r.Context()), slog.LevelError, "request failed",
 			slog.String("method", r.Method),
 			slog.String("path", r.URL.Path),

@@ -100,6 +100,8 @@ var gatheredPool = sync.Pool{New: func() any { return new(gathered) }}
 
 // sendPart sends a part's bytes as the body. Header and Content-Length are set.
 func sendPart(w http.ResponseWriter, p *encode.Part, l Limits) {
+	// Making the part may have taken longer than the time that an answer has.
+	_ = http.NewResponseController(w).SetWriteDeadline(deadline(l))
 	s := gatheredPool.Get().(*gathered)
 	s.room = append(s.room[:0], p.Slices...)
 	s.rest, s.limits = s.room, l
@@ -127,7 +129,7 @@ func (s *gathered) WriteTo(w io.Writer) (int64, error) {
 	var sent int64
 	queued := unsent(w)
 	for {
-		if err := conn.SetWriteDeadline(time.Now().Add(s.limits.StallTime)); err != nil {
+		if err := conn.SetWriteDeadline(deadline(s.limits)); err != nil {
 			return sent, err
 		}
 		n, err := s.rest.WriteTo(w)

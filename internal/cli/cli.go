@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"landings/internal/dataset"
+)
+
+// env is what a command gets from outside.
+type env struct {
+	ctx            context.Context
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	version        string
+}
+
+// grammar is the command line.
+type grammar struct {
+	Serve      serveCommand      `cmd:"" help:"Serve datasets over HTTP."`
+	Load       loadCommand       `cmd:"" help:"Load a file into a node, in place of what a dataset holds."`
+	Get        getCommand        `cmd:"" help:"Print one record, or all of them as a JSON list."`
+	Keys       keysCommand       `cmd:"" help:"List the keys in Redis, or with --records the ids of a dataset's records."`
+	Delete     deleteCommand     `cmd:"" help:"Delete one record, or with --all a whole dataset."`
+	Sample     sampleCommand     `cmd:"" help:"Write generated landings in the shape of NASA's, for demonstrations and benchmarks."`
+	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
+}
+
+const description = `Landings publishes a dataset as a live, durable HTTP API, kept in Redis.
+
+Exit codes: 0 done, 1 internal error, 2 wrong usage or bad data, 3 not found, 4 conflict or failed
+precondition, 5 not available (nothing was changed), 6 not allowed, 7 the outcome of a write is unknown.`
+
+// Run runs the command that args (without the program's name) say and gives the
+// exit code. It ends early when ctx does.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, version string) int {
+	var g grammar
+	e := &env{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, version: version}
+	exit := -1
+	parser, err := kong.New(&g,
+		kong.Name("landings"),
+		kong.Description(description),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exit = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.DefaultEnvars("LANDINGS"),
+		kong.Bind(e),
+		kong.Vars{"config": defaultConfig},
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "landings:", err)
+		return dataset.Codes[dataset.Internal].Exit
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	c, err := parser.Parse(args)
+	if exit >= 0 { // --help has been printed
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "landings: %v\nTry: landings --help\n", err)
+		return dataset.Codes[dataset.Invalid].Exit
+	}
+	if err := c.Run(e); err != nil {
+		return e.fail(err)
+	}
+	return max(exit, 0)
+}
+
+// fail prints an error and gives its exit code.
+func (e *env) fail(err error) int {
+	if e.ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return 130 // as shells do after Ctrl-C
+	}
+	code := dataset.CodeOf(err)
+	text := err.Error()
+	if known, ok := errors.AsType[*dataset.Error](err); ok {
+		text = known.Error()
+	}
+	fmt.Fprintln(e.stderr, "landings:", strings.TrimPrefix(text, "landings: "))
+	return dataset.Codes[code].Exit
+}
+
+func hostname() string {
+	if name, err := os.Hostname(); err == nil {
+		return name
+	}
+	return ""
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(e *env) error {
+	_, err := fmt.Fprintln(e.stdout, "landings", e.version)
+	return err
+}

@@ -1,0 +1,196 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v4"
+
+	"landings/internal/dataset"
+)
+
+// maxConfig bounds the configuration file, in bytes.
+const maxConfig = 1 << 20
+
+// defaultConfig is read where no other file is named, if it is there.
+const defaultConfig = "config.yaml"
+
+// configFile is the part of the configuration that flags cannot say.
+type configFile struct {
+	dir      string // that relative sources start from
+	Datasets []datasetConfig
+	settings map[string]*yaml.Node // by flag name
+}
+
+// datasetConfig is one dataset of the configuration.
+type datasetConfig struct {
+	Name      string          `yaml:"name"`
+	Source    string          `yaml:"source"`
+	IDField   *string         `yaml:"id_field"`
+	Geometry  *geometryConfig `yaml:"geometry"`
+	TimeField *string         `yaml:"time_field"`
+	OnError   string          `yaml:"on_error"`
+	Format    string          `yaml:"format"`
+}
+
+type geometryConfig struct {
+	GeoJSON string `yaml:"geojson"`
+	Lat     string `yaml:"lat"`
+	Lon     string `yaml:"lon"`
+	Text    string `yaml:"text"`
+}
+
+func badConfig(path string, line int, detail, remedy string) error {
+	return &dataset.Error{
+		Code:    dataset.Invalid,
+		Message: "the configuration " + path + " cannot be used",
+		Remedy:  remedy,
+		Places:  []dataset.Place{{Line: line, Detail: detail}},
+	}
+}
+
+// readConfig reads a configuration file. A file that nobody asked for by name may
+// be absent.
+func readConfig(path string, named bool, flags []string) (*configFile, error) {
+	c := &configFile{dir: filepath.Dir(path), settings: map[string]*yaml.Node{}}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) && !named {
+		return c, nil
+	}
+	if err != nil {
+		return nil, badConfig(path, 0, err.Error(), "correct its name or its permissions")
+	}
+	if info.IsDir() {
+		return nil, badConfig(path, 0, "it is a directory",
+			"put a file there: Docker makes a directory where the file that is to be mounted does not exist. Remove the directory, create the file, and start again")
+	}
+	if info.Size() > maxConfig {
+		return nil, badConfig(path, 0, fmt.Sprintf("it has %d bytes", info.Size()), fmt.Sprintf("use at most %d", maxConfig))
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, badConfig(path, 0, err.Error(), "make it readable for the user that runs landings")
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return nil, badConfig(path, 0, err.Error(), "correct the YAML")
+	}
+	if len(doc.Content) == 0 {
+		return c, nil // nothing but comments
+	}
+	root := doc.Content[0]
+	if root.Kind != yaml.MappingNode {
+		return nil, badConfig(path, root.Line, "it is not a list of settings", "write setting: value, one a line")
+	}
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		key, value := root.Content[i], root.Content[i+1]
+		flag := strings.ReplaceAll(key.Value, "_", "-")
+		switch {
+		case key.Value == "datasets":
+			if err := checkKeys(path, value); err != nil {
+				return nil, err
+			}
+			if err := value.Decode(&c.Datasets); err != nil {
+				return nil, badConfig(path, value.Line, err.Error(), "write a list of datasets with name and source")
+			}
+			if err := c.check(path, value); err != nil {
+				return nil, err
+			}
+		case slices.Contains(flags, flag):
+			c.settings[flag] = value
+		default:
+			known := make([]string, len(flags))
+			for i, f := range flags {
+				known[i] = strings.ReplaceAll(f, "-", "_")
+			}
+			return nil, badConfig(path, key.Line, "there is no setting \""+dataset.Excerpt(key.Value)+"\"", "use one of: datasets, "+strings.Join(known, ", "))
+		}
+	}
+	return c, nil
+}
+
+// datasetKeys are the settings of a dataset.
+var datasetKeys = []string{"name", "source", "id_field", "geometry", "time_field", "on_error", "format"}
+
+// checkKeys refuses settings of datasets that do not exist: a misspelt one would
+// be ignored in silence.
+func checkKeys(path string, list *yaml.Node) error {
+	if list.Kind != yaml.SequenceNode {
+		return badConfig(path, list.Line, "datasets is not a list", "begin each dataset with a dash: - name: NAME")
+	}
+	for _, item := range list.Content {
+		if item.Kind != yaml.MappingNode {
+			return badConfig(path, item.Line, "a dataset is not a list of settings", "write - name: NAME, and its other settings below that")
+		}
+		for i := 0; i+1 < len(item.Content); i += 2 {
+			if key := item.Content[i]; !slices.Contains(datasetKeys, key.Value) {
+				return badConfig(path, key.Line, "a dataset has no setting \""+dataset.Excerpt(key.Value)+"\"", "use one of: "+strings.Join(datasetKeys, ", "))
+			}
+		}
+	}
+	return nil
+}
+
+func (c *configFile) check(path string, list *yaml.Node) error {
+	seen := map[string]bool{}
+	for i, d := range c.Datasets {
+		line := list.Content[i].Line
+		if err := dataset.CheckName(d.Name); err != nil {
+			return badConfig(path, line, err.Error(), "name every dataset")
+		}
+		if seen[d.Name] {
+			return badConfig(path, line, "the dataset "+d.Name+" stands there twice", "use each name once")
+		}
+		seen[d.Name] = true
+		if d.OnError != "" && d.OnError != "stop" && d.OnError != "skip" {
+			return badConfig(path, line, "on_error is \""+dataset.Excerpt(d.OnError)+"\"", "use stop or skip")
+		}
+		if g := d.Geometry; g != nil {
+			pair := g.Lat != "" && g.Lon != ""
+			forms := 0
+			for _, set := range []bool{g.GeoJSON != "", g.Text != "", pair} {
+				if set {
+					forms++
+				}
+			}
+			if forms != 1 || !pair && (g.Lat != "" || g.Lon != "") {
+				return badConfig(path, line, "geometry does not name one place", "write {lat: FIELD, lon: FIELD}, {text: FIELD} or {geojson: FIELD}")
+			}
+		}
+	}
+	return nil
+}
+
+// Validate lets kong accept the file as a resolver.
+func (c *configFile) Validate(*kong.Application) error { return nil }
+
+// Resolve gives a flag's value from the file, unless its variable is set: the
+// environment comes before the file.
+func (c *configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	node, ok := c.settings[flag.Name]
+	if !ok {
+		return nil, nil
+	}
+	for _, name := range flag.Envs {
+		if _, set := os.LookupEnv(name); set {
+			return nil, nil
+		}
+	}
+	switch node.Kind {
+	case yaml.ScalarNode:
+		return node.Value, nil
+	case yaml.SequenceNode:
+		values := make([]any, len(node.Content))
+		for i, v := range node.Content {
+			values[i] = v.Value
+		}
+		return values, nil
+	}
+	return nil, fmt.Errorf("line %d of the configuration is neither a value nor a list", node.Line)
+}

@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"landings/internal/dataset"
+	"landings/internal/sample"
+)
+
+type getCommand struct {
+	nodeFlags
+	ID string `arg:"" optional:"" help:"Id of the record; all records when left out."`
+}
+
+// Run prints one record, or the list of all.
+func (c *getCommand) Run(e *env) error {
+	path := c.record(c.ID)
+	if c.ID == "" {
+		path = c.list()
+		if c.Dataset != "" {
+			path += "/items?f=json"
+		}
+	}
+	answer, err := c.do(e.ctx, http.MethodGet, path, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if _, err := io.Copy(e.stdout, answer.Body); err != nil {
+		return &dataset.Error{Code: dataset.Unavailable, Message: "the answer broke off: " + err.Error(), Remedy: "try again", Err: err}
+	}
+	_, err = fmt.Fprintln(e.stdout)
+	return err
+}
+
+type keysCommand struct {
+	nodeFlags
+	Records bool `help:"List the ids of the dataset's records."`
+}
+
+// Run prints keys or ids, one a line.
+func (c *keysCommand) Run(e *env) error {
+	path := "/get-keys"
+	if c.Records {
+		path += "?records=" + url.QueryEscape(c.Dataset)
+	}
+	answer, err := c.do(e.ctx, http.MethodGet, path, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	list := json.NewDecoder(answer.Body)
+	if _, err := list.Token(); err != nil {
+		return fmt.Errorf("the answer is no list: %w", err)
+	}
+	for list.More() {
+		var key string
+		if err := list.Decode(&key); err != nil {
+			return fmt.Errorf("the answer broke off: %w", err)
+		}
+		if _, err := fmt.Fprintln(e.stdout, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type deleteCommand struct {
+	nodeFlags
+	ID  string `arg:"" optional:"" help:"Id of the record."`
+	All bool   `help:"Delete the whole dataset."`
+}
+
+// Run deletes a record or a dataset.
+func (c *deleteCommand) Run(e *env) error {
+	path := c.record(c.ID)
+	switch {
+	case c.ID == "" && !c.All:
+		return &dataset.Error{Code: dataset.Invalid, Message: "what to delete was not said", Remedy: "name a record: landings delete ID, or say --all for the whole dataset"}
+	case c.ID != "" && c.All:
+		return &dataset.Error{Code: dataset.Invalid, Message: "both a record and --all were given", Remedy: "leave one of them out"}
+	case c.All:
+		path = c.list()
+	}
+	answer, err := c.do(e.ctx, http.MethodDelete, path, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	_, err = io.Copy(e.stdout, answer.Body)
+	return err
+}
+
+type sampleCommand struct {
+	Records int    `help:"How many." default:"1000" placeholder:"N"`
+	Format  string `help:"json, ndjson, csv or geojson." enum:"json,ndjson,csv,geojson" default:"json"`
+	Seed    uint64 `help:"The same seed gives the same records." default:"1"`
+}
+
+// Run writes generated records to the standard output.
+func (c *sampleCommand) Run(e *env) error {
+	if c.Records < 0 {
+		return &dataset.Error{Code: dataset.Invalid, Message: "--records is negative", Remedy: "give the number of records"}
+	}
+	return sample.Write(e.stdout, c.Format, c.Records, c.Seed)
+}

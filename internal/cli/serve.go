@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/alecthomas/kong"
+
+	"landings/internal/dataset"
+	"landings/internal/encode"
+	"landings/internal/httpapi"
+	"landings/internal/readmodel"
+	"landings/internal/store"
+)
+
+// serveCommand is the settings of a node.
+type serveCommand struct {
+	Config            string        `help:"Configuration file (YAML)." default:"${config}" placeholder:"FILE" env:"LANDINGS_CONFIG"`
+	Listen            string        `help:"Address to serve HTTP on; port 0 takes a free one." default:"127.0.0.1:5000" placeholder:"HOST:PORT"`
+	Redis             string        `help:"Redis that keeps the data: redis://, rediss:// (TLS) or unix://, with user, password and database number." default:"redis://127.0.0.1:6379/0" placeholder:"URL"`
+	Node              string        `help:"Name of this node, the same after a restart. Host name and port when empty." placeholder:"NAME"`
+	Tokens            []string      `help:"Tokens that may write; with any, nobody else may." placeholder:"TOKEN"`
+	AllowRemoteWrites bool          `help:"Let other hosts write without a token."`
+	AllowedOrigins    []string      `help:"Origins whose pages may write, such as https://example.org." placeholder:"ORIGIN"`
+	MaxBody           int64         `help:"Largest request body, in bytes as sent." default:"1073741824" placeholder:"BYTES"`
+	WriteTimeout      time.Duration `help:"How long a write waits for Redis." default:"5s"`
+	DrainTimeout      time.Duration `help:"How long requests may go on after SIGTERM." default:"10s"`
+	LogFormat         string        `help:"Format of the log: text or json." enum:"text,json" default:"text"`
+
+	file *configFile
+}
+
+// BeforeResolve reads the configuration file, so that what it sets stands where
+// neither a flag nor a variable does.
+func (s *serveCommand) BeforeResolve(c *kong.Context) error {
+	path, named := os.LookupEnv("LANDINGS_CONFIG")
+	flags := []string{}
+	for _, f := range c.Selected().Flags {
+		if f.Name != "help" && f.Name != "config" {
+			flags = append(flags, f.Name)
+		}
+		if f.Name == "config" {
+			if v := c.FlagValue(f); v != nil && v.(string) != "" && v.(string) != defaultConfig {
+				path, named = v.(string), true
+			}
+		}
+	}
+	if path == "" {
+		path = defaultConfig
+	}
+	file, err := readConfig(path, named, flags)
+	if err != nil {
+		return err
+	}
+	s.file = file
+	c.AddResolver(file)
+	return nil
+}
+
+// Run serves until the context ends, then drains.
+func (s *serveCommand) Run(e *env) error {
+	log := slog.New(s.handler(e))
+	listener, err := listen(s.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	coder, err := encode.NewCoder(encode.DefaultLevel)
+	if err != nil {
+		return err
+	}
+	catalog := readmodel.NewCatalog(coder)
+	node := s.Node
+	if node == "" {
+		node = hostname() + "-" + s.Listen
+	}
+	st, err := store.New(store.Options{
+		URL:          s.Redis,
+		Node:         node,
+		NewReplica:   func(name string) store.Replica { return catalog.Dataset(name) },
+		Logger:       log,
+		WriteTimeout: s.WriteTimeout,
+	})
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	name, source := s.source()
+	api, err := httpapi.New(httpapi.Config{
+		Default:           name,
+		Catalog:           catalog,
+		Store:             st,
+		Source:            source,
+		Tokens:            s.Tokens,
+		AllowRemoteWrites: s.AllowRemoteWrites,
+		AllowedOrigins:    s.AllowedOrigins,
+		Limits:            httpapi.Limits{BodyBytes: s.MaxBody},
+		Logger:            log,
+		Version:           e.version,
+	})
+	if err != nil {
+		return err
+	}
+	server := httpapi.NewServer(api)
+
+	group, ctx := errgroup.WithContext(e.ctx)
+	group.Go(func() error {
+		// Requests are answered from the start: until all datasets are read, with
+		// what the node waits for.
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		if err := st.Open(ctx); err != nil {
+			if e.ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		api.Open()
+		log.Info("serving", "address", "http://"+listener.Addr().String(), "redis", st.Address(), "datasets", strings.Join(catalog.Names(), " "), "version", e.version)
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		if e.ctx.Err() != nil {
+			log.Info("draining")
+		}
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.DrainTimeout)
+		defer cancel()
+		if err := server.Shutdown(drain); err != nil {
+			log.Warn("some requests were cut", "after", s.DrainTimeout)
+		}
+		return nil
+	})
+	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+func (s *serveCommand) handler(e *env) slog.Handler {
+	if s.LogFormat == "json" {
+		return slog.NewJSONHandler(e.stderr, nil)
+	}
+	return slog.NewTextHandler(e.stderr, nil)
+}
+
+// source gives the default dataset and what POST without a body loads into it.
+func (s *serveCommand) source() (string, httpapi.Source) {
+	if s.file == nil || len(s.file.Datasets) == 0 {
+		return dataset.DefaultName, generated{records: sampleSize}
+	}
+	first := s.file.Datasets[0]
+	return first.Name, &source{config: first, dir: s.file.dir}
+}
+
+// listen opens the address to serve on, and says in one line why it cannot.
+func listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		return l, nil
+	}
+	remedy := "choose another with --listen HOST:PORT"
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, &dataset.Error{Code: dataset.Unavailable, Message: address + " is in use by another program", Remedy: remedy, Err: err}
+	case errors.Is(err, syscall.EACCES):
+		return nil, &dataset.Error{Code: dataset.Forbidden, Message: "this user may not listen on " + address, Remedy: "choose a port above 1023 with --listen HOST:PORT", Err: err}
+	}
+	return nil, &dataset.Error{Code: dataset.Invalid, Message: fmt.Sprintf("cannot listen on %q: %v", dataset.Excerpt(address), err), Remedy: remedy, Err: err}
+}

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"landings/internal/dataset"
+	"landings/internal/ingest"
+	"landings/internal/sample"
+)
+
+// source is a dataset's configured source: a file or an address.
+type source struct {
+	config datasetConfig
+	dir    string // that relative paths start from
+}
+
+// options gives what the configuration says about reading the source.
+func (s *source) options() ingest.Options {
+	o := ingest.Options{
+		Format:    s.config.Format,
+		IDField:   s.config.IDField,
+		TimeField: s.config.TimeField,
+		SkipBad:   s.config.OnError == "skip",
+		Source:    s.config.Source,
+	}
+	if g := s.config.Geometry; g != nil {
+		o.Geometry = &dataset.Geometry{GeoJSON: g.GeoJSON, Lat: g.Lat, Lon: g.Lon, Text: g.Text}
+	}
+	return o
+}
+
+// alternatives is what to do where a source cannot be had.
+const alternatives = "send the data itself (curl --data-binary @FILE, or landings load FILE), " +
+	"name a file or another address as source in config.yaml, or start without a config.yaml to load a generated sample"
+
+// Open gives the source's bytes.
+func (s *source) Open(ctx context.Context) (io.ReadCloser, ingest.Options, error) {
+	o := s.options()
+	fail := func(message string, err error) (io.ReadCloser, ingest.Options, error) {
+		return nil, o, &dataset.Error{Code: dataset.SourceUnavailable, Message: "the configured source " + display(s.config.Source) + " cannot be had: " + message, Remedy: alternatives, Err: err}
+	}
+	if s.config.Source == "" {
+		return nil, o, &dataset.Error{Code: dataset.SourceUnavailable, Message: "no source is configured for the dataset " + s.config.Name, Remedy: alternatives}
+	}
+	u, err := url.Parse(s.config.Source)
+	if err == nil && (u.Scheme == "http" || u.Scheme == "https") {
+		o.Source, o.FileName = u.Redacted(), filepath.Base(u.Path)
+		body, contentType, coding, err := fetch(ctx, u)
+		if err != nil {
+			return fail(err.Error(), err)
+		}
+		o.ContentType, o.ContentEncoding = contentType, coding
+		return body, o, nil
+	}
+	path := strings.TrimPrefix(s.config.Source, "file://")
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(s.dir, path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return fail(err.Error(), err)
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		_ = f.Close()
+		return fail("it is a directory", nil)
+	}
+	o.FileName = filepath.Base(path)
+	return f, o, nil
+}
+
+// display shows a source without the password that an address may carry.
+func display(source string) string {
+	if u, err := url.Parse(source); err == nil {
+		return u.Redacted()
+	}
+	return dataset.Excerpt(source)
+}
+
+// fetch asks for an address. Connecting and the header have limits of time; the
+// body's is the request's own.
+func fetch(ctx context.Context, u *url.URL) (body io.ReadCloser, contentType, coding string, err error) {
+	client := &http.Client{Transport: &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ResponseHeaderTimeout: 30 * time.Second,
+		DisableCompression:    true, // the reader decompresses, and bounds what comes out
+		DisableKeepAlives:     true,
+	}}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, "", "", err
+	}
+	r.Header.Set("Accept-Encoding", "zstd, gzip")
+	r.Header.Set("User-Agent", "landings")
+	answer, err := client.Do(r)
+	if err != nil {
+		return nil, "", "", err
+	}
+	if answer.StatusCode != http.StatusOK {
+		_ = answer.Body.Close()
+		return nil, "", "", fmt.Errorf("it answered %s", answer.Status)
+	}
+	contentType = answer.Header.Get("Content-Type")
+	if strings.HasPrefix(contentType, "text/plain") || strings.HasPrefix(contentType, "application/octet-stream") {
+		contentType = "" // servers say this of anything: look at the name and the bytes
+	}
+	return answer.Body, contentType, answer.Header.Get("Content-Encoding"), nil
+}
+
+// generated is the built-in source: landings that nobody found.
+type generated struct{ records int }
+
+// sampleSize is how many generated records POST loads where nothing is configured.
+const sampleSize = 1000
+
+// sampleSeed makes every node's sample the same.
+const sampleSeed = 1
+
+// Open gives the sample.
+func (g generated) Open(context.Context) (io.ReadCloser, ingest.Options, error) {
+	r, w := io.Pipe()
+	go func() { _ = w.CloseWithError(sample.Write(w, "json", g.records, sampleSeed)) }() // a reader that is gone ends it
+	return r, ingest.Options{Format: "json", Source: fmt.Sprintf("generated sample of %d records", g.records)}, nil
+}
