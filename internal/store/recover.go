@@ -187,8 +187,6 @@ func (k *keeper) rewrite(ctx context.Context, m meta) error {
 		p.commands = p.commands[:1]
 	} else {
 		p.commit = &commit{kind: kindDrop, after: k.state.State}
-		ttl := strconv.FormatInt(k.store.opts.KeepDropped.Milliseconds(), 10)
-		p.commands = []command{cmd("PEXPIRE", gensKey(k.name), ttl)}
 	}
 	if err := k.expect(ctx, m); err != nil {
 		return err
@@ -199,10 +197,6 @@ func (k *keeper) rewrite(ctx context.Context, m meta) error {
 	}
 	if !applied {
 		return errAgain
-	}
-	if !k.state.Exists() {
-		ttl := strconv.FormatInt(k.store.opts.KeepDropped.Milliseconds(), 10)
-		return k.wire.all(ctx, []command{cmd("PEXPIRE", metaKey(k.name), ttl), cmd("PEXPIRE", changesKey(k.name), ttl)})
 	}
 	k.collect(ctx)
 	return nil

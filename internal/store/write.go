@@ -333,16 +333,9 @@ func (k *keeper) planDrop(r *request) *plan {
 	p.next.Schema, p.next.Source = dataset.Schema{}, ""
 	p.commit = &commit{kind: kindDrop, after: p.next.State}
 	p.granted, p.answer = []*request{r}, &was
-	// The history stays a while, so that nodes which were away learn of the end.
-	ttl := strconv.FormatInt(k.store.opts.KeepDropped.Milliseconds(), 10)
-	p.commands = []command{
-		cmd("HSET", gensKey(k.name), strconv.FormatUint(was.Generation, 10), generation{
-			State: dead, Run: k.state.Run, Records: was.Count, Buckets: bucketsOf(was.Next),
-		}.String()),
-		cmd("PEXPIRE", metaKey(k.name), ttl),
-		cmd("PEXPIRE", changesKey(k.name), ttl),
-		cmd("PEXPIRE", gensKey(k.name), ttl),
-	}
+	p.commands = []command{cmd("HSET", gensKey(k.name), strconv.FormatUint(was.Generation, 10), generation{
+		State: dead, Run: k.state.Run, Records: was.Count, Buckets: bucketsOf(was.Next),
+	}.String())}
 	return p
 }
 
@@ -377,9 +370,14 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 	commands = append(commands,
 		cmd("XADD", changesKey(k.name), append([]string{streamID(c.after.Version)}, c.fields()...)...),
 		cmd("HSET", metaKey(k.name), fields...))
-	if c.kind == kindSwitch {
-		for _, key := range []string{metaKey(k.name), changesKey(k.name), gensKey(k.name)} {
+	for _, key := range []string{metaKey(k.name), changesKey(k.name), gensKey(k.name)} {
+		switch c.kind {
+		case kindSwitch:
 			commands = append(commands, cmd("PERSIST", key)) // HSET keeps a tombstone's time to live
+		case kindDrop:
+			// The history stays a while, so that nodes which were away learn of the end.
+			commands = append(commands, cmd("PEXPIRE", key, strconv.FormatInt(k.store.opts.KeepDropped.Milliseconds(), 10)))
+		case kindChanges:
 		}
 	}
 	exec := len(commands)
