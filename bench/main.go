@@ -28,8 +28,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -66,7 +67,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -205,8 +206,8 @@ func (b *bench) table(rows [][]string) {
 // series is what one contender did in all rounds.
 type series []float64
 
-func (s series) median() float64 {
-	sorted := slices.Sorted(slices.Values(s))
+func (s *series) median() float64 {
+	sorted := slices.Sorted(slices.Values(*s))
 	n := len(sorted)
 	if n == 0 {
 		return 0

@@ -200,7 +200,8 @@ func (b *bench) wrk(ctx context.Context, url string, args, script []string) (rat
 		return 0, 0, err
 	}
 	if failed > 0 || requests == 0 {
-		return 0, 0, fmt.Errorf("%s: %.0f of %.0f requests failed", url, failed, requests)
+		log, _ := os.ReadFile(b.folder("nginx", "error.log")) // where it was nginx that failed
+		return 0, 0, fmt.Errorf("%s: %.0f of %.0f requests failed: %s\n%.1000s", url, failed, requests, strings.TrimSpace(line), log)
 	}
 	return requests / (micros / 1e6), p99, nil
 }

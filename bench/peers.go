@@ -154,8 +154,14 @@ func (b *bench) startNginx(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	files := min(limit.Max, 200_000)
 	var text bytes.Buffer
-	if err := conf.Execute(&text, map[string]any{"Dir": b.folder("nginx"), "Port": ports[0], "Root": os.Getuid() == 0}); err != nil {
+	if err := conf.Execute(&text, map[string]any{"Dir": b.folder("nginx"), "Port": ports[0], "Root": os.Getuid() == 0,
+		"OpenFiles": files, "CachedFiles": files - files/10}); err != nil {
 		return err
 	}
 	if err := os.WriteFile(b.folder("nginx.conf"), text.Bytes(), 0o600); err != nil {

@@ -227,8 +227,7 @@ func startDocker(t *testing.T) *engine {
 	if os.Getuid() != 0 {
 		lacking(t, "only root can start dockerd")
 	}
-	// Not t.TempDir: the engine's mounts have to go first.
-	dir, err := os.MkdirTemp("", "landings-docker-")
+	dir, err := os.MkdirTemp("", "landings-docker-") //nolint:usetesting // the engine's mounts have to go before the folder
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -244,6 +244,11 @@ func (r *redis) answers(t *testing.T) {
 	})
 }
 
+// url gives the address of the database 0.
+func (r *redis) url() string {
+	return "redis://" + net.JoinHostPort(r.host, strconv.Itoa(r.port)) + "/0"
+}
+
 // cli runs one redis-cli command and gives its answer without the last line feed.
 func (r *redis) cli(t *testing.T, args ...string) string {
 	t.Helper()
@@ -302,7 +307,7 @@ func startNode(t *testing.T, r *redis, port int, args ...string) *node {
 		port = freePort(t)
 	}
 	listen := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	args = append([]string{"serve", "--redis", fmt.Sprintf("redis://%s:%d/0", r.host, r.port), "--listen", listen}, args...)
+	args = append([]string{"serve", "--redis", r.url(), "--listen", listen}, args...)
 	// A folder of its own: the node must not find the repository's config.yaml.
 	n := &node{start(t, t.TempDir(), program, args...), api{"http://" + listen}}
 	n.ready(t, func() error {
