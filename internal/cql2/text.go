@@ -70,7 +70,8 @@ func textError(s string, f failure) error {
 type textParser struct {
 	lexer
 	builder
-	tok token // the token to be read next
+	tok    token    // the token to be read next
+	wholes []uint64 // see wholeInParentheses; nil: not known yet
 }
 
 func (p *textParser) advance() { p.tok = p.next() }
@@ -359,10 +360,14 @@ func (p *textParser) primary() part {
 		text := p.expect(tokString, "a string")
 		p.expect(')', ")")
 		p.leave()
+		var instant part
 		if t.kind == tokDate {
-			return p.date(text.at, text.text)
+			instant = p.date(text.at, text.text)
+		} else {
+			instant = p.timestamp(text.at, text.text)
 		}
-		return p.timestamp(text.at, text.text)
+		instant.at = t.at
+		return instant
 	case tokInterval:
 		p.advance()
 		p.opening()
@@ -448,23 +453,43 @@ func (p *textParser) element() part {
 	return p.expression()
 }
 
-// wholeInParentheses looks ahead from an opening parenthesis.
+// wholeInParentheses looks ahead from an opening parenthesis to what follows the
+// closing one. The first call looks at the whole rest of the text, so that nested
+// arrays do not take a look each.
 func (p *textParser) wholeInParentheses() bool {
-	here, tok := p.pos, p.tok
-	defer func() { p.pos, p.tok = here, tok }()
-	for level := 0; p.tok.kind != tokEnd; {
-		switch p.tok.kind {
+	at := p.tok.at
+	if p.wholes == nil {
+		p.wholes = findWholes(p.src, at)
+	}
+	return p.wholes[at/64]&(1<<(at%64)) != 0
+}
+
+// findWholes gives a set of bits: the offsets, from a parenthesis on, of those
+// that open what a comma or another parenthesis follows.
+func findWholes(src string, from int) []uint64 {
+	const geometry = 4 // the parentheses of a MULTIPOLYGON, which descend no parser
+	wholes := make([]uint64, len(src)/64+1)
+	var open []int
+	l := lexer{src: src, pos: from}
+	for t := l.next(); t.kind != tokEnd; {
+		closed := -1
+		switch t.kind {
 		case '(':
-			level++
+			if len(open) == maxOpen+geometry {
+				tooDeep(t.at)
+			}
+			open = append(open, t.at)
 		case ')':
-			level--
+			if last := len(open) - 1; last >= 0 { // else it closes what began before from
+				closed, open = open[last], open[:last]
+			}
 		}
-		p.advance()
-		if level == 0 {
-			return p.tok.kind == ',' || p.tok.kind == ')'
+		t = l.next()
+		if closed >= 0 && (t.kind == ',' || t.kind == ')') {
+			wholes[closed/64] |= 1 << (closed % 64)
 		}
 	}
-	return false
+	return wholes
 }
 
 // geometry is rule spatialInstance but for BBOX.
