@@ -98,11 +98,23 @@ func (p *textParser) unexpected(expected string) {
 	remedy := ""
 	switch t := p.tok; {
 	case t.kind > tokComparison:
-		remedy = `to name a property like a keyword, write it in double quotes: "` + p.src[t.at:t.end] + `"`
+		remedy = p.quoteRemedy(t)
 	case t.kind == tokComparison && t.at > 0 && t.text == "=" && p.src[t.at-1] == '=':
 		remedy = "write a single = for equal"
 	}
 	failWith(remedy, p.tok.at, "expected %s, found %s", expected, p.show(p.tok))
+}
+
+func (p *textParser) quoteRemedy(keyword token) string {
+	return `to name a property like a keyword, write it in double quotes: "` + p.src[keyword.at:keyword.end] + `"`
+}
+
+// wantOpening insists on a parenthesis after a keyword: where there is none, a
+// property was meant.
+func (p *textParser) wantOpening(keyword token) {
+	if p.tok.kind != '(' {
+		failWith(p.quoteRemedy(keyword), p.tok.at, "expected ( after %s, found %s", p.show(keyword), p.show(p.tok))
+	}
 }
 
 // unexpectedAfter is for what follows a whole expression and cannot.
@@ -347,6 +359,7 @@ func (p *textParser) primary() part {
 		return p.node(t.at, Boolean{t.kind == tokTrue}, 0)
 	case tokCasei, tokAccenti:
 		p.advance()
+		p.wantOpening(t)
 		p.opening()
 		arg := p.expression()
 		p.closing(arg)
@@ -356,6 +369,7 @@ func (p *textParser) primary() part {
 		return p.accenti(t.at, arg)
 	case tokDate, tokTimestamp:
 		p.advance()
+		p.wantOpening(t)
 		p.opening()
 		text := p.expect(tokString, "a string")
 		p.expect(')', ")")
@@ -370,6 +384,7 @@ func (p *textParser) primary() part {
 		return instant
 	case tokInterval:
 		p.advance()
+		p.wantOpening(t)
 		p.opening()
 		start := p.end()
 		p.expect(',', ", and the end of the interval")
@@ -381,6 +396,7 @@ func (p *textParser) primary() part {
 		return p.geometry()
 	case tokBBox:
 		p.advance()
+		p.wantOpening(t)
 		return p.bbox(t.at, p.box())
 	case tokPredicate:
 		return p.binaryPredicate()
@@ -414,6 +430,7 @@ func (p *textParser) binaryPredicate() part {
 		argument = (*textParser).arrayOperand
 	}
 	p.advance()
+	p.wantOpening(t)
 	p.opening()
 	left := argument(p)
 	if p.tok.kind != ',' {
@@ -499,6 +516,9 @@ func (p *textParser) geometry() part {
 	// Z says nothing that the positions do not say: /req/cql2-text/basic-spatial-functions-plus.
 	if p.word("Z") {
 		p.advance()
+	}
+	if !p.word("EMPTY") {
+		p.wantOpening(t)
 	}
 	s := shape{b: &p.builder}
 	var e Expr
