@@ -4,6 +4,7 @@ VERSION  := $(shell cat VERSION)
 TOOL     := go tool -modfile=tools/go.mod
 LISTEN   ?= 127.0.0.1:5000
 FUZZTIME ?= 20s
+export LISTEN FUZZTIME
 
 .PHONY: help run build test check race fuzz bench e2e
 .DEFAULT_GOAL := help
@@ -15,7 +16,7 @@ build: ## bin/landings, one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/landings ./cmd/landings
 
 run: build ## build and serve on LISTEN, with a Redis that keeps its data in ./data
-	@LISTEN=$(LISTEN) bash scripts/run.sh
+	@bash scripts/run.sh
 
 test: ## vet and every test that needs nothing but this repository
 	go vet ./...
@@ -33,7 +34,7 @@ race: ## every test of `make test` under the race detector
 	CGO_ENABLED=1 go test -race ./...
 
 fuzz: ## every fuzz target, FUZZTIME each
-	@FUZZTIME=$(FUZZTIME) sh scripts/fuzz.sh
+	@sh scripts/fuzz.sh
 
 e2e: build ## tests with real Redis servers, processes and containers (Debian: see .ci/run)
 	go test -tags e2e -count=1 -timeout 25m ./...
