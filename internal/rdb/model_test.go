@@ -25,6 +25,15 @@ type value struct {
 	Stream  *Stream
 }
 
+func (v *value) String() string {
+	type plain value // without this method
+	s := fmt.Sprintf("%+v", plain(*v))
+	if v.Kind == KindStream {
+		s = fmt.Sprintf("%+v %+v %+v", v.Meta, v.Stream, v.Entries)
+	}
+	return s
+}
+
 type streamEntry struct {
 	ID    StreamID
 	Pairs []string

@@ -54,7 +54,7 @@ func diff(t *testing.T, got, want dataset) {
 			if g == nil {
 				t.Errorf("db %d key %q is missing", db, key)
 			} else if !reflect.DeepEqual(g, w) {
-				t.Errorf("db %d key %q:\n got %+v\nwant %+v", db, key, g, w)
+				t.Errorf("db %d key %q:\n got %.500s\nwant %.500s", db, key, g, w)
 			}
 		}
 	}
