@@ -214,6 +214,18 @@ func (c *CommandReader) read(cmd *rawCommand) (bool, error) {
 
 // count reads a line of sign and a number.
 func (c *CommandReader) count(sign byte) (int64, error) {
+	// Nearly always the whole line is in the buffer and has one to three digits.
+	if p := c.src.buf[c.src.pos:c.src.end]; len(p) >= 6 && p[0] == sign && p[1]-'1' < 9 {
+		n, i := int64(p[1]-'0'), 2
+		for i < 4 && p[i]-'0' < 10 {
+			n = n*10 + int64(p[i]-'0')
+			i++
+		}
+		if p[i] == '\r' && p[i+1] == '\n' {
+			c.src.pos += i + 2
+			return n, nil
+		}
+	}
 	b, err := c.src.byte()
 	if err != nil {
 		return 0, err

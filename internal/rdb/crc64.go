@@ -9,10 +9,10 @@ const jones = 0x95ac9329ac4bc9b5
 
 var crcTables = makeCRCTables()
 
-// makeCRCTables returns the tables for slicing by 8: tables[k][b] is the
+// makeCRCTables returns the tables for slicing by 16: tables[k][b] is the
 // checksum of byte b followed by k zero bytes.
-func makeCRCTables() *[8][256]uint64 {
-	t := new([8][256]uint64)
+func makeCRCTables() *[16][256]uint64 {
+	t := new([16][256]uint64)
 	for i := range t[0] {
 		c := uint64(i)
 		for range 8 {
@@ -24,7 +24,7 @@ func makeCRCTables() *[8][256]uint64 {
 		}
 		t[0][i] = c
 	}
-	for k := 1; k < 8; k++ {
+	for k := 1; k < 16; k++ {
 		for i := range t[k] {
 			c := t[k-1][i]
 			t[k][i] = t[0][c&0xff] ^ c>>8
@@ -36,6 +36,15 @@ func makeCRCTables() *[8][256]uint64 {
 // CRC64 continues Redis's checksum over p; the first call takes 0.
 func CRC64(crc uint64, p []byte) uint64 {
 	t := crcTables
+	for len(p) >= 16 {
+		crc ^= binary.LittleEndian.Uint64(p)
+		high := binary.LittleEndian.Uint64(p[8:])
+		crc = t[15][crc&0xff] ^ t[14][crc>>8&0xff] ^ t[13][crc>>16&0xff] ^ t[12][crc>>24&0xff] ^
+			t[11][crc>>32&0xff] ^ t[10][crc>>40&0xff] ^ t[9][crc>>48&0xff] ^ t[8][crc>>56] ^
+			t[7][high&0xff] ^ t[6][high>>8&0xff] ^ t[5][high>>16&0xff] ^ t[4][high>>24&0xff] ^
+			t[3][high>>32&0xff] ^ t[2][high>>40&0xff] ^ t[1][high>>48&0xff] ^ t[0][high>>56]
+		p = p[16:]
+	}
 	for len(p) >= 8 {
 		crc ^= binary.LittleEndian.Uint64(p)
 		crc = t[7][crc&0xff] ^ t[6][crc>>8&0xff] ^ t[5][crc>>16&0xff] ^ t[4][crc>>24&0xff] ^

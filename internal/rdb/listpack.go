@@ -368,12 +368,35 @@ func (lp Listpack) Matches(pos int, needle Needle) bool {
 func (lp Listpack) Find(pos int, needle Needle, skip int) int {
 	end := lp.End()
 	for pos < end {
-		if lp.Matches(pos, needle) {
-			return pos
-		}
-		pos = lp.Next(pos)
-		for i := 0; i < skip && pos < end; i++ {
+		// The two commonest encodings first: looking for a field is mostly
+		// stepping over others.
+		switch c := lp[pos]; {
+		case c < 0x80:
+			if needle.isInt && needle.n == int64(c) {
+				return pos
+			}
+			pos += 2
+		case c < 0xc0:
+			n := int(c & 0x3f)
+			if n == len(needle.s) && string(lp[pos+1:pos+1+n]) == string(needle.s) {
+				return pos
+			}
+			pos += n + 2
+		default:
+			if lp.Matches(pos, needle) {
+				return pos
+			}
 			pos = lp.Next(pos)
+		}
+		for i := 0; i < skip && pos < end; i++ {
+			switch c := lp[pos]; {
+			case c < 0x80:
+				pos += 2
+			case c < 0xc0:
+				pos += int(c&0x3f) + 2
+			default:
+				pos = lp.Next(pos)
+			}
 		}
 	}
 	return -1

@@ -876,3 +876,91 @@ func TestRedisFunctions(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// The compact encodings, changed in the same ways, are the same bytes as the
+// server's.
+func TestRedisBytes(t *testing.T) {
+	rng := seeded(t)
+	r := startRedis(t, t.TempDir(), "--rdbcompression", "no", "--list-max-listpack-size", "100000", "--hash-max-listpack-entries", "100000",
+		"--hash-max-listpack-value", "100000", "--set-max-intset-entries", "100000")
+	same := func(what string, ours []byte, key string) {
+		t.Helper()
+		payload, ok := r.do("DUMP", key).(string)
+		if !ok {
+			return
+		}
+		rd, _, err := OpenDump([]byte(payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := rd.Chunk()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(c.Data, ours) {
+			t.Fatalf("after %s:\n    ours %x\nserver's %x", what, ours, c.Data)
+		}
+	}
+	for round := range 20 {
+		list, hash, set := AppendListpack(nil), AppendListpack(nil), AppendIntset(nil)
+		lk, hk, sk := fmt.Sprint("list", round), fmt.Sprint("hash", round), fmt.Sprint("set", round)
+		shift := rng.IntN(64)
+		for range 60 {
+			v := listpackString(rng)
+			long := v
+			v = v[:min(len(v), 131)] // more than 8 KiB would be two nodes
+			n := list.Len()
+			switch op := rng.IntN(6); {
+			case op == 0 && n > 0:
+				i := rng.IntN(n)
+				r.do("LSET", lk, strconv.Itoa(i), v)
+				list = list.Replace(list.Seek(i), []byte(v))
+			case op == 1 && n > 1:
+				pos := list.Seek(rng.IntN(n))
+				e := string(list.AppendTo(nil, pos))
+				r.do("LREM", lk, "1", e)
+				list = list.Delete(list.Find(list.First(), NewNeedle([]byte(e)), 0), 1)
+			case op == 2 && n > 0:
+				e := string(list.AppendTo(nil, list.Seek(rng.IntN(n))))
+				r.do("LINSERT", lk, "BEFORE", e, v)
+				list = list.Insert(list.Find(list.First(), NewNeedle([]byte(e)), 0), []byte(v))
+			case op == 3:
+				r.do("LPUSH", lk, v)
+				list = list.Insert(list.First(), []byte(v))
+			default:
+				r.do("RPUSH", lk, v)
+				list = list.Append([]byte(v))
+			}
+			same("a change of the list with "+v, list, lk)
+
+			v = long
+			field := fmt.Sprint("f", rng.IntN(30))
+			at := hash.Find(hash.First(), NewNeedle([]byte(field)), 1)
+			switch {
+			case at < 0:
+				r.do("HSET", hk, field, v)
+				hash = hash.Append([]byte(field)).Append([]byte(v))
+			case rng.IntN(2) == 0:
+				r.do("HSET", hk, field, v)
+				hash = hash.Replace(hash.Next(at), []byte(v))
+			default:
+				r.do("HDEL", hk, field)
+				hash = hash.Delete(at, 2)
+			}
+			same("a change of the hash with "+v, hash, hk)
+
+			m := int64(rng.Uint64()) >> max(shift, rng.IntN(64))
+			if rng.IntN(3) == 0 {
+				r.do("SREM", sk, strconv.FormatInt(m, 10))
+				set, _ = set.Remove(m)
+			} else {
+				r.do("SADD", sk, strconv.FormatInt(m, 10))
+				set, _ = set.Add(m)
+			}
+			if r.do("EXISTS", sk) == int64(0) {
+				set = AppendIntset(nil) // the server begins anew, with the smallest width
+			}
+			same("a change of the set", set, sk)
+		}
+	}
+}

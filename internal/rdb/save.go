@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // A File is a file that is written aside and takes its name only when it is
@@ -75,8 +76,12 @@ func Save(path string, write func(io.Writer) error) error {
 	return f.Commit()
 }
 
-// syncDir makes the names in a folder durable.
+// syncDir makes the names in a folder durable. Windows keeps them with the
+// files and cannot sync a folder.
 func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
