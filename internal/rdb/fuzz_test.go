@@ -28,6 +28,9 @@ const (
 	fixed   = 4 << 20
 )
 
+// Run the fuzzers with -fuzzminimizetime 20x: by default each new input is made
+// smaller for up to a minute, which leaves no time for others.
+
 // FuzzRDB: no file makes the reader panic, allocate beyond its size or return an
 // error of another type; what it reads, written and read again, is the same.
 func FuzzRDB(f *testing.F) {
