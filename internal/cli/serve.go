@@ -95,12 +95,10 @@ func (s *serveCommand) Run(e *env) error {
 		return err
 	}
 	defer st.Close()
-	name, source := s.source()
 	api, err := httpapi.New(httpapi.Config{
-		Default:           name,
+		Datasets:          s.datasets(),
 		Catalog:           catalog,
 		Store:             st,
-		Source:            source,
 		Tokens:            s.Tokens,
 		AllowRemoteWrites: s.AllowRemoteWrites,
 		AllowedOrigins:    s.AllowedOrigins,
@@ -158,13 +156,18 @@ func (s *serveCommand) handler(e *env) slog.Handler {
 	return slog.NewTextHandler(e.stderr, nil)
 }
 
-// source gives the default dataset and what POST without a body loads into it.
-func (s *serveCommand) source() (string, httpapi.Source) {
+// datasets gives the configured datasets; without any, the tutorial's with a
+// generated sample as its source.
+func (s *serveCommand) datasets() []httpapi.Dataset {
 	if s.file == nil || len(s.file.Datasets) == 0 {
-		return dataset.DefaultName, generated{records: sampleSize}
+		return []httpapi.Dataset{{Name: dataset.DefaultName, Source: generated{records: sampleSize}}}
 	}
-	first := s.file.Datasets[0]
-	return first.Name, &source{config: first, dir: s.file.dir}
+	var list []httpapi.Dataset
+	for _, d := range s.file.Datasets {
+		configured := &source{config: d, dir: s.file.dir}
+		list = append(list, httpapi.Dataset{Name: d.Name, Source: configured, Read: configured.options()})
+	}
+	return list
 }
 
 // listen opens the address to serve on, and says in one line why it cannot.

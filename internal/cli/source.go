@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -102,6 +103,10 @@ func fetch(ctx context.Context, u *url.URL) (body io.ReadCloser, contentType, co
 	r.Header.Set("User-Agent", "landings")
 	answer, err := client.Do(r)
 	if err != nil {
+		var why *url.Error
+		if errors.As(err, &why) {
+			err = why.Err // without the address, which the caller tells
+		}
 		return nil, "", "", err
 	}
 	if answer.StatusCode != http.StatusOK {

@@ -107,7 +107,7 @@ func TestBadConfigs(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"no store":    func(c *Config) { c.Store = nil },
 		"no catalog":  func(c *Config) { c.Catalog = nil },
-		"bad name":    func(c *Config) { c.Default = "Bad Name" },
+		"bad name":    func(c *Config) { c.Datasets[0].Name = "Bad Name" },
 		"bad origin":  func(c *Config) { c.AllowedOrigins = []string{"example.org/x"} },
 		"empty token": func(c *Config) { c.Tokens = []string{""} },
 	} {
