@@ -36,4 +36,5 @@ func TestCollections(t *testing.T) {
 	}
 	n.want(n.do("DELETE", "/collections/birds", ""), http.StatusOK)
 	n.problem(n.do("GET", "/collections/birds/items/1", ""), dataset.NotFound)
+	n.problem(n.do("GET", "/collections/birds/items?f=json", ""), dataset.NotFound)
 }

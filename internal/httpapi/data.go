@@ -41,11 +41,7 @@ func (a *API) collection(r *http.Request) (*collection, error) {
 	}
 	exists := a.config.Catalog.Snapshot(name).State().Exists()
 	if !exists && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-		return nil, &dataset.Error{
-			Code:    dataset.NotFound,
-			Message: "there is no dataset " + name,
-			Remedy:  "load it: landings load FILE --dataset " + name + ", or PUT /collections/" + name,
-		}
+		return nil, noDataset(name)
 	}
 	c := &collection{name: name, base: "/collections/" + name + "/items", data: a.config.Catalog.Dataset(name)}
 	if exists {
@@ -53,6 +49,14 @@ func (a *API) collection(r *http.Request) (*collection, error) {
 		a.others.Store(name, c)
 	}
 	return c, nil
+}
+
+func noDataset(name string) error {
+	return &dataset.Error{
+		Code:    dataset.NotFound,
+		Message: "there is no dataset " + name,
+		Remedy:  "load it: landings load FILE --dataset " + name + ", or PUT /collections/" + name,
+	}
 }
 
 // list gives the address of all records as a JSON list.
@@ -111,6 +115,9 @@ func (a *API) getItems(w http.ResponseWriter, r *http.Request) error {
 			Remedy:  "say so: /collections/" + c.name + "/items?f=json",
 			Places:  []dataset.Place{{Parameter: "f", Detail: "is not json"}},
 		}
+	}
+	if !c.data.State().Exists() {
+		return noDataset(c.name)
 	}
 	return a.sendList(w, r, c)
 }
