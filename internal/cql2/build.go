@@ -19,9 +19,9 @@ const (
 )
 
 // maxOpen bounds how deep a parser descends. A level of the tree opens at most
-// two parentheses in text, its own and one for precedence, and at most two lists
-// or objects in JSON.
-const maxOpen = 2*MaxDepth + 2
+// two parentheses in text, its own and one for precedence, and at most an object
+// and two lists in JSON, those of IN.
+const maxOpen = 3 * MaxDepth
 
 // unbounded is how both forms spell an open end of an interval.
 const unbounded = ".."

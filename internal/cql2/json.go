@@ -201,18 +201,16 @@ func (p *jsonParser) list(element func() part, at *int) []part {
 
 // members is what an object of any meaning has; a bit in has says which.
 type members struct {
-	at          int
-	has         member
-	op          string
-	opAt        int
-	args        []part
-	argsAt      int
-	text        string // of property, date, timestamp or type
-	textAt      int
-	coordinates string // raw, of coordinates or bbox
-	coordsAt    int
-	bbox        string // raw
-	bboxAt      int
+	at       int
+	has      member
+	op       string
+	opAt     int
+	args     []part
+	argsAt   int
+	text     string // of property, date, timestamp or type
+	textAt   int
+	coordsAt int // these two are read when the type is known
+	bboxAt   int
 }
 
 type member uint16
@@ -255,8 +253,9 @@ func (p *jsonParser) object() part {
 		}
 		return p.interval(m.at, m.args[0], m.args[1])
 	case hasBBox:
-		n := p.numbers(m.bbox, m.bboxAt)
-		return p.bbox(m.bboxAt, n)
+		box := p.bbox(m.bboxAt, p.numbers(m.bboxAt))
+		box.at = m.at
+		return box
 	case hasType | hasCoordinates, hasType | hasCoordinates | hasBBox,
 		hasType | hasGeometries, hasType | hasGeometries | hasBBox:
 		return p.geometry(&m)
@@ -295,13 +294,13 @@ func (p *jsonParser) member(m *members) {
 		m.args = p.list(p.end, &m.argsAt)
 	case "bbox":
 		m.has |= hasBBox
-		m.bbox, m.bboxAt = p.raw()
+		_, m.bboxAt = p.raw()
 	case "type":
 		m.has |= hasType
 		m.text, m.textAt = p.str("the type of a geometry")
 	case "coordinates":
 		m.has |= hasCoordinates
-		m.coordinates, m.coordsAt = p.raw()
+		_, m.coordsAt = p.raw()
 	case "geometries":
 		m.has |= hasGeometries
 		m.args = p.list(func() part { return p.value() }, &m.argsAt)
@@ -373,7 +372,7 @@ func (p *jsonParser) operation(m *members) part {
 // says nothing new and is left out.
 func (p *jsonParser) geometry(m *members) part {
 	if m.has&hasBBox != 0 {
-		if n := p.numbers(m.bbox, m.bboxAt); len(n) != 4 && len(n) != 6 {
+		if n := p.numbers(m.bboxAt); len(n) != 4 && len(n) != 6 {
 			fail(m.bboxAt, "expected 4 or 6 numbers in a bounding box, found %d", len(n))
 		}
 	}
@@ -408,8 +407,8 @@ func (p *jsonParser) geometry(m *members) part {
 	return p.node(m.at, e, 0)
 }
 
-// numbers reads a raw list of numbers.
-func (p *jsonParser) numbers(raw string, at int) []Number {
+// numbers reads the list of numbers at an offset.
+func (p *jsonParser) numbers(at int) []Number {
 	c := coordinates{src: p.src, pos: at}
 	return each(&c, "numbers", func() Number { return c.number() })
 }

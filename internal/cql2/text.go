@@ -70,7 +70,8 @@ func textError(s string, f failure) error {
 type textParser struct {
 	lexer
 	builder
-	tok token // the token to be read next
+	tok    token    // the token to be read next
+	wholes []uint64 // see wholeInParentheses; nil: not known yet
 }
 
 func (p *textParser) advance() { p.tok = p.next() }
@@ -97,11 +98,23 @@ func (p *textParser) unexpected(expected string) {
 	remedy := ""
 	switch t := p.tok; {
 	case t.kind > tokComparison:
-		remedy = `to name a property like a keyword, write it in double quotes: "` + p.src[t.at:t.end] + `"`
+		remedy = p.quoteRemedy(t)
 	case t.kind == tokComparison && t.at > 0 && t.text == "=" && p.src[t.at-1] == '=':
 		remedy = "write a single = for equal"
 	}
 	failWith(remedy, p.tok.at, "expected %s, found %s", expected, p.show(p.tok))
+}
+
+func (p *textParser) quoteRemedy(keyword token) string {
+	return `to name a property like a keyword, write it in double quotes: "` + p.src[keyword.at:keyword.end] + `"`
+}
+
+// wantOpening insists on a parenthesis after a keyword: where there is none, a
+// property was meant.
+func (p *textParser) wantOpening(keyword token) {
+	if p.tok.kind != '(' {
+		failWith(p.quoteRemedy(keyword), p.tok.at, "expected ( after %s, found %s", p.show(keyword), p.show(p.tok))
+	}
 }
 
 // unexpectedAfter is for what follows a whole expression and cannot.
@@ -346,6 +359,7 @@ func (p *textParser) primary() part {
 		return p.node(t.at, Boolean{t.kind == tokTrue}, 0)
 	case tokCasei, tokAccenti:
 		p.advance()
+		p.wantOpening(t)
 		p.opening()
 		arg := p.expression()
 		p.closing(arg)
@@ -355,16 +369,22 @@ func (p *textParser) primary() part {
 		return p.accenti(t.at, arg)
 	case tokDate, tokTimestamp:
 		p.advance()
+		p.wantOpening(t)
 		p.opening()
 		text := p.expect(tokString, "a string")
 		p.expect(')', ")")
 		p.leave()
+		var instant part
 		if t.kind == tokDate {
-			return p.date(text.at, text.text)
+			instant = p.date(text.at, text.text)
+		} else {
+			instant = p.timestamp(text.at, text.text)
 		}
-		return p.timestamp(text.at, text.text)
+		instant.at = t.at
+		return instant
 	case tokInterval:
 		p.advance()
+		p.wantOpening(t)
 		p.opening()
 		start := p.end()
 		p.expect(',', ", and the end of the interval")
@@ -376,6 +396,7 @@ func (p *textParser) primary() part {
 		return p.geometry()
 	case tokBBox:
 		p.advance()
+		p.wantOpening(t)
 		return p.bbox(t.at, p.box())
 	case tokPredicate:
 		return p.binaryPredicate()
@@ -409,6 +430,7 @@ func (p *textParser) binaryPredicate() part {
 		argument = (*textParser).arrayOperand
 	}
 	p.advance()
+	p.wantOpening(t)
 	p.opening()
 	left := argument(p)
 	if p.tok.kind != ',' {
@@ -448,23 +470,43 @@ func (p *textParser) element() part {
 	return p.expression()
 }
 
-// wholeInParentheses looks ahead from an opening parenthesis.
+// wholeInParentheses looks ahead from an opening parenthesis to what follows the
+// closing one. The first call looks at the whole rest of the text, so that nested
+// arrays do not take a look each.
 func (p *textParser) wholeInParentheses() bool {
-	here, tok := p.pos, p.tok
-	defer func() { p.pos, p.tok = here, tok }()
-	for level := 0; p.tok.kind != tokEnd; {
-		switch p.tok.kind {
+	at := p.tok.at
+	if p.wholes == nil {
+		p.wholes = findWholes(p.src, at)
+	}
+	return p.wholes[at/64]&(1<<(at%64)) != 0
+}
+
+// findWholes gives a set of bits: the offsets, from a parenthesis on, of those
+// that open what a comma or another parenthesis follows.
+func findWholes(src string, from int) []uint64 {
+	const geometry = 4 // the parentheses of a MULTIPOLYGON, which descend no parser
+	wholes := make([]uint64, len(src)/64+1)
+	var open []int
+	l := lexer{src: src, pos: from}
+	for t := l.next(); t.kind != tokEnd; {
+		closed := -1
+		switch t.kind {
 		case '(':
-			level++
+			if len(open) == maxOpen+geometry {
+				tooDeep(t.at)
+			}
+			open = append(open, t.at)
 		case ')':
-			level--
+			if last := len(open) - 1; last >= 0 { // else it closes what began before from
+				closed, open = open[last], open[:last]
+			}
 		}
-		p.advance()
-		if level == 0 {
-			return p.tok.kind == ',' || p.tok.kind == ')'
+		t = l.next()
+		if closed >= 0 && (t.kind == ',' || t.kind == ')') {
+			wholes[closed/64] |= 1 << (closed % 64)
 		}
 	}
-	return false
+	return wholes
 }
 
 // geometry is rule spatialInstance but for BBOX.
@@ -474,6 +516,9 @@ func (p *textParser) geometry() part {
 	// Z says nothing that the positions do not say: /req/cql2-text/basic-spatial-functions-plus.
 	if p.word("Z") {
 		p.advance()
+	}
+	if !p.word("EMPTY") {
+		p.wantOpening(t)
 	}
 	s := shape{b: &p.builder}
 	var e Expr

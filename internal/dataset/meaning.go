@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 	"unsafe"
@@ -118,30 +119,64 @@ func ParseNumber(b []byte) (float64, bool) {
 	return f, true
 }
 
-// ParsePoint reads "(latitude, longitude)" in degrees, white space after the
-// comma and inside the brackets allowed: latitudes within 90 degrees,
-// longitudes within 360, for both conventions are in use.
+// ParsePoint reads "(latitude, longitude)" in degrees, spaces around the numbers
+// allowed: latitudes within 90 degrees, longitudes within 360, for both
+// conventions are in use.
 func ParsePoint(b []byte) (lat, lon float64, ok bool) {
-	if len(b) < 5 || b[0] != '(' || b[len(b)-1] != ')' {
+	a, o, ok := splitPoint(b)
+	if !ok {
 		return 0, 0, false
 	}
-	b = b[1 : len(b)-1]
-	comma := -1
-	for i, c := range b {
-		if c == ',' {
-			comma = i
-			break
-		}
-	}
-	if comma < 0 {
-		return 0, 0, false
-	}
-	lat, ok1 := ParseNumber(trim(b[:comma]))
-	lon, ok2 := ParseNumber(trim(b[comma+1:]))
+	lat, ok1 := ParseNumber(a)
+	lon, ok2 := ParseNumber(o)
 	if !ok1 || !ok2 || lat < -90 || lat > 90 || lon < -360 || lon > 360 {
 		return 0, 0, false
 	}
 	return lat, lon, true
+}
+
+// IsPoint says whether [ParsePoint] accepts b, at less cost.
+func IsPoint(b []byte) bool {
+	lat, lon, ok := splitPoint(b)
+	if !ok || !IsNumber(lat) || !IsNumber(lon) {
+		return false
+	}
+	if below(lat, 90) && below(lon, 360) {
+		return true
+	}
+	_, _, ok = ParsePoint(b)
+	return ok
+}
+
+// below says that a number, spelled without an exponent, is surely nearer to zero
+// than limit, going by the digits before its point.
+func below(number []byte, limit int) bool {
+	whole, counting := 0, true
+	for _, c := range number {
+		switch {
+		case c == 'e' || c == 'E':
+			return false
+		case c == '.':
+			counting = false
+		case c-'0' <= 9 && counting:
+			if whole = whole*10 + int(c-'0'); whole >= limit {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func splitPoint(b []byte) (lat, lon []byte, ok bool) {
+	if len(b) < 5 || b[0] != '(' || b[len(b)-1] != ')' {
+		return nil, nil, false
+	}
+	b = b[1 : len(b)-1]
+	comma := bytes.IndexByte(b, ',')
+	if comma < 0 {
+		return nil, nil, false
+	}
+	return trim(b[:comma]), trim(b[comma+1:]), true
 }
 
 func trim(b []byte) []byte {

@@ -180,7 +180,7 @@ func (a *API) write(f func(*http.Request, *upload) (answer, error)) handler {
 		body := newUpload(w, r, a.limits)
 		got, err := f(r, body)
 		// The write may have taken longer than the time that an answer has.
-		_ = http.NewResponseController(w).SetWriteDeadline(deadline(a.limits))
+		_ = http.NewResponseController(w).SetWriteDeadline(answerDeadline(a.limits))
 		if err != nil {
 			if fault := body.fault(); fault != nil {
 				return fault // what became of the body explains whatever its reader says

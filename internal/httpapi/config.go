@@ -105,3 +105,10 @@ func (l Limits) quota() int64 { return max(1, int64(float64(l.MinRate)*l.StallTi
 
 // deadline is until when a client may stall from now on.
 func deadline(l Limits) time.Time { return time.Now().Add(l.StallTime) }
+
+// answerTime is how long sending an answer may take before anything is sent: one
+// StallTime for a body that nobody wants, which net/http reads before it answers,
+// and one for the answer.
+func (l Limits) answerTime() time.Duration { return 2 * l.StallTime }
+
+func answerDeadline(l Limits) time.Time { return time.Now().Add(l.answerTime()) }

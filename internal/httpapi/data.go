@@ -20,32 +20,36 @@ import (
 type collection struct {
 	name string
 	data *readmodel.Dataset
-	last atomic.Pointer[view]
+	last atomic.Pointer[marks]
 }
 
-// view is a snapshot with the header values that hold for all of it.
-type view struct {
-	snapshot *readmodel.Snapshot
-	version  []string // Dataset-Version; nil: there is no dataset
-	tags     [encode.Codings][]string
+// marks are the header values that hold for all of a version. They are kept apart
+// from the snapshot, or the last one read would stay in memory until the next read.
+type marks struct {
+	exists  bool
+	epoch   string
+	number  uint64
+	chain   dataset.Chain
+	version []string // Dataset-Version; nil: there is no dataset
+	tags    [encode.Codings][]string
 }
 
-// view gives the collection as it is now.
-func (c *collection) view() *view {
+// now gives the collection as it is now.
+func (c *collection) now() (*readmodel.Snapshot, *marks) {
 	s := c.data.Snapshot()
-	if v := c.last.Load(); v != nil && v.snapshot == s {
-		return v
-	}
-	v := &view{snapshot: s}
 	state := s.State()
-	if state.Exists() {
-		v.version = []string{strconv.FormatUint(state.Version, 10)}
+	if m := c.last.Load(); m != nil && m.number == state.Version && m.chain == state.Chain && m.epoch == state.Epoch && m.exists == state.Exists() {
+		return s, m
 	}
-	for coding := range v.tags {
-		v.tags[coding] = []string{listTag(state, encode.Coding(coding))}
+	m := &marks{exists: state.Exists(), epoch: state.Epoch, number: state.Version, chain: state.Chain}
+	if m.exists {
+		m.version = []string{strconv.FormatUint(state.Version, 10)}
 	}
-	c.last.Store(v)
-	return v
+	for coding := range m.tags {
+		m.tags[coding] = []string{listTag(state, encode.Coding(coding))}
+	}
+	c.last.Store(m)
+	return s, m
 }
 
 // getList answers GET /data: all records as a JSON list, an empty one where there
@@ -60,26 +64,26 @@ func (a *API) getList(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := a.data.view()
+	snapshot, m := a.data.now()
 	h := w.Header()
 	h["Vary"] = varyEncoding
-	tag := v.tags[coding]
+	tag := m.tags[coding]
 	same := false
 	if c != (conditions{}) {
-		if same, err = c.notModified(tag[0], listTags(v.snapshot.State())...); err != nil {
+		if same, err = c.notModified(tag[0], listTags(snapshot.State())...); err != nil {
 			return err
 		}
 	}
 	h["Etag"] = tag
 	h["Cache-Control"] = noCache
-	if v.version != nil {
-		h["Dataset-Version"] = v.version
+	if m.version != nil {
+		h["Dataset-Version"] = m.version
 	}
 	if same {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	list := v.snapshot.List(coding)
+	list := snapshot.List(coding)
 	h["Content-Type"] = typeJSON
 	h["X-Content-Type-Options"] = noSniff
 	h["Content-Length"] = []string{strconv.FormatInt(list.Len, 10)}

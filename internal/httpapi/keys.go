@@ -40,14 +40,14 @@ func (a *API) getKeys(w http.ResponseWriter, r *http.Request) error {
 		buffer = appendKey(buffer, key)
 		if len(buffer) >= keysBuffer {
 			sent = true
-			_ = conn.SetWriteDeadline(deadline(a.limits))
+			_ = conn.SetWriteDeadline(answerDeadline(a.limits))
 			if _, err := w.Write(buffer); err != nil {
 				return nil // the client is gone
 			}
 			buffer = buffer[:0]
 		}
 	}
-	_ = conn.SetWriteDeadline(deadline(a.limits))
+	_ = conn.SetWriteDeadline(answerDeadline(a.limits))
 	_, _ = w.Write(append(buffer, ']'))
 	return nil
 }

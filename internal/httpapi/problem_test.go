@@ -50,7 +50,9 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		if !ok || meaning.Status < 400 || meaning.Status > 599 || http.StatusText(meaning.Status) == "" {
 			t.Errorf("%s has the status %d", code, meaning.Status)
 		}
-		n.store.broken = fmt.Errorf("wrapped: %w", &dataset.Error{Code: code, Message: "m", Remedy: "r", Places: []dataset.Place{{Pointer: "/a", Detail: "d"}}, Total: 7})
+		n.store.set(func() {
+			n.store.broken = fmt.Errorf("wrapped: %w", &dataset.Error{Code: code, Message: "m", Remedy: "r", Places: []dataset.Place{{Pointer: "/a", Detail: "d"}}, Total: 7})
+		})
 		p := n.problem(n.do("PUT", "/data/1", `{"id":"1"}`), code)
 		if p.Detail != "m" || p.Remedy != "r" || len(p.Errors) != 1 || p.Errors[0].Pointer != "/a" || p.Total != 7 {
 			t.Errorf("%s: %+v", code, p)
@@ -66,7 +68,7 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 func TestInternalErrors(t *testing.T) {
 	var log bytes.Buffer
 	n := start(t, func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
-	n.store.broken = errors.New("the secret cause")
+	n.store.set(func() { n.store.broken = errors.New("the secret cause") })
 	r := n.do("PUT", "/data/1", `{"id":"1"}`)
 	p := n.problem(r, dataset.Internal)
 	if strings.Contains(r.body, "secret") || !strings.Contains(log.String(), "the secret cause") || !strings.Contains(log.String(), p.Instance) {
@@ -78,7 +80,7 @@ func TestInternalErrors(t *testing.T) {
 	if log.Len() > 0 {
 		t.Errorf("reads and client errors are logged: %s", log.String())
 	}
-	n.store.broken = nil
+	n.store.set(func() { n.store.broken = nil })
 	n.want(n.do("PUT", "/data/1", `{"id":"1"}`), 201)
 	if !strings.Contains(log.String(), "msg=write") {
 		t.Errorf("the write is not logged: %s", log.String())
@@ -126,12 +128,14 @@ func TestOperation(t *testing.T) {
 		t.Errorf("/livez says %s", r.body)
 	}
 	n.want(n.do("GET", "/readyz", ""), 200)
-	n.store.notReady = &dataset.Error{Code: dataset.Unavailable, Message: "Redis does not answer", Remedy: "start it"}
+	n.store.set(func() {
+		n.store.notReady = &dataset.Error{Code: dataset.Unavailable, Message: "Redis does not answer", Remedy: "start it"}
+	})
 	r := n.do("GET", "/readyz", "")
 	if p := n.problem(r, dataset.Unavailable); p.Detail != "Redis does not answer" || r.header.Get("Retry-After") == "" {
 		t.Errorf("/readyz says %s", r.body)
 	}
-	n.store.notReady = nil
+	n.store.set(func() { n.store.notReady = nil })
 	n.api.Drain()
 	n.problem(n.do("GET", "/readyz", ""), dataset.Unavailable)
 	n.want(n.do("GET", "/livez", ""), 200)

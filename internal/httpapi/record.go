@@ -15,13 +15,13 @@ const mergePatchType = "application/merge-patch+json"
 
 // getRecord answers GET /data/{id}: the record byte for byte as it came.
 func (a *API) getRecord(w http.ResponseWriter, r *http.Request) error {
-	v := a.data.view()
+	snapshot, m := a.data.now()
 	id := r.PathValue("id")
-	record, ok := v.snapshot.Lookup(id)
+	record, ok := snapshot.Lookup(id)
 	if !ok {
 		return a.noRecord(id)
 	}
-	return sendBytes(w, r, record.JSON, contentTag(record.JSON), v.version)
+	return sendBytes(w, r, record.JSON, contentTag(record.JSON), m.version)
 }
 
 func (a *API) noRecord(id string) error {

@@ -101,7 +101,7 @@ var gatheredPool = sync.Pool{New: func() any { return new(gathered) }}
 // sendPart sends a part's bytes as the body. Header and Content-Length are set.
 func sendPart(w http.ResponseWriter, p *encode.Part, l Limits) {
 	// Making the part may have taken longer than the time that an answer has.
-	_ = http.NewResponseController(w).SetWriteDeadline(deadline(l))
+	_ = http.NewResponseController(w).SetWriteDeadline(answerDeadline(l))
 	s := gatheredPool.Get().(*gathered)
 	s.room = append(s.room[:0], p.Slices...)
 	s.rest, s.limits = s.room, l

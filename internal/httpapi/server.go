@@ -23,9 +23,9 @@ func NewServer(a *API) *Server {
 		Handler:           a,
 		ReadHeaderTimeout: l.HeaderTime,
 		IdleTimeout:       l.IdleTime,
-		// A small answer has StallTime from the request's header on; what takes
-		// longer sets later deadlines. Bodies have deadlines of their own, see upload.
-		WriteTimeout:   l.StallTime,
+		// Counted from the request's header; what takes longer sets later deadlines.
+		// Bodies have deadlines of their own, see upload.
+		WriteTimeout:   l.answerTime(),
 		MaxHeaderBytes: l.HeaderBytes,
 		ErrorLog:       slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 		ConnState:      s.release,

@@ -149,3 +149,10 @@ func (m *memoryStore) Ready(context.Context) error {
 	defer m.mu.Unlock()
 	return m.notReady
 }
+
+// set changes the store while the server runs.
+func (m *memoryStore) set(change func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change()
+}

@@ -29,7 +29,6 @@ type collector struct {
 	learnt     *inference
 	candidates []*candidate
 	inner      scanner // of a Feature's properties
-	scratch    []byte
 
 	places        []dataset.Place
 	code          dataset.Code // of the first bad record

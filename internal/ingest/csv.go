@@ -109,7 +109,7 @@ func (t *table) row() (int, error) {
 		if f != nil {
 			return n, f
 		}
-		switch err := t.in.more(); {
+		switch err := t.in.grow(); {
 		case err == errTooLong:
 			f := &rowFault{fault: *tooLong(t.c.limits)}
 			if last := len(t.cells) - 1; last >= 0 && t.cells[last].end < 0 {

@@ -145,7 +145,7 @@ func (fl *field) text(b []byte) {
 		}
 	case c == '(':
 		if fl.fits&asPoint != 0 {
-			if _, _, ok := dataset.ParsePoint(b); ok {
+			if dataset.IsPoint(b) {
 				is |= asPoint
 			}
 		}

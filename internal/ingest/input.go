@@ -75,6 +75,26 @@ func (in *input) more() error {
 	return io.ErrNoProgress
 }
 
+// grow reads until twice as much is unread, if it can be had. Who begins anew with
+// a record after each call does so a number of times that is the logarithm of the
+// record's size, however small the pieces are in which the input comes.
+func (in *input) grow() error {
+	want := 2 * len(in.rest())
+	if err := in.more(); err != nil {
+		return err
+	}
+	for len(in.rest()) < want {
+		switch err := in.more(); err {
+		case nil:
+		case io.EOF, errTooLong:
+			return nil // the next call says so
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
 // settle counts the lines up to buf[to].
 func (in *input) settle(to int) {
 	in.line, in.lineStart = in.count(to)

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
@@ -104,7 +103,7 @@ func (r *reader) value() ([]byte, *fault, error) {
 			}
 			return value, f, nil
 		}
-		switch err := r.in.more(); {
+		switch err := r.in.grow(); {
 		case err == nil:
 		case err == io.EOF, err == errTooLong:
 			// The end was not found: because of an earlier fault, or the input ends, or
@@ -376,8 +375,8 @@ func readGeoJSON(in *input, c *collector) error {
 	if first == '{' {
 		// A sequence begins with a Feature, which is read twice for this.
 		r := &reader{in: in, c: c}
-		for r.scan.scan(in.rest()) < 0 {
-			if err := in.more(); err == io.EOF || errors.Is(err, errTooLong) {
+		for r.scan.scan(in.rest()) < 0 && typeOf(in.rest(), r.scan.members) == "" {
+			if err := in.grow(); err == io.EOF || err == errTooLong {
 				break
 			} else if err != nil {
 				return err

@@ -2,7 +2,8 @@ package ingest
 
 // MergePatch applies a JSON Merge Patch (RFC 7396) to a target. The bytes of what
 // the patch does not touch stay as they are, white space, the order of members and
-// the spelling of numbers included; new members come last, in the patch's order.
+// the spelling of numbers included; a member that is removed takes the comma and
+// the white space before it along; new members come last, in the patch's order.
 // Both must be JSON as [CheckRecord] asks, of any kind, within the default limits
 // of depth and size; the error is a [dataset.Error].
 func MergePatch(target, patch []byte) ([]byte, error) {

@@ -350,7 +350,8 @@ func TestConcurrentFirstReads(t *testing.T) {
 	for range 8 {
 		group.Go(func() {
 			for coding := range encode.Coding(encode.Codings) {
-				if d.Snapshot().List(coding) != d.Snapshot().List(coding) {
+				first := d.Snapshot().List(coding)
+				if again := d.Snapshot().List(coding); again != first {
 					t.Error("the list of an unchanged snapshot was made twice")
 				}
 			}
@@ -374,7 +375,8 @@ func TestCatalog(t *testing.T) {
 	if got := c.Names(); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("names %v", got)
 	}
-	if c.Dataset("a") != c.Dataset("a") {
+	first := c.Dataset("a")
+	if again := c.Dataset("a"); again != first {
 		t.Error("a dataset was made twice")
 	}
 }

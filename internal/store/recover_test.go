@@ -66,17 +66,15 @@ func TestRecoverTail(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Do("SAVE")
-	var state dataset.State
 	for i := range 50 {
-		var err error
-		if state, err = n.put(t.Context(), "things", strconv.Itoa(i), fmt.Sprintf(`{"i":%d}`, i)); err != nil {
+		if _, err := n.put(t.Context(), "things", strconv.Itoa(i), fmt.Sprintf(`{"i":%d}`, i)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if _, err := n.remove(t.Context(), "things", "1003"); err != nil {
 		t.Fatal(err)
 	}
-	state = n.copyOf("things").State()
+	state := n.copyOf("things").State()
 	r.Kill()
 	r.Up()
 	settled(t, r, n)

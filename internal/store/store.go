@@ -315,7 +315,7 @@ func clientOption(o Options) (rueidis.ClientOption, string, error) {
 		}
 	}
 	var option rueidis.ClientOption
-	address := o.URL
+	var address string
 	if o.Dial != nil {
 		address = "the embedded engine"
 		option.InitAddress = []string{"127.0.0.1:6379"} // not dialled

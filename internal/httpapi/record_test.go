@@ -1,0 +1,114 @@
+package httpapi
+
+import (
+	"strings"
+	"testing"
+
+	"landings/internal/dataset"
+)
+
+func TestPut(t *testing.T) {
+	n := start(t, nil)
+	// Into nothing: the dataset is made, and knows no id field.
+	r := n.want(n.do("PUT", "/data/x%2Fy", `{"a":1}`), 201)
+	if r.header.Get("Location") != "/data/x%2Fy" || r.header.Get("Dataset-Version") != "1" {
+		t.Errorf("created: %v", r.header)
+	}
+	if r := n.want(n.do("GET", r.header.Get("Location"), ""), 200); r.body != `{"a":1}` {
+		t.Errorf("the record is %s", r.body)
+	}
+	n.want(n.do("POST", "/data", three), 200)
+
+	// White space around goes, everything within stays; only what was kept as it
+	// came has a tag.
+	r = n.want(n.do("PUT", "/data/1", " {\"id\": \"1\",\t\"n\":1e400}\n"), 204)
+	if r.header.Get("Etag") != "" {
+		t.Error("a body that was trimmed got a tag")
+	}
+	if r := n.do("GET", "/data/1", ""); r.body != "{\"id\": \"1\",\t\"n\":1e400}" {
+		t.Errorf("the record is %q", r.body)
+	}
+	r = n.want(n.do("PUT", "/data/4", `{"id":4}`), 201) // a number's spelling is an id, too
+	if r.header.Get("Etag") == "" {
+		t.Error("a record that was kept as it came has no tag")
+	}
+	version := r.header.Get("Dataset-Version")
+	if r := n.want(n.do("PUT", "/data/4", `{"id":4}`), 204); r.header.Get("Dataset-Version") != version {
+		t.Error("the same again made a new version")
+	}
+	if r := n.do("GET", "/data", ""); !strings.HasSuffix(r.body, ",\n{\"id\":4}]") {
+		t.Errorf("the new record is not the last: %s", r.body)
+	}
+
+	for _, c := range []struct {
+		path, body, contentType string
+		code                    dataset.Code
+		pointer                 string
+	}{
+		{"/data/1", `{"id":"2"}`, "", dataset.Invalid, "/id"},
+		{"/data/1", `{"name":"x"}`, "", dataset.Invalid, "/id"},
+		{"/data/1", `{"id":null}`, "", dataset.Invalid, "/id"},
+		{"/data/1", `[]`, "", dataset.Invalid, ""},
+		{"/data/1", `{"id":"1"`, "", dataset.Invalid, ""},
+		{"/data/1", `{"id":"1","a":{"b":1,"b":2}}`, "", dataset.Invalid, "/a/b"},
+		{"/data/1", "{\"id\":\"1\",\"a\":\"\xff\"}", "", dataset.Invalid, ""},
+		{"/data/1", ``, "application/json", dataset.Invalid, ""},
+		{"/data/1", `{"id":"1","a":"` + strings.Repeat("x", 2<<20) + `"}`, "", dataset.TooLarge, ""},
+		{"/data/" + strings.Repeat("x", 600), `{"id":"1"}`, "", dataset.Invalid, ""},
+		{"/data/%01", `{"id":"1"}`, "", dataset.Invalid, ""},
+		{"/data/1", `{"id":"1"}`, "text/csv", dataset.UnsupportedMediaType, ""},
+		{"/data/1", `{"id":"1"}`, "application/json; charset=latin1", dataset.UnsupportedMediaType, ""},
+		{"/data/1", `{"id":"1"}`, mergePatchType, dataset.UnsupportedMediaType, ""},
+	} {
+		var header []string
+		if c.contentType != "" {
+			header = []string{"Content-Type", c.contentType}
+		}
+		p := n.problem(n.do("PUT", c.path, c.body, header...), c.code)
+		if c.pointer != "" && (len(p.Errors) != 1 || p.Errors[0].Pointer != c.pointer) {
+			t.Errorf("PUT %.40s: places %+v, want %s", c.body, p.Errors, c.pointer)
+		}
+		if p.Remedy == "" {
+			t.Errorf("PUT %.40s: no remedy: %+v", c.body, p)
+		}
+	}
+	n.problem(n.do("PUT", "/data/1", `{"id":"1"}`, "Content-Encoding", "gzip"), dataset.UnsupportedMediaType)
+}
+
+func TestPatch(t *testing.T) {
+	n := start(t, nil)
+	n.want(n.do("POST", "/data", three), 200)
+	patch := func(id, body string, header ...string) reply {
+		return n.do("PATCH", "/data/"+id, body, append([]string{"Content-Type", mergePatchType}, header...)...)
+	}
+	r := n.want(patch("1", `{"name":null,"mass":22,"new":{"a":1}}`), 200)
+	if r.body != `{"id":"1","mass":22,"new":{"a":1}}` || r.header.Get("Etag") != contentTag([]byte(r.body)) || r.header.Get("Content-Type") != "application/json" {
+		t.Errorf("patched: %s %v", r.body, r.header)
+	}
+	if got := n.do("GET", "/data/1", ""); got.body != r.body || got.header.Get("Etag") != r.header.Get("Etag") {
+		t.Errorf("the record is %s", got.body)
+	}
+	n.problem(patch("9", `{}`), dataset.NotFound)
+	n.problem(patch("1", `{"id":"2"}`), dataset.Invalid)
+	n.problem(patch("1", `{"id":null}`), dataset.Invalid)
+	n.problem(patch("1", `[1]`), dataset.Invalid)
+	n.problem(patch("1", `{`), dataset.Invalid)
+	bad := n.do("PATCH", "/data/1", `{}`, "Content-Type", "application/json")
+	n.problem(bad, dataset.UnsupportedMediaType)
+	if bad.header.Get("Accept-Patch") != mergePatchType {
+		t.Errorf("the refusal does not name the type: %v", bad.header)
+	}
+}
+
+func TestDelete(t *testing.T) {
+	n := start(t, nil)
+	n.problem(n.do("DELETE", "/data/1", ""), dataset.NotFound)
+	n.want(n.do("POST", "/data", three), 200)
+	if r := n.want(n.do("DELETE", "/data/2", ""), 204); r.header.Get("Dataset-Version") != "2" {
+		t.Errorf("deleted: %v", r.header)
+	}
+	n.problem(n.do("GET", "/data/2", ""), dataset.NotFound)
+	if r := n.do("GET", "/data", ""); strings.Contains(r.body, `"2"`) {
+		t.Errorf("the list still has it: %s", r.body)
+	}
+}
