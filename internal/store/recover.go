@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -285,8 +286,11 @@ func (k *keeper) elected(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		complete := !slices.ContainsFunc(k.store.peers.alive(), func(node string) bool { _, ok := said[node]; return !ok })
+		alive := k.store.peers.alive()
+		complete := !slices.ContainsFunc(alive, func(node string) bool { _, ok := said[node]; return !ok })
 		if complete || time.Since(begun) > window {
+			// A node that announced itself and then died must not win.
+			maps.DeleteFunc(said, func(node, _ string) bool { return node != self && !slices.Contains(alive, node) })
 			return best(said) == self, nil
 		}
 		m, err := k.readMeta(ctx)

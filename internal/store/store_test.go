@@ -97,6 +97,13 @@ func start(t *testing.T, url string, adapt ...func(*store.Options)) *node {
 
 func tryStart(t *testing.T, url string, adapt ...func(*store.Options)) (*node, error) {
 	t.Helper()
+	return startWithin(t, 10*time.Second, url, adapt...)
+}
+
+func startWithin(t *testing.T, patience time.Duration, url string, adapt ...func(*store.Options)) (*node, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	n := &node{copies: map[string]*copyOf{}}
 	o := store.Options{
 		URL: url, Node: t.Name(), Look: 20 * time.Millisecond,
@@ -108,8 +115,6 @@ func tryStart(t *testing.T, url string, adapt ...func(*store.Options)) (*node, e
 	for _, a := range adapt {
 		a(&o)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
 	var err error
 	if n.Store, err = store.New(o); err != nil {
 		return nil, err
@@ -200,6 +205,7 @@ func until(t *testing.T, what string, ok func() bool) {
 }
 
 func seeded(t *testing.T) *rand.Rand {
+	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("LANDINGS_SEED"); s != "" {
 		seed, _ = strconv.ParseUint(s, 10, 64)
