@@ -1,0 +1,4 @@
+package redisserver
+
+func bitmapCommands() []command { return nil }
+func absentCommands() []command { return nil }
