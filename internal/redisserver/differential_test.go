@@ -48,6 +48,10 @@ var canonical = map[string]func(reply) string{
 	"hgetall":     sortedPairs,
 	"hkeys":       sorted,
 	"hvals":       sorted,
+	"hscan":       scanned,
+	"sscan":       scanned,
+	"zscan":       scanned,
+	"scan":        scanned,
 	"hrandfield":  shape,
 	"smembers":    sorted,
 	"sinter":      sorted,
@@ -201,7 +205,7 @@ func (d *differ) compare(batch [][]string) {
 			d.t.Fatalf("%q: redis: %v, engine: %v", cmd, errX, errY)
 		}
 		if form(cmd, x) != form(cmd, y) {
-			d.t.Errorf("%s\n redis  %s\n engine %s", quoted(cmd), form(cmd, x), form(cmd, y))
+			d.t.Errorf("%s\n redis  %s\n engine %s", quoted(cmd), cut(form(cmd, x)), cut(form(cmd, y)))
 			if d.t.Failed() && strings.Count(d.t.Name(), "/") > 0 {
 				d.showState(cmd)
 				d.t.FailNow()
@@ -275,6 +279,13 @@ func quoted(cmd []string) string {
 		b = appendQuoted(b, []byte(a))
 	}
 	return string(b)
+}
+
+func cut(s string) string {
+	if len(s) > 1500 {
+		return s[:1500] + "..."
+	}
+	return s
 }
 
 // form is a reply as it is compared.
