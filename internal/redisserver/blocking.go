@@ -104,6 +104,16 @@ func (db *database) signalReady(key []byte, k kind) {
 	}
 }
 
+// signalBlocked notes every key that somebody waits for and that is there, after
+// the database's whole content was exchanged.
+func (db *database) signalBlocked() {
+	for k := range db.blocked {
+		if en := db.peek([]byte(k)); en.exists() {
+			db.signalReady([]byte(k), en.kind())
+		}
+	}
+}
+
 // serveBlocked serves the clients that wait for keys written to, key by key in
 // the order of writing, client by client in the order of arrival; serving one may
 // make further keys ready.

@@ -3,13 +3,15 @@ package redisserver
 import (
 	"bytes"
 	"math"
+
+	"landings/internal/rdb"
 )
 
 func genericCommands() []command {
 	return []command{
 		{name: "copy", arity: -3, flags: "write denyoom", keys: "1 2 1", spec: "RO access | index 1 | range 0 1 0; OW update | index 2 | range 0 1 0", cats: "keyspace", since: "6.2.0", do: cmdCopy},
 		{name: "del", arity: -2, flags: "write", keys: "1 -1 1", spec: "RM delete", cats: "keyspace", tips: "request_policy:multi_shard; response_policy:agg_sum", since: "1.0.0", do: cmdDel},
-		{name: "dump", arity: 2, flags: "readonly", keys: "1 1 1", spec: "RO access", cats: "keyspace", tips: "nondeterministic_output", since: "2.6.0"},
+		{name: "dump", arity: 2, flags: "readonly", keys: "1 1 1", spec: "RO access", cats: "keyspace", tips: "nondeterministic_output", since: "2.6.0", do: cmdDump},
 		{name: "exists", arity: -2, flags: "readonly fast", keys: "1 -1 1", spec: "RO", cats: "keyspace", tips: "request_policy:multi_shard; response_policy:agg_sum", since: "1.0.0", do: cmdExists},
 		{name: "expire", arity: -3, flags: "write fast", keys: "1 1 1", spec: "RW update", cats: "keyspace", since: "1.0.0", do: cmdExpire},
 		{name: "expireat", arity: -3, flags: "write fast", keys: "1 1 1", spec: "RW update", cats: "keyspace", since: "1.2.0", do: cmdExpireat},
@@ -32,7 +34,7 @@ func genericCommands() []command {
 		{name: "randomkey", arity: 1, flags: "readonly", cats: "keyspace", tips: "request_policy:all_shards; nondeterministic_output", since: "1.0.0", do: cmdRandomkey},
 		{name: "rename", arity: 3, flags: "write", keys: "1 2 1", spec: "RW access delete | index 1 | range 0 1 0; OW update | index 2 | range 0 1 0", cats: "keyspace", since: "1.0.0", do: cmdRename},
 		{name: "renamenx", arity: 3, flags: "write fast", keys: "1 2 1", spec: "RW access delete | index 1 | range 0 1 0; OW insert | index 2 | range 0 1 0", cats: "keyspace", since: "1.0.0", do: cmdRenamenx},
-		{name: "restore", arity: -4, flags: "write denyoom", keys: "1 1 1", spec: "OW update", cats: "keyspace dangerous", since: "2.6.0"},
+		{name: "restore", arity: -4, flags: "write denyoom", keys: "1 1 1", spec: "OW update", cats: "keyspace dangerous", since: "2.6.0", do: cmdRestore},
 		{name: "scan", arity: -2, flags: "readonly", cats: "keyspace", tips: "nondeterministic_output; request_policy:special", since: "2.8.0", do: cmdScan},
 		{name: "sort", arity: -2, flags: "write denyoom movablekeys", keys: "1 1 1", spec: "RO access | index 1 | range 0 1 0; RO access | unknown | unknown; OW update | unknown | unknown", cats: "set sortedset list dangerous", since: "1.0.0"},
 		{name: "sort_ro", arity: -2, flags: "readonly movablekeys", keys: "1 1 1", spec: "RO access | index 1 | range 0 1 0; RO access | unknown | unknown", cats: "set sortedset list dangerous", since: "7.0.0"},
@@ -402,7 +404,11 @@ func cmdCopy(e *Engine, c *client, args [][]byte) {
 	}
 	src := c.db.peek(args[1])
 	at := src.expire()
-	dst := c.db.duplicate(&src, to, args[2])
+	dst, err := c.db.duplicate(&src, to, args[2])
+	if err != nil {
+		c.err("ERR " + err.Error())
+		return
+	}
 	if at != 0 {
 		to.setExpire(&dst, at)
 	}
@@ -478,7 +484,107 @@ func cmdWait(e *Engine, c *client, args [][]byte) {
 	c.int(0) // no replica ever acknowledges
 }
 
-// duplicate gives key in to, which is not there, the value of en.
-func (db *database) duplicate(en *entry, to *database, key []byte) entry {
-	return to.add(key, en.kind(), en.enc(), bytes.Clone(en.bytes()))
+func cmdDump(e *Engine, c *client, args [][]byte) {
+	en := c.db.lookup(args[1])
+	if !en.exists() {
+		c.null()
+		return
+	}
+	c.bulk(c.db.dump(&en, e.cfg.compress))
+}
+
+func cmdRestore(e *Engine, c *client, args [][]byte) {
+	var replace, absolute bool
+	idle := int64(-1)
+	for i := 4; i < len(args); i++ {
+		more := i+1 < len(args)
+		switch {
+		case is(args[i], "replace"):
+			replace = true
+		case is(args[i], "absttl"):
+			absolute = true
+		case is(args[i], "idletime") && more && idle < 0:
+			i++
+			n, ok := parseInt(args[i])
+			if !ok {
+				c.err(errNotInt)
+				return
+			}
+			if n < 0 {
+				c.err("ERR Invalid IDLETIME value, must be >= 0")
+				return
+			}
+			idle = n
+		case is(args[i], "freq") && more && idle < 0:
+			i++
+			n, ok := parseInt(args[i])
+			if !ok {
+				c.err(errNotInt)
+				return
+			}
+			if n < 0 || n > 255 {
+				c.err("ERR Invalid FREQ value, must be >= 0 and <= 255")
+				return
+			}
+		default:
+			c.err(errSyntax)
+			return
+		}
+	}
+	if !replace {
+		if en := c.db.find(args[1]); en.exists() {
+			c.err("BUSYKEY Target key name already exists.")
+			return
+		}
+	}
+	ttl, ok := parseInt(args[2])
+	if !ok {
+		c.err(errNotInt)
+		return
+	}
+	if ttl < 0 {
+		c.err("ERR Invalid TTL value, must be >= 0")
+		return
+	}
+	r, head, err := rdb.OpenDump(args[3])
+	if err != nil {
+		c.err("ERR DUMP payload version or checksum are wrong")
+		return
+	}
+	v, err := e.loadValue(r, head)
+	if err != nil || v.kind == kindNone {
+		c.err("ERR Bad data format")
+		return
+	}
+	if ttl != 0 && !absolute {
+		ttl += e.now
+	}
+	deleted := false
+	if replace {
+		deleted = c.db.remove(args[1])
+	}
+	if ttl != 0 && ttl <= e.now && e.mayExpire() {
+		if v.obj != nil {
+			v.obj.release()
+		}
+		if deleted {
+			c.propagateAs(bs(e.delName()), args[1])
+			c.changed(notifyGeneric, "del", args[1])
+		}
+		c.ok()
+		return
+	}
+	en := c.db.addValue(args[1], v)
+	if ttl != 0 {
+		c.db.setExpire(&en, ttl)
+		if !absolute {
+			rewritten := append([][]byte{args[0], args[1], bi(ttl)}, args[3:]...)
+			c.propagateAs(append(rewritten, bs("ABSTTL"))...)
+		}
+	}
+	if idle >= 0 {
+		en.setUsed(uint32(max(0, int64(e.clock)-idle)))
+	}
+	c.changed(notifyGeneric, "restore", args[1])
+	c.ok()
 }

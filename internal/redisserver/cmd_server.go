@@ -1,6 +1,7 @@
 package redisserver
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
@@ -87,7 +88,7 @@ func serverCommands() []command {
 			{name: "len", arity: 2, flags: "admin loading stale", tips: "request_policy:all_nodes; response_policy:agg_sum; nondeterministic_output", since: "2.2.12"},
 			{name: "reset", arity: 2, flags: "admin loading stale", tips: "request_policy:all_nodes; response_policy:all_succeeded", since: "2.2.12"},
 		}},
-		{name: "swapdb", arity: 3, flags: "write fast", cats: "keyspace dangerous", since: "4.0.0"},
+		{name: "swapdb", arity: 3, flags: "write fast", cats: "keyspace dangerous", since: "4.0.0", do: cmdSwapdb},
 		{name: "sync", arity: 1, flags: "admin noscript no_async_loading no_multi", since: "1.0.0"},
 		{name: "time", arity: 1, flags: "loading stale fast", tips: "nondeterministic_output", since: "2.6.0"},
 	}
@@ -181,4 +182,40 @@ func (e *Engine) applyConfig(cfg config) error {
 	e.cfg = cfg
 	e.trimSlowlog()
 	return nil
+}
+
+func cmdSwapdb(e *Engine, c *client, args [][]byte) {
+	index := func(arg []byte, which string) (int64, bool) {
+		n, ok := parseInt(arg)
+		if !ok || n < math.MinInt32 || n > math.MaxInt32 {
+			c.err("ERR invalid " + which + " DB index")
+			return 0, false
+		}
+		return n, true
+	}
+	i, ok := index(args[1], "first")
+	if !ok {
+		return
+	}
+	j, ok := index(args[2], "second")
+	if !ok {
+		return
+	}
+	if i < 0 || j < 0 || i >= int64(len(e.dbs)) || j >= int64(len(e.dbs)) {
+		c.err("ERR DB index is out of range")
+		return
+	}
+	if i != j {
+		a, b := e.dbs[i], e.dbs[j]
+		e.touchAllWatched(a, b)
+		e.touchAllWatched(b, a)
+		e.beforeSwap(a, b)
+		a.keys, b.keys = b.keys, a.keys
+		a.expiring, b.expiring = b.expiring, a.expiring
+		a.signalBlocked()
+		b.signalBlocked()
+		e.invalidateAll()
+	}
+	e.dirty++
+	c.ok()
 }

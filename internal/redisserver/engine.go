@@ -20,6 +20,7 @@ type Engine struct {
 	log      *slog.Logger
 	commands map[string]*command
 	nameBuf  [32]byte
+	intBuf   [8]byte
 	scratch  []byte // for editing a small value; see keepScratch
 	runID    string
 	replID   string

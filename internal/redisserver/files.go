@@ -22,3 +22,5 @@ func (*aofLog) committed() bool             { return true }
 func (*aofLog) target() int64               { return 0 }
 func (*aofLog) commit(*Engine, int64) error { return nil }
 func (a *aofLog) selectDB(int)              {}
+
+func (e *Engine) beforeSwap(a, b *database) {}

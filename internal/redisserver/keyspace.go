@@ -60,6 +60,10 @@ type object interface {
 	// memory is about how many bytes the object takes, sampling at most so many
 	// elements (0: all).
 	memory(samples int) int
+	// rdbType is the type under which save writes it.
+	rdbType() rdb.Type
+	// save appends the value to an encoder. It runs under the engine's lock.
+	save(enc *rdb.Encoder)
 }
 
 // The header of a keyspace entry, after its table's next handle.
