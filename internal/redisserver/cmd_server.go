@@ -209,7 +209,6 @@ func cmdSwapdb(e *Engine, c *client, args [][]byte) {
 		a, b := e.dbs[i], e.dbs[j]
 		e.touchAllWatched(a, b)
 		e.touchAllWatched(b, a)
-		e.beforeSwap(a, b)
 		a.keys, b.keys = b.keys, a.keys
 		a.expiring, b.expiring = b.expiring, a.expiring
 		a.signalBlocked()

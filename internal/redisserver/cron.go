@@ -20,6 +20,8 @@ func (e *Engine) cron() {
 			db.keys.step(100)
 		}
 		e.idleClients()
+		e.releaseOrphans()
+		e.saveCycle()
 		e.stats.peakMemory = max(e.stats.peakMemory, e.memoryUsed())
 		next := e.cfg.cronInterval()
 		e.unlockAndFlush()

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -38,10 +39,13 @@ type Engine struct {
 	noTouch     bool // reads do not count as use
 
 	// Saving, see save.go.
-	epoch  byte
-	saving *saver
-	aof    *aofLog
-	saves  saveState
+	epoch      byte
+	saving     *saver
+	aof        *aofLog
+	orphans    []*table     // of emptied databases, to be released
+	abandoned  int          // savers given up since entries were last stamped
+	syncPolicy atomic.Int32 // appendfsync, for those without the lock
+	saves      saveState
 
 	// The present command.
 	depth   int // handlers within handlers
@@ -117,8 +121,9 @@ func Open(opt Options) (*Engine, error) {
 	if err := e.openFiles(); err != nil {
 		return nil, err
 	}
-	e.work.Add(1)
+	e.work.Add(2)
 	go e.cron()
+	go e.syncLoop()
 	return e, nil
 }
 
@@ -167,7 +172,8 @@ func (e *Engine) Shutdown() <-chan struct{} { return e.shutdown }
 // unlockAndFlush ends a batch: it gives the lock back, makes the commands of the
 // batch durable as configured, and only then lets the replies go.
 func (e *Engine) unlockAndFlush() {
-	if e.aof == nil || len(e.aof.buf) == 0 && e.aof.committed() {
+	a := e.aof
+	if a == nil || a.committed() {
 		e.deliver(e.toFlush, nil)
 		e.toFlush = e.toFlush[:0]
 		e.mu.Unlock()
@@ -180,14 +186,21 @@ func (e *Engine) unlockAndFlush() {
 		c.dirty = false
 		ends[i] = c.outBase + int64(len(c.out))
 	}
-	target := e.aof.target()
+	target := a.target()
 	e.mu.Unlock()
 
-	err := e.aof.commit(e, target)
+	err := a.commit(e, target)
 
 	e.mu.Lock()
 	if err != nil {
 		e.aofFailed(err)
+		if e.cfg.appendSync == syncAlways {
+			for _, c := range list { // what is not on disk is not acknowledged
+				c.out = nil
+				c.closing = true
+				c.front.abort()
+			}
+		}
 	}
 	e.deliver(list, ends)
 	if e.toFlush == nil {
@@ -241,3 +254,7 @@ func (e *Engine) gone(c *client) {
 	e.freeClient(c)
 	e.unlockAndFlush()
 }
+
+// objectMemory is about what the objects outside the arena take; the arena counts
+// their blocks.
+func (e *Engine) objectMemory() int64 { return int64(len(e.objects)) * 16 }
