@@ -114,6 +114,14 @@ func (db *database) signalBlocked() {
 	}
 }
 
+// signalGone tells the clients that wait on keys of an emptied database: readers of
+// a stream's group must hear that it is gone.
+func (db *database) signalGone() {
+	for k := range db.blocked {
+		db.signalReady([]byte(k), kindNone)
+	}
+}
+
 // serveBlocked serves the clients that wait for keys written to, key by key in
 // the order of writing, client by client in the order of arrival; serving one may
 // make further keys ready.

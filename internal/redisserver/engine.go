@@ -19,6 +19,7 @@ type Engine struct {
 
 	cfg      config
 	log      *slog.Logger
+	params   []param
 	commands map[string]*command
 	nameBuf  [32]byte
 	intBuf   [8]byte
@@ -70,8 +71,10 @@ type Engine struct {
 	prefixes                   map[string]*prefixSet
 	pendingInv                 []pendingInvalidation
 
-	stats   stats
-	slowlog slowlog
+	stats        stats
+	opsPerSecond int64
+	opsBefore    int64 // commands at the last second
+	slowlog      slowlog
 
 	// The outside: guarded by outside, taken before mu if both are.
 	outside   sync.Mutex
@@ -105,7 +108,7 @@ func Open(opt Options) (*Engine, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{
-		cfg: cfg, log: log, commands: commandTable(), runID: randomID(), replID: randomID(), started: time.Now(),
+		cfg: cfg, log: log, params: params(), commands: commandTable(), runID: randomID(), replID: randomID(), started: time.Now(),
 		arena:   newArena(),
 		objects: make([]object, 1), // number 0 is never used
 		clients: map[int64]*client{}, clientOrder: newClientList(), monitors: map[*client]bool{},
