@@ -41,6 +41,7 @@ var generators = []struct {
 	{name: "hash", make: genHash},
 	{name: "string", make: genString},
 	{name: "generic", make: genGeneric},
+	{name: "bitmap", make: genBitmap},
 	{name: "hash small", make: genHash, setup: [][]string{{"config", "set", "hash-max-listpack-entries", "4", "hash-max-listpack-value", "16"}}},
 }
 
