@@ -56,7 +56,6 @@ func (e *Engine) blockOn(c *client, k kind, keys [][]byte, timeout time.Duration
 				e.unblock(c)
 				b.expired()
 				e.resume(c)
-				e.runResumed()
 			}
 		})
 	}
@@ -156,34 +155,38 @@ func (e *Engine) serveBlocked() {
 }
 
 // blockTimeout reads the timeout of a blocking command: seconds with a fraction,
-// or milliseconds where the command says so. It writes the error itself. Seconds
-// that are too many for 64 bits of milliseconds count as negative, as in Redis.
+// or milliseconds where the command says so. It writes the error itself.
 func blockTimeout(c *client, arg []byte, unit time.Duration) (time.Duration, bool) {
-	var ms float64
 	if unit == time.Millisecond {
-		n, ok := parseInt(arg)
-		if !ok {
+		ms, ok := parseInt(arg)
+		switch {
+		case !ok:
 			c.err("ERR timeout is not an integer or out of range")
-			return 0, false
+		case ms < 0:
+			c.err("ERR timeout is negative")
+		case ms > math.MaxInt64-c.e.now:
+			c.err("ERR timeout is out of range")
+		default:
+			return time.Duration(min(ms, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond, true
 		}
-		ms = float64(n)
-	} else {
-		f, ok := parseLongDouble(arg)
-		if !ok {
-			c.err("ERR timeout is not a float or out of range")
-			return 0, false
-		}
-		ms, _ = new(big.Float).Mul(f, big.NewFloat(1000)).Float64()
-		ms = math.Ceil(ms)
-		if ms >= math.MaxInt64 {
-			ms = -1
-		}
+		return 0, false
 	}
-	if ms < 0 {
+	f, ok := parseLongDouble(arg)
+	if !ok {
+		c.err("ERR timeout is not a float or out of range")
+		return 0, false
+	}
+	ms := new(big.Float).Mul(f, big.NewFloat(1000))
+	v, _ := ms.Float64()
+	switch {
+	case v > math.MaxInt64 || math.Ceil(v) > float64(math.MaxInt64-c.e.now):
+		c.err("ERR timeout is out of range")
+		return 0, false
+	case v < 0:
 		c.err("ERR timeout is negative")
 		return 0, false
 	}
-	return time.Duration(min(ms, math.MaxInt64/1e6)) * time.Millisecond, true
+	return time.Duration(min(math.Ceil(v), math.MaxInt64/1e6)) * time.Millisecond, true
 }
 
 // parseLongDouble reads a number as C's strtold does, with the 64 bits of mantissa

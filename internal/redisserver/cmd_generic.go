@@ -123,7 +123,7 @@ func (e *Engine) expireCommand(c *client, args [][]byte, unit, base int64) {
 		case is(a, "lt"):
 			lt = true
 		default:
-			c.err("ERR Unsupported option " + string(a))
+			c.err("ERR Unsupported option " + string(beforeNul(a)))
 			return
 		}
 	}

@@ -48,11 +48,14 @@ func genSet(g gen) []string {
 	case 20:
 		return []string{"sscan", k, g.any("0", "0", "0", "x"), g.any("count", "COUNT"), g.any("10000", "10000", "0", "x"), "match", g.any("*", "1*", "[a-f]*")}
 	case 21:
-		switch g.IntN(3) {
+		one := "one" + strconv.Itoa(g.IntN(3)) // has one member: nothing is left to chance
+		switch g.IntN(4) {
 		case 0:
-			return []string{"spop", k, g.any("1000", "0", "x", "-1", "9223372036854775807")}
+			return []string{"spop", one, g.any("1000", "0", "x", "-1", "9223372036854775807", "1")}
 		case 1:
-			return []string{"spop", g.any("other:hash", "nothing")}
+			return []string{"spop", g.any("other:hash", "nothing", one)}
+		case 2:
+			return []string{"sadd", one, "me"}
 		}
 		return []string{"srandmember", k}
 	case 22:
