@@ -42,6 +42,13 @@ var generators = []struct {
 	{name: "string", make: genString},
 	{name: "generic", make: genGeneric},
 	{name: "bitmap", make: genBitmap},
+	{name: "list", make: genList, setup: sortWeights},
+	{name: "list of small chunks", make: genList, setup: [][]string{{"config", "set", "list-max-listpack-size", "3"}}},
+	{name: "list of 4 kB chunks", make: genBigList, setup: [][]string{{"config", "set", "list-max-listpack-size", "-1"}}},
+	{name: "set", make: genSet, setup: sortWeights},
+	{name: "set small", make: genSet, setup: [][]string{{"config", "set", "set-max-intset-entries", "4"}}},
+	{name: "hyperloglog", make: genHLL},
+	{name: "hyperloglog small", make: genHLL, setup: [][]string{{"config", "set", "hll-sparse-max-bytes", "100"}}},
 	{name: "hash small", make: genHash, setup: [][]string{{"config", "set", "hash-max-listpack-entries", "4", "hash-max-listpack-value", "16"}}},
 }
 

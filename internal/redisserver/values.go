@@ -74,6 +74,10 @@ func (e *Engine) loadValue(r *rdb.Reader, head *rdb.Entry) (value, error) {
 	switch head.Kind {
 	case rdb.KindString:
 		return e.loadString(r)
+	case rdb.KindList:
+		return e.loadList(r)
+	case rdb.KindSet:
+		return e.loadSet(r)
 	case rdb.KindHash:
 		return e.loadHash(r)
 	}
