@@ -611,8 +611,12 @@ func (a *AOF) PrepareRewrite() (*Rewrite, error) {
 		os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644); err != nil {
 		return nil, err
 	}
-	if rw.incr, err = a.createIncr(rw.manifest); err == nil && !rw.fresh {
+	rw.incr, err = a.createIncr(rw.manifest)
+	if err == nil && !rw.fresh {
 		err = a.writeManifest(rw.manifest)
+	}
+	if err == nil {
+		err = syncDir(a.dir) // the new name, before a manifest with it takes effect
 	}
 	if err != nil {
 		rw.abort()

@@ -183,8 +183,14 @@ func (e *Encoder) Packed(lp Listpack) {
 	e.Blob(lp)
 }
 
-// Plain writes a list node that is one large element.
+// Plain writes a list node that is one large element. An empty one becomes a
+// listpack: Redis loads no empty plain node.
 func (e *Encoder) Plain(s []byte) {
+	if len(s) == 0 {
+		var lp [lpHeader + 3]byte
+		e.Packed(AppendListpack(lp[:0]).Append(s))
+		return
+	}
 	e.Len(nodePlain)
 	e.String(s)
 }

@@ -37,6 +37,7 @@ type Reader struct {
 type valueState struct {
 	at     int64  // offset of its type
 	chunks uint64 // pieces left
+	some   bool   // one was handed out
 	stream *Stream
 	tail   bool     // what follows the pieces of a stream is not read yet
 	first  StreamID // id of the first entry of a stream that is not deleted
@@ -284,9 +285,6 @@ func (r *Reader) begin(t Type, at int64) error {
 		if chunks, err = r.length(); err != nil {
 			return err
 		}
-		if chunks == 0 && r.dump && kind != KindStream {
-			return errLPEmpty
-		}
 	}
 	r.state.chunks, r.entry.Chunks = chunks, chunks
 	r.state.tail = kind == KindStream
@@ -463,7 +461,8 @@ func (r *Reader) compressed(own *[]byte) ([]byte, error) {
 
 // Chunk returns the next piece of the current value, io.EOF after the last one.
 // A list, set, hash or sorted set that has no pieces is empty: some versions of
-// Redis left such keys in files, and all later ones pass over them.
+// Redis left such keys in files, and all later ones pass over them. In a payload
+// of DUMP it is an error.
 func (r *Reader) Chunk() (Chunk, error) {
 	if r.err != nil {
 		return Chunk{}, r.err
@@ -471,18 +470,22 @@ func (r *Reader) Chunk() (Chunk, error) {
 	for r.state.chunks > 0 {
 		r.state.chunks--
 		c, err := r.chunk()
-		if err == errLPEmpty && !r.dump && r.entry.Kind != KindStream {
+		if err == errLPEmpty && r.entry.Kind != KindStream {
 			continue
 		}
 		if err != nil {
 			return Chunk{}, r.failValue(err)
 		}
+		r.state.some = true
 		return c, nil
 	}
 	if r.state.tail {
 		if err := r.readStream(); err != nil {
 			return Chunk{}, r.failValue(err)
 		}
+	}
+	if r.dump && !r.state.some && r.entry.Kind != KindStream {
+		return Chunk{}, r.failValue(errLPEmpty)
 	}
 	if r.dump && r.src.pos != r.src.end {
 		return Chunk{}, r.failValue(errors.New("something follows the value"))

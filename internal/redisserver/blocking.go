@@ -114,6 +114,14 @@ func (db *database) signalBlocked() {
 	}
 }
 
+// signalGone tells the clients that wait on keys of an emptied database: readers of
+// a stream's group must hear that it is gone.
+func (db *database) signalGone() {
+	for k := range db.blocked {
+		db.signalReady([]byte(k), kindNone)
+	}
+}
+
 // serveBlocked serves the clients that wait for keys written to, key by key in
 // the order of writing, client by client in the order of arrival; serving one may
 // make further keys ready.
@@ -192,7 +200,7 @@ func blockTimeout(c *client, arg []byte, unit time.Duration) (time.Duration, boo
 // parseLongDouble reads a number as C's strtold does, with the 64 bits of mantissa
 // that an x86 long double has. Infinities are refused by the caller through IsInf.
 func parseLongDouble(b []byte) (*big.Float, bool) {
-	if len(b) == 0 || len(b) > 255 || b[0] == ' ' || b[0] >= '\t' && b[0] <= '\r' {
+	if len(b) == 0 || len(b) >= 5*1024 || b[0] == ' ' || b[0] >= '\t' && b[0] <= '\r' {
 		return nil, false
 	}
 	s := strings.ToLower(string(b))
@@ -207,8 +215,8 @@ func parseLongDouble(b []byte) (*big.Float, bool) {
 		return nil, false
 	}
 	f, _, err := big.ParseFloat(s, floatBase(s), 64, big.ToNearestEven)
-	if err != nil {
-		return nil, false
+	if err != nil || f.IsInf() || f.Sign() != 0 && (f.MantExp(nil) > 16384 || f.MantExp(nil) < -16444) {
+		return nil, false // beyond what a long double holds
 	}
 	return f, true
 }

@@ -3,7 +3,6 @@ package redisserver
 import (
 	"crypto/subtle"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -79,9 +78,8 @@ func cmdQuit(e *Engine, c *client, args [][]byte) {
 }
 
 func cmdSelect(e *Engine, c *client, args [][]byte) {
-	n, ok := parseInt(args[1])
-	if !ok || n < math.MinInt32 || n > math.MaxInt32 {
-		c.err(errNotInt)
+	n, ok := c.int32(args[1])
+	if !ok {
 		return
 	}
 	if n < 0 || n >= int64(len(e.dbs)) {

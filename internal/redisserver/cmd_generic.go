@@ -333,9 +333,8 @@ func (db *database) transfer(en *entry, to *database, key []byte) {
 }
 
 func cmdMove(e *Engine, c *client, args [][]byte) {
-	n, ok := parseInt(args[2])
+	n, ok := c.int32(args[2])
 	if !ok {
-		c.err("ERR value is not an integer or out of range")
 		return
 	}
 	if n < 0 || n >= int64(len(e.dbs)) {
@@ -371,9 +370,8 @@ func cmdCopy(e *Engine, c *client, args [][]byte) {
 			replace = true
 		case is(args[i], "db") && i+1 < len(args):
 			i++
-			n, ok := parseInt(args[i])
+			n, ok := c.int32(args[i])
 			if !ok {
-				c.err(errNotInt)
 				return
 			}
 			if n < 0 || n >= int64(len(e.dbs)) {
@@ -587,4 +585,17 @@ func cmdRestore(e *Engine, c *client, args [][]byte) {
 	}
 	c.changed(notifyGeneric, "restore", args[1])
 	c.ok()
+}
+
+// int32 reads an argument that must fit 32 bits, or writes the error.
+func (c *client) int32(arg []byte) (int64, bool) {
+	n, ok := parseInt(arg)
+	switch {
+	case !ok:
+		c.err(errNotInt)
+	case n < math.MinInt32 || n > math.MaxInt32:
+		c.err("ERR value is out of range, value must between -2147483648 and 2147483647")
+		return 0, false
+	}
+	return n, ok
 }

@@ -92,7 +92,7 @@ func parseSetOptions(args [][]byte, getex bool) (o setOptions, ok bool) {
 		a := args[i]
 		more := i+1 < len(args)
 		expires := func(unit int64, absolute bool) bool {
-			if o.keepTTL || o.persist || o.expire != nil || !more {
+			if o.keepTTL || o.persist || o.expire != nil && (o.unit != unit || o.absolute != absolute) || !more {
 				return false
 			}
 			i++

@@ -13,6 +13,9 @@ import (
 // one that writes for each connection of a listener, and the in-process pipe.
 // loop_linux.go has the one for Linux sockets.
 
+// multiplexing names the way of serving sockets in INFO.
+const multiplexing = "goroutines"
+
 // Serve accepts connections until the listener or the engine is closed.
 func (e *Engine) Serve(l net.Listener) error {
 	e.outside.Lock()

@@ -39,11 +39,11 @@ func genHash(g gen) []string {
 		if g.chance(2) {
 			return []string{"hrandfield", k, g.any("0", "1", "5", "-3", "-10", "x", "100"), g.any("withvalues", "WITHVALUES", "foo")}
 		}
-		return []string{"hrandfield", k, g.any("0", "1", "5", "-3", "-10", "x", "100", "-9223372036854775808", "1.5")}
+		return []string{"hrandfield", k, g.any("0", "1", "5", "-3", "-10", "x", "100", "1.5")}
 	case 17:
 		return []string{"hrandfield", k}
 	case 18:
-		return []string{"hscan", k, g.any("0", "0", "0", "x", "-1", ""), "count", g.any("10000", "10000", "10000", "0", "x")}
+		return []string{"hscan", k, g.any("0", "0", "0", "x", ""), "count", g.any("10000", "10000", "10000", "0", "x")}
 	default:
 		if g.chance(10) {
 			return []string{"del", k}
