@@ -168,8 +168,11 @@ func genZset(g gen) []string {
 	case 29:
 		return append(append([]string{"zmpop"}, g.zsetKeys()...), with([]string{g.any("min", "max", "MAX", "foo")}, g.maybe("count"), g.maybe("1", "2", "0", "x", "-3", "10"))...)
 	case 30:
-		// Nobody may block here: a key that is there comes first.
-		return []string{"bzpopmin", g.any("other:zset", "other:string"), g.any("0", "1", "0.1", "x", "-1", "inf")}
+		// Who blocks does so for a moment.
+		if g.chance(2) {
+			return []string{g.any("bzpopmin", "bzpopmax"), k, g.key("z"), g.any("0.001", "0.002", "x", "-1", "inf", "", "1e400")}
+		}
+		return append(append([]string{"bzmpop", g.any("0.001", "0.002", "x", "-1")}, g.zsetKeys()...), with([]string{g.any("min", "max", "MAX", "foo")}, g.maybe("count"), g.maybe("1", "2", "0", "x", "-3", "10"))...)
 	case 31, 32:
 		return append([]string{"zunionstore", g.key("z")}, g.combine(true, false)...)
 	case 33, 34:
@@ -256,7 +259,10 @@ func genZsetLarge(g gen) []string {
 // genZsetLex makes sets whose scores are equal: only there ranges by member mean
 // something.
 func genZsetLex(g gen) []string {
-	k := g.key("z")
+	k := "z" + strconv.Itoa(g.IntN(6))
+	if g.chance(40) {
+		k = "other:string"
+	}
 	bound := func() string { return g.lexBound() }
 	switch g.IntN(20) {
 	case 0, 1, 2, 3, 4, 5:
@@ -274,7 +280,7 @@ func genZsetLex(g gen) []string {
 	case 12:
 		return []string{"zremrangebylex", k, bound(), bound()}
 	case 13:
-		return append(append([]string{"zrangestore", g.key("z"), k, bound(), bound(), "bylex"}, g.maybe("rev")...), g.limit()...)
+		return append(append([]string{"zrangestore", g.any("z1", "z2", "z3"), k, bound(), bound(), "bylex"}, g.maybe("rev")...), g.limit()...)
 	case 14:
 		return []string{"zrem", k, g.member(), g.member()}
 	case 15:

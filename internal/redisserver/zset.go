@@ -91,21 +91,21 @@ func (z *zset) len() int {
 // zpos is a place in a sorted set: the offset of a member in the listpack, or a
 // leaf of the tree and an index there. Changes void it.
 type zpos struct {
-	at   int // negative: nowhere
+	at   int // negative: noPlace
 	leaf handle
 }
 
-var nowhere = zpos{at: -1}
+var noPlace = zpos{at: -1}
 
 func (p zpos) ok() bool { return p.at >= 0 }
 
 func (z *zset) first() zpos { return z.nth(0) }
 func (z *zset) last() zpos  { return z.nth(z.len() - 1) }
 
-// nth is the place of a rank, nowhere if there is none.
+// nth is the place of a rank, noPlace if there is none.
 func (z *zset) nth(rank int) zpos {
 	if rank < 0 || rank >= z.len() {
-		return nowhere
+		return noPlace
 	}
 	if z.big != nil {
 		return z.big.tree.nth(rank)
@@ -116,7 +116,7 @@ func (z *zset) nth(rank int) zpos {
 func (z *zset) next(p zpos) zpos {
 	if z.big == nil {
 		if p.at = z.lp.Next(z.lp.Next(p.at)); p.at == z.lp.End() {
-			return nowhere
+			return noPlace
 		}
 		return p
 	}
@@ -125,7 +125,7 @@ func (z *zset) next(p zpos) zpos {
 		return p
 	}
 	if p.leaf = znext(b); p.leaf == 0 {
-		return nowhere
+		return noPlace
 	}
 	return zpos{at: 0, leaf: p.leaf}
 }
@@ -133,7 +133,7 @@ func (z *zset) next(p zpos) zpos {
 func (z *zset) prev(p zpos) zpos {
 	if z.big == nil {
 		if p.at = z.lp.Prev(p.at); p.at < 0 {
-			return nowhere
+			return noPlace
 		}
 		return zpos{at: z.lp.Prev(p.at)}
 	}
@@ -142,7 +142,7 @@ func (z *zset) prev(p zpos) zpos {
 		return p
 	}
 	if p.leaf = zprev(z.big.tree.bytes(p.leaf)); p.leaf == 0 {
-		return nowhere
+		return noPlace
 	}
 	return zpos{at: zlen(z.big.tree.bytes(p.leaf)) - 1, leaf: p.leaf}
 }
@@ -621,7 +621,7 @@ func (z *zset) touches(r *zinterval) bool {
 // firstIn is the first element in a range, with its rank.
 func (z *zset) firstIn(r *zinterval) (p zpos, rank int) {
 	if !z.touches(r) {
-		return nowhere, 0
+		return noPlace, 0
 	}
 	if z.big != nil {
 		p, rank = z.big.tree.seek(func(score float64, h handle) bool { return !z.blockReaches(r, score, h) })
@@ -631,7 +631,7 @@ func (z *zset) firstIn(r *zinterval) (p zpos, rank int) {
 		}
 	}
 	if !p.ok() || !z.within(r, p) {
-		return nowhere, 0
+		return noPlace, 0
 	}
 	return p, rank
 }
@@ -639,7 +639,7 @@ func (z *zset) firstIn(r *zinterval) (p zpos, rank int) {
 // lastIn is the last element in a range, with its rank.
 func (z *zset) lastIn(r *zinterval) (p zpos, rank int) {
 	if !z.touches(r) {
-		return nowhere, 0
+		return noPlace, 0
 	}
 	if z.big != nil {
 		_, rank = z.big.tree.seek(func(score float64, h handle) bool { return z.blockWithin(r, score, h) })
@@ -652,7 +652,7 @@ func (z *zset) lastIn(r *zinterval) (p zpos, rank int) {
 		}
 	}
 	if !p.ok() || !z.reaches(r, p) {
-		return nowhere, 0
+		return noPlace, 0
 	}
 	return p, rank
 }

@@ -199,7 +199,7 @@ func (t *ztree) rank(score float64, member []byte) int {
 // none.
 func (t *ztree) seek(before func(score float64, h handle) bool) (p zpos, rank int) {
 	if t.root == 0 {
-		return nowhere, 0
+		return noPlace, 0
 	}
 	h := t.root
 	for range t.depth {
@@ -233,7 +233,7 @@ func (t *ztree) seek(before func(score float64, h handle) bool) (p zpos, rank in
 		return zpos{at: lo, leaf: h}, rank
 	}
 	if h = znext(b); h == 0 {
-		return nowhere, rank
+		return noPlace, rank
 	}
 	return zpos{at: 0, leaf: h}, rank
 }
