@@ -32,6 +32,8 @@ type client struct {
 	failed    bool // the present command wrote an error
 	noReply   bool // CLIENT REPLY OFF
 	skipReply int  // CLIENT REPLY SKIP: 2 at the command itself, 1 during the next
+	pushAt    int    // where the latest push begins in out
+	kept      []byte // pushes during a command whose reply is not sent
 	noEvict   bool
 	monitor   bool
 	paused    bool // waits for CLIENT PAUSE's end
