@@ -56,6 +56,7 @@ func (e *Engine) blockOn(c *client, k kind, keys [][]byte, timeout time.Duration
 				e.unblock(c)
 				b.expired()
 				e.resume(c)
+				e.runResumed()
 			}
 		})
 	}
@@ -187,11 +188,11 @@ func blockTimeout(c *client, arg []byte, unit time.Duration) (time.Duration, boo
 	ms := new(big.Float).Mul(f, big.NewFloat(1000))
 	v, _ := ms.Float64()
 	switch {
-	case v > math.MaxInt64 || math.Ceil(v) > float64(math.MaxInt64-c.e.now):
-		c.err("ERR timeout is out of range")
-		return 0, false
-	case v < 0:
+	case v < 0 || v >= 1<<63: // 7.0 converts the latter to a negative number
 		c.err("ERR timeout is negative")
+		return 0, false
+	case math.Ceil(v) > float64(math.MaxInt64-c.e.now):
+		c.err("ERR timeout is out of range")
 		return 0, false
 	}
 	return time.Duration(min(math.Ceil(v), math.MaxInt64/1e6)) * time.Millisecond, true

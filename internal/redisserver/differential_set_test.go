@@ -53,7 +53,7 @@ func genSet(g gen) []string {
 		case 0:
 			return []string{"spop", one, g.any("1000", "0", "x", "-1", "9223372036854775807", "1")}
 		case 1:
-			return []string{"spop", g.any("other:hash", "nothing", one)}
+			return []string{"spop", g.any("w5", "nothing", one)}
 		case 2:
 			return []string{"sadd", one, "me"}
 		}

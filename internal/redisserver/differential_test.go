@@ -48,6 +48,12 @@ var generators = []struct {
 	{name: "set small", make: genSet, setup: [][]string{{"config", "set", "set-max-intset-entries", "4"}}},
 	{name: "hyperloglog", make: genHLL},
 	{name: "hyperloglog small", make: genHLL, setup: [][]string{{"config", "set", "hll-sparse-max-bytes", "100"}}},
+	{name: "zset", make: genZset},
+	{name: "zset small", make: genZset, setup: [][]string{{"config", "set", "zset-max-listpack-entries", "5", "zset-max-listpack-value", "16"}}},
+	{name: "zset large", make: genZsetLarge, setup: [][]string{{"config", "set", "zset-max-listpack-entries", "0"}}},
+	{name: "zset lex", make: genZsetLex, setup: [][]string{{"config", "set", "zset-max-listpack-entries", "8"}}},
+	{name: "geo", make: genGeo},
+	{name: "geo small", make: genGeo, setup: [][]string{{"config", "set", "zset-max-listpack-entries", "8"}}},
 	{name: "hash small", make: genHash, setup: [][]string{{"config", "set", "hash-max-listpack-entries", "4", "hash-max-listpack-value", "16"}}},
 }
 
