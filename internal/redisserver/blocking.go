@@ -56,6 +56,7 @@ func (e *Engine) blockOn(c *client, k kind, keys [][]byte, timeout time.Duration
 				e.unblock(c)
 				b.expired()
 				e.resume(c)
+				e.runResumed()
 			}
 		})
 	}

@@ -370,6 +370,9 @@ func (db *database) clear() int {
 	})
 	db.keys.release()
 	db.expiring = nil
+	for k := range db.blocked { // readers of the groups of streams must hear of it
+		db.signalReady([]byte(k), kindStream)
+	}
 	return n
 }
 

@@ -76,6 +76,8 @@ func (e *Engine) loadValue(r *rdb.Reader, head *rdb.Entry) (value, error) {
 		return e.loadString(r)
 	case rdb.KindHash:
 		return e.loadHash(r)
+	case rdb.KindStream:
+		return e.loadStream(r)
 	}
 	return value{}, fmt.Errorf("a value of type %v cannot be loaded", head.Kind)
 }
