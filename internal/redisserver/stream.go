@@ -179,36 +179,42 @@ func (s *stream) append(cfg *config, id rdb.StreamID, pairs [][]byte) {
 		limit = maxNode
 	}
 	fields := len(pairs) / 2
-	item := s.nodes.last()
-	var head packHead
-	if item != nil {
-		head = headOf(s.pack(&item.v))
-		full := int(item.v.size)+total >= limit ||
-			cfg.streamNodeEntries != 0 && head.count+head.deleted >= cfg.streamNodeEntries
-		if full {
-			if !s.a.fits(item.v.h, int(item.v.size)) {
-				s.move(&item.v, int(item.v.size))
+	var (
+		nd   *streamNode // where it goes, nil: a new one
+		base rdb.StreamID
+		head packHead
+		lp   rdb.Listpack
+		same = true
+	)
+	if tail := s.nodes.last(); tail != nil {
+		nd, base = &tail.v, tail.id
+		head = headOf(s.pack(nd))
+		if int(nd.size)+total >= limit || cfg.streamNodeEntries != 0 && head.count+head.deleted >= cfg.streamNodeEntries {
+			if !s.a.fits(nd.h, int(nd.size)) {
+				s.move(nd, int(nd.size))
 			}
-			item = nil
+			nd = nil
 		}
 	}
-	var lp rdb.Listpack
-	same := true
-	if item == nil {
+	if nd == nil {
 		names := 0
 		for i := 0; i < len(pairs); i += 2 {
 			names += elementBound(len(pairs[i]))
 		}
-		nd := streamNode{h: s.a.alloc(bound + names)}
-		lp = rdb.AppendListpack(s.a.bytes(nd.h)[:0]).AppendInt(1).AppendInt(0).AppendInt(int64(fields))
+		h := s.a.alloc(bound + names)
+		lp = rdb.AppendListpack(s.a.bytes(h)[:0]).AppendInt(1).AppendInt(0).AppendInt(int64(fields))
 		for i := 0; i < len(pairs); i += 2 {
 			lp = lp.Append(pairs[i])
 		}
 		lp = lp.AppendInt(0)
-		s.nodes.set(id, nd)
-		item = s.nodes.last()
+		if old := s.nodes.find(id); old != nil { // of deleted entries, after XSETID to an id before theirs
+			s.length -= uint64(headOf(s.pack(old)).count)
+			s.a.free(old.h)
+		}
+		s.nodes.set(id, streamNode{h: h})
+		nd, base = s.nodes.find(id), id
 	} else {
-		lp = s.room(&item.v, bound, limit)
+		lp = s.room(nd, bound, limit)
 		same = fields == head.fields
 		for i, p := 0, head.names; same && i < len(pairs); i, p = i+2, lp.Next(p) {
 			same = lp.Matches(p, rdb.NewNeedle(pairs[i]))
@@ -219,7 +225,7 @@ func (s *stream) append(cfg *config, id rdb.StreamID, pairs [][]byte) {
 	if same {
 		flags, back = entrySameFields, int64(fields+3)
 	}
-	lp = lp.AppendInt(flags).AppendInt(int64(id.Ms - item.id.Ms)).AppendInt(int64(id.Seq - item.id.Seq))
+	lp = lp.AppendInt(flags).AppendInt(int64(id.Ms - base.Ms)).AppendInt(int64(id.Seq - base.Seq))
 	if !same {
 		lp = lp.AppendInt(int64(fields))
 	}
@@ -229,7 +235,7 @@ func (s *stream) append(cfg *config, id rdb.StreamID, pairs [][]byte) {
 		}
 	}
 	lp = lp.AppendInt(back)
-	item.v.size = uint32(len(lp))
+	nd.size = uint32(len(lp))
 	s.length++
 	s.added++
 	s.last = id
@@ -260,14 +266,18 @@ type streamCursor struct {
 
 func (s *stream) walk(from, to rdb.StreamID) streamCursor {
 	cu := streamCursor{s: s, from: from, to: to, node: s.nodes.floor(from)}
-	if cu.node.run < 0 {
+	if cu.node.run < 0 { // entries may even be less than their node's id
 		cu.node = idPos{}
 	}
 	return cu
 }
 
 func (s *stream) walkBack(from, to rdb.StreamID) streamCursor {
-	return streamCursor{s: s, from: from, to: to, back: true, node: s.nodes.floor(to)}
+	cu := streamCursor{s: s, from: from, to: to, back: true, node: s.nodes.floor(to)}
+	if cu.node.run < 0 {
+		cu.node = s.nodes.floor(maxStreamID)
+	}
+	return cu
 }
 
 // next goes to the next entry; false at the end.
@@ -298,27 +308,22 @@ func (cu *streamCursor) next() bool {
 			}
 			cu.pos = p
 			cu.read(p)
-			if cu.id.Less(cu.from) {
-				return false
-			}
-			if cu.to.Less(cu.id) {
-				continue
-			}
 		} else {
 			if cu.pos == cu.lp.End() {
 				cu.lp = nil
 				continue
 			}
 			cu.read(cu.pos)
-			if cu.to.Less(cu.id) {
-				return false
-			}
 			cu.pos = cu.behind()
-			if cu.id.Less(cu.from) {
-				continue
-			}
 		}
-		if cu.deleted || cu.flags&entryDeleted == 0 {
+		// Deleted entries do not end the walk: after XSETID to an id before theirs
+		// they may be greater than what follows.
+		before, behind := cu.id.Less(cu.from), cu.to.Less(cu.id)
+		switch {
+		case cu.flags&entryDeleted != 0 && !cu.deleted:
+		case before && cu.back || behind && !cu.back:
+			return false
+		case !before && !behind:
 			return true
 		}
 	}
