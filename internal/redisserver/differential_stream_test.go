@@ -2,14 +2,16 @@
 
 package redisserver
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // genStream makes commands on streams and their groups. Ids are small, so that
 // they meet; times are either now or so long ago that a slow test does not
 // matter. * is used on keys alone whose last id lies in the future (streamSetup):
 // there it is no question of time.
 func genStream(g gen) []string {
-	k := g.key("s")
 	id := func() string {
 		switch g.IntN(30) {
 		case 0:
@@ -21,6 +23,27 @@ func genStream(g gen) []string {
 		}
 		return strconv.Itoa(g.IntN(60)) + "-" + strconv.Itoa(g.IntN(4))
 	}
+	return streamCommand(g, func() string { return g.key("s") }, id, func() string {
+		if g.chance(6) {
+			return strconv.Itoa(g.IntN(60)) + "-*"
+		}
+		return id()
+	}, 8)
+}
+
+// genLongStream makes commands on streams of hundreds of entries.
+func genLongStream(g gen) []string {
+	if g.chance(3) {
+		return []string{"xadd", "future" + g.any("1", "2"), "*", "f", g.value(), "g", g.any("a", "b")}
+	}
+	return streamCommand(g, func() string { return "future" + g.any("1", "2", "1", "2", "2", "3") }, func() string {
+		return "99999999999999-" + strconv.Itoa(g.IntN(g.any2(100, 1000, 8000)))
+	}, func() string { return "*" }, 500)
+}
+
+// streamCommand makes a command of the family; counts are less than most.
+func streamCommand(g gen, key, id, newID func() string, most int) []string {
+	k := key()
 	end := func() string {
 		switch g.IntN(6) {
 		case 0:
@@ -38,7 +61,7 @@ func genStream(g gen) []string {
 		if g.chance(20) {
 			return g.int()
 		}
-		return strconv.Itoa(g.IntN(8))
+		return strconv.Itoa(g.IntN(most))
 	}
 	idle := func() string { return g.any("0", "0", "0", "100000000", "100000000", "-1", "x") }
 	trim := func(cmd []string) []string {
@@ -48,7 +71,7 @@ func genStream(g gen) []string {
 			if g.chance(2) {
 				cmd = append(cmd, g.any("~", "=", "~", "x"))
 			}
-			cmd = append(cmd, g.any(count(), "10", "20"))
+			cmd = append(cmd, g.any(count(), strconv.Itoa(most), strconv.Itoa(2*most)))
 		case 1:
 			cmd = append(cmd, "minid")
 			if g.chance(2) {
@@ -56,7 +79,7 @@ func genStream(g gen) []string {
 			}
 			cmd = append(cmd, id())
 		default:
-			cmd = append(cmd, "maxlen", g.any("~", "~", "="), g.any("15", "25", "5"))
+			cmd = append(cmd, "maxlen", g.any("~", "~", "="), strconv.Itoa(most/2+g.IntN(2*most)))
 		}
 		if g.chance(4) {
 			cmd = append(cmd, "limit", g.any("0", "1", "5", "10", "100", "-1", "x"))
@@ -88,14 +111,8 @@ func genStream(g gen) []string {
 		if g.chance(8) {
 			cmd = trim(cmd)
 		}
-		switch g.IntN(10) {
-		case 0:
-			cmd[1] = "future" + g.any("1", "2")
-			cmd = append(cmd, "*")
-		case 1, 2:
-			cmd = append(cmd, strconv.Itoa(g.IntN(60))+"-*")
-		default:
-			cmd = append(cmd, id())
+		if cmd = append(cmd, newID()); cmd[len(cmd)-1] == "*" && k == "future3" {
+			cmd[1] = "future1"
 		}
 		return fields(cmd)
 	case 0, 1:
@@ -115,6 +132,9 @@ func genStream(g gen) []string {
 		}
 		return cmd
 	case 9:
+		if strings.HasPrefix(k, "future") {
+			return []string{"xlen", k}
+		}
 		cmd := []string{"xsetid", k, id()}
 		for g.chance(2) {
 			cmd = append(cmd, g.any("entriesadded", "maxdeletedid"), g.any(id(), count(), "100"))
@@ -132,7 +152,7 @@ func genStream(g gen) []string {
 			cmd = append(cmd, g.any("noack", "group", "foo"))
 		}
 		if g.chance(3) {
-			return append(cmd, "streams", k, g.key("s"), g.any(id(), "$"), id())
+			return append(cmd, "streams", k, key(), g.any(id(), "$"), id())
 		}
 		return append(cmd, "streams", k, g.any(id(), id(), "$", ">"))
 	case 12, 13:
@@ -172,7 +192,7 @@ func genStream(g gen) []string {
 			cmd = append(cmd, "block", "1")
 		}
 		if g.chance(4) {
-			return append(cmd, "streams", k, g.key("s"), g.any(id(), ">"), g.any(id(), ">", ">"))
+			return append(cmd, "streams", k, key(), g.any(id(), ">"), g.any(id(), ">", ">"))
 		}
 		return append(cmd, "streams", k, g.any(id(), ">", ">", ">", "$", "0"))
 	case 22, 23:
@@ -241,12 +261,12 @@ func genStream(g gen) []string {
 		}
 		return []string{"xinfo", "consumers", k, group()}
 	case 35:
-		if g.chance(5) {
+		if g.chance(5) && !strings.HasPrefix(k, "future") {
 			return []string{g.any("del", "unlink"), k}
 		}
 		return []string{"xlen", k}
 	case 36:
-		return []string{"copy", k, "s" + g.any("0", "1", "2", "3", "4", "5"), g.any("replace", "replace", "foo")}
+		return []string{"copy", k, g.any("s0", "s1", "s2", "future3"), g.any("replace", "replace", "foo")}
 	case 37:
 		return []string{g.any("multi", "exec", "exec", "discard", "unwatch")}
 	case 38:

@@ -43,6 +43,8 @@ var generators = []struct {
 	{name: "generic", make: genGeneric},
 	{name: "stream", make: genStream, setup: streamSetup},
 	{name: "stream small", make: genStream, setup: append([][]string{{"config", "set", "stream-node-max-entries", "5", "stream-node-max-bytes", "200"}}, streamSetup...)},
+	{name: "stream long", make: genLongStream, setup: streamSetup},
+	{name: "stream long small", make: genLongStream, setup: append([][]string{{"config", "set", "stream-node-max-entries", "7"}}, streamSetup...)},
 	{name: "hash small", make: genHash, setup: [][]string{{"config", "set", "hash-max-listpack-entries", "4", "hash-max-listpack-value", "16"}}},
 }
 
