@@ -115,6 +115,14 @@ func (db *database) signalBlocked() {
 	}
 }
 
+// signalGone tells the clients that wait on keys of an emptied database: readers of
+// a stream's group must hear that it is gone.
+func (db *database) signalGone() {
+	for k := range db.blocked {
+		db.signalReady([]byte(k), kindNone)
+	}
+}
+
 // serveBlocked serves the clients that wait for keys written to, key by key in
 // the order of writing, client by client in the order of arrival; serving one may
 // make further keys ready.
@@ -180,11 +188,11 @@ func blockTimeout(c *client, arg []byte, unit time.Duration) (time.Duration, boo
 	ms := new(big.Float).Mul(f, big.NewFloat(1000))
 	v, _ := ms.Float64()
 	switch {
-	case v > math.MaxInt64 || math.Ceil(v) > float64(math.MaxInt64-c.e.now):
-		c.err("ERR timeout is out of range")
-		return 0, false
-	case v < 0:
+	case v < 0 || v >= 1<<63: // 7.0 converts the latter to a negative number
 		c.err("ERR timeout is negative")
+		return 0, false
+	case math.Ceil(v) > float64(math.MaxInt64-c.e.now):
+		c.err("ERR timeout is out of range")
 		return 0, false
 	}
 	return time.Duration(min(math.Ceil(v), math.MaxInt64/1e6)) * time.Millisecond, true

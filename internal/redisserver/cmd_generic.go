@@ -36,8 +36,8 @@ func genericCommands() []command {
 		{name: "renamenx", arity: 3, flags: "write fast", keys: "1 2 1", spec: "RW access delete | index 1 | range 0 1 0; OW insert | index 2 | range 0 1 0", cats: "keyspace", since: "1.0.0", do: cmdRenamenx},
 		{name: "restore", arity: -4, flags: "write denyoom", keys: "1 1 1", spec: "OW update", cats: "keyspace dangerous", since: "2.6.0", do: cmdRestore},
 		{name: "scan", arity: -2, flags: "readonly", cats: "keyspace", tips: "nondeterministic_output; request_policy:special", since: "2.8.0", do: cmdScan},
-		{name: "sort", arity: -2, flags: "write denyoom movablekeys", keys: "1 1 1", spec: "RO access | index 1 | range 0 1 0; RO access | unknown | unknown; OW update | unknown | unknown", cats: "set sortedset list dangerous", since: "1.0.0"},
-		{name: "sort_ro", arity: -2, flags: "readonly movablekeys", keys: "1 1 1", spec: "RO access | index 1 | range 0 1 0; RO access | unknown | unknown", cats: "set sortedset list dangerous", since: "7.0.0"},
+		{name: "sort", arity: -2, flags: "write denyoom movablekeys", keys: "1 1 1", spec: "RO access | index 1 | range 0 1 0; RO access | unknown | unknown; OW update | unknown | unknown", cats: "set sortedset list dangerous", since: "1.0.0", do: cmdSort},
+		{name: "sort_ro", arity: -2, flags: "readonly movablekeys", keys: "1 1 1", spec: "RO access | index 1 | range 0 1 0; RO access | unknown | unknown", cats: "set sortedset list dangerous", since: "7.0.0", do: cmdSortRo},
 		{name: "touch", arity: -2, flags: "readonly fast", keys: "1 -1 1", spec: "RO", cats: "keyspace", tips: "request_policy:multi_shard; response_policy:agg_sum", since: "3.2.1", do: cmdTouch},
 		{name: "ttl", arity: 2, flags: "readonly fast", keys: "1 1 1", spec: "RO access", cats: "keyspace", tips: "nondeterministic_output", since: "1.0.0", do: cmdTtl},
 		{name: "type", arity: 2, flags: "readonly fast", keys: "1 1 1", spec: "RO", cats: "keyspace", since: "1.0.0", do: cmdType},
@@ -123,7 +123,7 @@ func (e *Engine) expireCommand(c *client, args [][]byte, unit, base int64) {
 		case is(a, "lt"):
 			lt = true
 		default:
-			c.err("ERR Unsupported option " + string(a))
+			c.err("ERR Unsupported option " + string(beforeNul(a)))
 			return
 		}
 	}

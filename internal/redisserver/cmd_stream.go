@@ -160,15 +160,6 @@ func (c *client) endArg(arg []byte, missing uint64, step func(rdb.StreamID) (rdb
 	return id, ok
 }
 
-// intArg parses a number; it writes the error.
-func (c *client) intArg(arg []byte, problem string) (int64, bool) {
-	n, ok := parseInt(arg)
-	if !ok {
-		c.err(problem)
-	}
-	return n, ok
-}
-
 func appendStreamID(b []byte, id rdb.StreamID) []byte {
 	b = strconv.AppendUint(b, id.Ms, 10)
 	b = append(b, '-')
@@ -277,7 +268,7 @@ options:
 			if !strategy(trimMaxLen) {
 				return t, false
 			}
-			n, ok := c.intArg(args[i], errNotInt)
+			n, ok := c.intArg(args[i], math.MinInt64, "")
 			if !ok {
 				return t, false
 			}
@@ -295,7 +286,7 @@ options:
 			}
 		case is(opt, "limit") && more:
 			i++
-			if t.limit, ok = c.intArg(args[i], errNotInt); !ok {
+			if t.limit, ok = c.intArg(args[i], math.MinInt64, ""); !ok {
 				return t, false
 			}
 			if t.limit < 0 {
@@ -509,7 +500,7 @@ func (c *client) xrange(args [][]byte, fromArg, toArg []byte, back bool) {
 			c.err(errSyntax)
 			return
 		}
-		if count, ok = c.intArg(args[i+1], errNotInt); !ok {
+		if count, ok = c.intArg(args[i+1], math.MinInt64, ""); !ok {
 			return
 		}
 		count = max(count, 0)
@@ -535,7 +526,7 @@ func cmdXsetid(e *Engine, c *client, args [][]byte) {
 	for i := 3; i < len(args); i += 2 {
 		switch more := i+1 < len(args); {
 		case is(args[i], "entriesadded") && more:
-			if added, ok = c.intArg(args[i+1], errNotInt); !ok {
+			if added, ok = c.intArg(args[i+1], math.MinInt64, ""); !ok {
 				return
 			}
 			if added < 0 {
@@ -615,7 +606,7 @@ options:
 			block = true
 		case is(opt, "count") && more > 0:
 			i++
-			if count, ok = c.intArg(args[i], errNotInt); !ok {
+			if count, ok = c.intArg(args[i], math.MinInt64, ""); !ok {
 				return
 			}
 			count = max(count, 0)

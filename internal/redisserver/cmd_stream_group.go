@@ -158,7 +158,7 @@ func (c *client) xgroup(args [][]byte, create, setID, needGroup bool) (x xgroupA
 			x.mkStream = true
 		case (create || setID) && is(args[i], "entriesread") && i+1 < len(args):
 			i++
-			if x.read, ok = c.intArg(args[i], errNotInt); !ok {
+			if x.read, ok = c.intArg(args[i], math.MinInt64, ""); !ok {
 				return x, false
 			}
 			if x.read < -1 {
@@ -326,7 +326,7 @@ func cmdXpending(e *Engine, c *client, args [][]byte) {
 	if len(args) >= 6 {
 		at := 3
 		if is(args[3], "idle") {
-			if minIdle, ok = c.intArg(args[4], errNotInt); !ok {
+			if minIdle, ok = c.intArg(args[4], math.MinInt64, ""); !ok {
 				return
 			}
 			if len(args) < 8 {
@@ -335,7 +335,7 @@ func cmdXpending(e *Engine, c *client, args [][]byte) {
 			}
 			at = 5
 		}
-		if count, ok = c.intArg(args[at+2], errNotInt); !ok {
+		if count, ok = c.intArg(args[at+2], math.MinInt64, ""); !ok {
 			return
 		}
 		if from, ok = c.fromArg(args[at]); !ok {
@@ -424,7 +424,7 @@ func cmdXclaim(e *Engine, c *client, args [][]byte) {
 		c.noGroup(args[1], args[2])
 		return
 	}
-	minIdle, ok := c.intArg(args[4], "ERR Invalid min-idle-time argument for XCLAIM")
+	minIdle, ok := c.intArg(args[4], math.MinInt64, "ERR Invalid min-idle-time argument for XCLAIM")
 	if !ok {
 		return
 	}
@@ -451,18 +451,18 @@ func cmdXclaim(e *Engine, c *client, args [][]byte) {
 			justID = true
 		case is(opt, "idle") && more:
 			i++
-			if at, ok = c.intArg(args[i], "ERR Invalid IDLE option argument for XCLAIM"); !ok {
+			if at, ok = c.intArg(args[i], math.MinInt64, "ERR Invalid IDLE option argument for XCLAIM"); !ok {
 				return
 			}
 			at = e.now - at
 		case is(opt, "time") && more:
 			i++
-			if at, ok = c.intArg(args[i], "ERR Invalid TIME option argument for XCLAIM"); !ok {
+			if at, ok = c.intArg(args[i], math.MinInt64, "ERR Invalid TIME option argument for XCLAIM"); !ok {
 				return
 			}
 		case is(opt, "retrycount") && more:
 			i++
-			if retries, ok = c.intArg(args[i], "ERR Invalid RETRYCOUNT option argument for XCLAIM"); !ok {
+			if retries, ok = c.intArg(args[i], math.MinInt64, "ERR Invalid RETRYCOUNT option argument for XCLAIM"); !ok {
 				return
 			}
 		case is(opt, "lastid") && more:
@@ -535,7 +535,7 @@ func cmdXclaim(e *Engine, c *client, args [][]byte) {
 }
 
 func cmdXautoclaim(e *Engine, c *client, args [][]byte) {
-	minIdle, ok := c.intArg(args[4], "ERR Invalid min-idle-time argument for XAUTOCLAIM")
+	minIdle, ok := c.intArg(args[4], math.MinInt64, "ERR Invalid min-idle-time argument for XAUTOCLAIM")
 	if !ok {
 		return
 	}
@@ -721,7 +721,7 @@ func cmdXinfoStream(e *Engine, c *client, args [][]byte) {
 			return
 		}
 		if len(args) == 6 {
-			if count, ok = c.intArg(args[5], errNotInt); !ok {
+			if count, ok = c.intArg(args[5], math.MinInt64, ""); !ok {
 				return
 			}
 			if count < 0 {

@@ -7,6 +7,7 @@ func (e *Engine) cron() {
 	defer e.work.Done()
 	t := time.NewTimer(e.cfg.cronInterval())
 	defer t.Stop()
+	lastSecond := time.Now()
 	for {
 		select {
 		case <-e.done:
@@ -20,7 +21,13 @@ func (e *Engine) cron() {
 			db.keys.step(100)
 		}
 		e.idleClients()
+		e.releaseOrphans()
+		e.saveCycle()
 		e.stats.peakMemory = max(e.stats.peakMemory, e.memoryUsed())
+		if second := time.Since(lastSecond); second >= time.Second {
+			e.opsPerSecond = int64(float64(e.stats.commands-e.opsBefore) / second.Seconds())
+			e.opsBefore, lastSecond = e.stats.commands, time.Now()
+		}
 		next := e.cfg.cronInterval()
 		e.unlockAndFlush()
 		t.Reset(next)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,7 @@ type Engine struct {
 
 	cfg      config
 	log      *slog.Logger
+	params   []param
 	commands map[string]*command
 	nameBuf  [32]byte
 	intBuf   [8]byte
@@ -38,10 +40,13 @@ type Engine struct {
 	noTouch     bool // reads do not count as use
 
 	// Saving, see save.go.
-	epoch  byte
-	saving *saver
-	aof    *aofLog
-	saves  saveState
+	epoch      byte
+	saving     *saver
+	aof        *aofLog
+	orphans    []*table     // of emptied databases, to be released
+	abandoned  int          // savers given up since entries were last stamped
+	syncPolicy atomic.Int32 // appendfsync, for those without the lock
+	saves      saveState
 
 	// The present command.
 	depth   int // handlers within handlers
@@ -66,13 +71,16 @@ type Engine struct {
 	prefixes                   map[string]*prefixSet
 	pendingInv                 []pendingInvalidation
 
-	stats   stats
-	slowlog slowlog
+	stats        stats
+	opsPerSecond int64
+	opsBefore    int64 // commands at the last second
+	slowlog      slowlog
 
 	// The outside: guarded by outside, taken before mu if both are.
 	outside   sync.Mutex
 	listeners map[net.Listener]bool
 	closed    bool
+	sockets   any            // the event loop of systems that have one, once it runs
 	done      chan struct{}  // closed when Close begins
 	work      sync.WaitGroup // the goroutines that Close waits for
 	shutdown  chan struct{}  // closed when a client asked for SHUTDOWN and it was granted
@@ -101,7 +109,7 @@ func Open(opt Options) (*Engine, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{
-		cfg: cfg, log: log, commands: commandTable(), runID: randomID(), replID: randomID(), started: time.Now(),
+		cfg: cfg, log: log, params: params(), commands: commandTable(), runID: randomID(), replID: randomID(), started: time.Now(),
 		arena:   newArena(),
 		objects: make([]object, 1), // number 0 is never used
 		clients: map[int64]*client{}, clientOrder: newClientList(), monitors: map[*client]bool{},
@@ -117,8 +125,9 @@ func Open(opt Options) (*Engine, error) {
 	if err := e.openFiles(); err != nil {
 		return nil, err
 	}
-	e.work.Add(1)
+	e.work.Add(2)
 	go e.cron()
+	go e.syncLoop()
 	return e, nil
 }
 
@@ -167,7 +176,8 @@ func (e *Engine) Shutdown() <-chan struct{} { return e.shutdown }
 // unlockAndFlush ends a batch: it gives the lock back, makes the commands of the
 // batch durable as configured, and only then lets the replies go.
 func (e *Engine) unlockAndFlush() {
-	if e.aof == nil || len(e.aof.buf) == 0 && e.aof.committed() {
+	a := e.aof
+	if a == nil || a.committed() {
 		e.deliver(e.toFlush, nil)
 		e.toFlush = e.toFlush[:0]
 		e.mu.Unlock()
@@ -180,14 +190,21 @@ func (e *Engine) unlockAndFlush() {
 		c.dirty = false
 		ends[i] = c.outBase + int64(len(c.out))
 	}
-	target := e.aof.target()
+	target := a.target()
 	e.mu.Unlock()
 
-	err := e.aof.commit(e, target)
+	err := a.commit(e, target)
 
 	e.mu.Lock()
 	if err != nil {
 		e.aofFailed(err)
+		if e.cfg.appendSync == syncAlways {
+			for _, c := range list { // what is not on disk is not acknowledged
+				c.out = nil
+				c.closing = true
+				c.front.abort()
+			}
+		}
 	}
 	e.deliver(list, ends)
 	if e.toFlush == nil {
@@ -241,3 +258,7 @@ func (e *Engine) gone(c *client) {
 	e.freeClient(c)
 	e.unlockAndFlush()
 }
+
+// objectMemory is about what the objects outside the arena take; the arena counts
+// their blocks.
+func (e *Engine) objectMemory() int64 { return int64(len(e.objects)) * 16 }

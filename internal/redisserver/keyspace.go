@@ -356,26 +356,6 @@ func (db *database) set(key []byte, k kind, enc encoding, value []byte, keepTTL 
 	return en
 }
 
-// clear empties the database and returns how many keys it had.
-func (db *database) clear() int {
-	n := db.keys.count
-	if n == 0 {
-		return 0
-	}
-	db.keys.each(func(h handle) bool {
-		en := db.at(h)
-		db.beforeWrite(&en)
-		db.dropObject(&en)
-		return true
-	})
-	db.keys.release()
-	db.expiring = nil
-	for k := range db.blocked { // readers of the groups of streams must hear of it
-		db.signalReady([]byte(k), kindStream)
-	}
-	return n
-}
-
 // randomExpiring picks an entry among those with an expiry.
 func (db *database) randomExpiring() (entry, bool) {
 	if len(db.expiring) == 0 {

@@ -48,19 +48,21 @@ func (e *Engine) flushPropagation() {
 		return
 	}
 	a := e.aof
+	if a == nil { // turned off by the command itself
+		e.ops, e.opBytes = e.ops[:0], e.opBytes[:0]
+		return
+	}
 	several := len(e.ops) > 1
 	if several {
-		a.selectDB(e.ops[0].db)
-		a.buf = append(a.buf, "*1\r\n$5\r\nMULTI\r\n"...)
+		a.append(-1, []byte("*1\r\n$5\r\nMULTI\r\n"))
 	}
 	from := 0
 	for _, o := range e.ops {
-		a.selectDB(o.db)
-		a.buf = append(a.buf, e.opBytes[from:o.end]...)
+		a.append(o.db, e.opBytes[from:o.end])
 		from = o.end
 	}
 	if several {
-		a.buf = append(a.buf, "*1\r\n$4\r\nEXEC\r\n"...)
+		a.append(-1, []byte("*1\r\n$4\r\nEXEC\r\n"))
 	}
 	e.ops = e.ops[:0]
 	if cap(e.opBytes) > 1<<20 {

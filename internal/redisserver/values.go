@@ -74,10 +74,16 @@ func (e *Engine) loadValue(r *rdb.Reader, head *rdb.Entry) (value, error) {
 	switch head.Kind {
 	case rdb.KindString:
 		return e.loadString(r)
+	case rdb.KindList:
+		return e.loadList(r)
+	case rdb.KindSet:
+		return e.loadSet(r)
 	case rdb.KindHash:
 		return e.loadHash(r)
 	case rdb.KindStream:
 		return e.loadStream(r)
+	case rdb.KindZSet:
+		return e.loadZset(r)
 	}
 	return value{}, fmt.Errorf("a value of type %v cannot be loaded", head.Kind)
 }

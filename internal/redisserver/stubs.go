@@ -1,4 +1,0 @@
-package redisserver
-
-func bitmapCommands() []command { return nil }
-func absentCommands() []command { return nil }
