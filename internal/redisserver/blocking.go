@@ -149,7 +149,11 @@ func (e *Engine) serveBlocked() {
 					return
 				}
 				e.depth++
+				c.failed = false
 				done := b.serve([]byte(r.key))
+				if c.failed {
+					c.last.stats.failed++
+				}
 				e.depth--
 				e.flushInvalidations()
 				e.flushPropagation()
