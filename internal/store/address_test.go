@@ -23,6 +23,7 @@ import (
 
 // Sockets, users with passwords, database numbers and TLS are all in the address.
 func TestAddresses(t *testing.T) {
+	redisOnly(t, "the embedded engine has neither TLS nor users")
 	dir := t.TempDir()
 	cert, key := selfSigned(t, dir)
 	port := redistest.FreePort(t)

@@ -356,8 +356,17 @@ func TestRefusalIsValidated(t *testing.T) {
 	}
 }
 
+// redisOnly skips a test on other servers than redis-server.
+func redisOnly(t *testing.T, reason string) {
+	t.Helper()
+	if os.Getenv("REDISTEST_SERVER") != "" {
+		t.Skip(reason)
+	}
+}
+
 func TestRefusedRedis(t *testing.T) {
 	t.Run("evicts", func(t *testing.T) {
+		redisOnly(t, "the embedded engine never evicts")
 		r := redistest.Start(t, "--save", "", "--maxmemory-policy", "allkeys-lru")
 		_, err := tryStart(t, r.URL())
 		if err == nil || !strings.Contains(err.Error(), "maxmemory-policy noeviction") {
@@ -397,7 +406,7 @@ func TestRefusedRedis(t *testing.T) {
 		if _, err := n.put(t.Context(), "things", "a", `{}`); err != nil {
 			t.Fatal(err)
 		}
-		r.Do("CONFIG", "SET", "maxmemory", "1mb")
+		r.Do("CONFIG", "SET", "maxmemory", "1")
 		_, err := n.put(t.Context(), "things", "b", `{}`)
 		if dataset.CodeOf(err) != dataset.Unavailable || !strings.Contains(err.Error(), "raise maxmemory") {
 			t.Fatalf("got %v", err)
@@ -413,6 +422,7 @@ func TestRefusedRedis(t *testing.T) {
 		inRedis(t, r, "things")
 	})
 	t.Run("disk", func(t *testing.T) {
+		redisOnly(t, "the embedded engine does not change dbfilename while it runs")
 		r := redistest.Start(t, "--save", "1 1")
 		n := start(t, r.URL())
 		if _, err := n.put(t.Context(), "things", "a", `{}`); err != nil {
