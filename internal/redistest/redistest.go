@@ -176,9 +176,16 @@ func (s *Server) Do(args ...string) string {
 
 // Try is Do that gives an error where Redis or the connection does.
 func (s *Server) Try(args ...string) (string, error) {
-	c, err := net.DialTimeout("tcp", s.Addr(), time.Second)
+	lines, err := Command(s.Addr(), args...)
+	return strings.Join(lines, "\n"), err
+}
+
+// Command runs one command on the Redis at addr and gives its reply, a list as its
+// elements, and nested ones flat.
+func Command(addr string, args ...string) ([]string, error) {
+	c, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
@@ -188,10 +195,9 @@ func (s *Server) Try(args ...string) (string, error) {
 		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(a), a)
 	}
 	if _, err := c.Write(b.Bytes()); err != nil {
-		return "", err
+		return nil, err
 	}
-	lines, err := readReply(bufio.NewReader(c))
-	return strings.Join(lines, "\n"), err
+	return readReply(bufio.NewReader(c))
 }
 
 func readReply(r *bufio.Reader) ([]string, error) {
