@@ -292,31 +292,39 @@ func (t *table) each(visit func(h handle) bool) {
 	}
 }
 
-// random returns a block of a table that is not empty: a random used bucket, and
-// of its chain a random member.
+// random returns a block of a table that is not empty, each as likely as any other:
+// a random place among all buckets taken to be equally long, tried again where
+// nothing is.
 func (t *table) random() handle {
 	if t.old != nil {
 		t.step(1)
 	}
+	depth := 4
 	for {
 		i := rand.IntN(len(t.main) + len(t.old))
-		var h handle
+		var first handle
 		if i < len(t.main) {
-			h = t.main[i]
+			first = t.main[i]
 		} else {
-			h = t.old[i-len(t.main)]
+			first = t.old[i-len(t.main)]
 		}
-		if h == 0 {
+		if first == 0 {
 			continue
 		}
-		n := 0
-		for p := h; p != 0; p = blockNext(t.a.bytes(p)) {
+		at, n, picked := rand.IntN(depth), 0, handle(0)
+		for p := first; p != 0; p = blockNext(t.a.bytes(p)) {
+			if n == at {
+				picked = p
+			}
 			n++
 		}
-		for n = rand.IntN(n); n > 0; n-- {
-			h = blockNext(t.a.bytes(h))
+		if n > depth { // the places so far were not equally likely
+			depth = n
+			continue
 		}
-		return h
+		if picked != 0 {
+			return picked
+		}
 	}
 }
 
