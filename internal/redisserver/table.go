@@ -293,37 +293,38 @@ func (t *table) each(visit func(h handle) bool) {
 }
 
 // random returns a block of a table that is not empty, each as likely as any other:
-// a random place among all buckets taken to be equally long, tried again where
-// nothing is.
+// it picks a bucket and a place in a chain until there is one.
 func (t *table) random() handle {
 	if t.old != nil {
 		t.step(1)
 	}
-	depth := 4
+	longest := 12 // chains of a table that grows in time are shorter
 	for {
 		i := rand.IntN(len(t.main) + len(t.old))
-		var first handle
+		var h handle
 		if i < len(t.main) {
-			first = t.main[i]
+			h = t.main[i]
 		} else {
-			first = t.old[i-len(t.main)]
+			h = t.old[i-len(t.main)]
 		}
-		if first == 0 {
+		if h == 0 {
 			continue
 		}
-		at, n, picked := rand.IntN(depth), 0, handle(0)
-		for p := first; p != 0; p = blockNext(t.a.bytes(p)) {
-			if n == at {
-				picked = p
+		place := rand.IntN(longest)
+		n := 0
+		var found handle
+		for ; h != 0; h = blockNext(t.a.bytes(h)) {
+			if n == place {
+				found = h
 			}
 			n++
 		}
-		if n > depth { // the places so far were not equally likely
-			depth = n
+		if n > longest {
+			longest = n
 			continue
 		}
-		if picked != 0 {
-			return picked
+		if found != 0 {
+			return found
 		}
 	}
 }
