@@ -213,7 +213,7 @@ func (e *Engine) zcombine(c *client, dst []byte, args [][]byte, op zcombine, car
 	}
 	if cardinality {
 		n := int64(0)
-		intersect(src, aggregate, func([]byte, float64) bool { n++; return n != limit })
+		intersectScored(src, aggregate, func([]byte, float64) bool { n++; return n != limit })
 		c.int(n)
 		return
 	}
@@ -224,7 +224,7 @@ func (e *Engine) zcombine(c *client, dst []byte, args [][]byte, op zcombine, car
 	}
 	switch op {
 	case zinter:
-		intersect(src, aggregate, keep)
+		intersectScored(src, aggregate, keep)
 	case zunion:
 		result = unite(src, aggregate)
 	case zdiff:
@@ -283,7 +283,7 @@ func (e *Engine) zsetOfPairs(pairs []zpair) zset {
 }
 
 // intersect visits what is in every source; the smallest comes first.
-func intersect(src []zsource, aggregate zaggregate, visit func(member []byte, score float64) bool) {
+func intersectScored(src []zsource, aggregate zaggregate, visit func(member []byte, score float64) bool) {
 	src[0].each(func(member []byte, first float64) bool {
 		score := weighted(first, src[0].weight)
 		for i := 1; i < len(src); i++ {

@@ -13,9 +13,6 @@ import (
 // one that writes for each connection of a listener, and the in-process pipe.
 // loop_linux.go has the one for Linux sockets.
 
-// multiplexing names the way of serving sockets in INFO.
-const multiplexing = "goroutines"
-
 // Serve accepts connections until the listener or the engine is closed.
 func (e *Engine) Serve(l net.Listener) error {
 	e.outside.Lock()
@@ -43,7 +40,12 @@ func (e *Engine) Serve(l net.Listener) error {
 			}
 			return err
 		}
-		e.accept(conn)
+		if t, ok := conn.(*net.TCPConn); ok {
+			_ = t.SetKeepAlivePeriod(time.Duration(max(e.cfg.keepAlive, 1)) * time.Second)
+		}
+		if !e.adopt(conn) {
+			e.accept(conn)
+		}
 	}
 }
 
@@ -80,9 +82,6 @@ func (e *Engine) accept(conn net.Conn) {
 		_, _ = conn.Write([]byte(refused))
 		_ = conn.Close()
 		return
-	}
-	if t, ok := conn.(*net.TCPConn); ok {
-		_ = t.SetKeepAlivePeriod(time.Duration(e.cfg.keepAlive) * time.Second)
 	}
 	e.work.Add(2)
 	go func() {

@@ -41,6 +41,7 @@ var generators = []struct {
 	{name: "hash", make: genHash},
 	{name: "string", make: genString},
 	{name: "generic", make: genGeneric},
+	{name: "bitmap", make: genBitmap},
 	{name: "list", make: genList, setup: sortWeights},
 	{name: "list of small chunks", make: genList, setup: [][]string{{"config", "set", "list-max-listpack-size", "3"}}},
 	{name: "list of 4 kB chunks", make: genBigList, setup: [][]string{{"config", "set", "list-max-listpack-size", "-1"}}},

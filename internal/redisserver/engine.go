@@ -80,6 +80,7 @@ type Engine struct {
 	outside   sync.Mutex
 	listeners map[net.Listener]bool
 	closed    bool
+	sockets   any            // the event loop of systems that have one, once it runs
 	done      chan struct{}  // closed when Close begins
 	work      sync.WaitGroup // the goroutines that Close waits for
 	shutdown  chan struct{}  // closed when a client asked for SHUTDOWN and it was granted

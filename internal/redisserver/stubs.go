@@ -1,3 +1,0 @@
-package redisserver
-
-func bitmapCommands() []command { return nil }
