@@ -66,6 +66,7 @@ func (e *Engine) execute(c *client, args [][]byte) {
 	c.active = e.now
 	c.failed = false
 	mark := len(c.out)
+	c.kept = c.kept[:0]
 	if c.skipReply > 0 {
 		c.skipReply--
 	}
@@ -74,7 +75,7 @@ func (e *Engine) execute(c *client, args [][]byte) {
 		e.afterCommand()
 	}
 	if c.noReply || c.skipReply > 0 {
-		c.out = c.out[:mark]
+		c.out = append(c.out[:mark], c.kept...)
 	}
 	if t := c.tracking; t != nil && t.caching && c.multi == nil && (c.last == nil || c.last.fullName != "client|caching") {
 		t.caching = false
