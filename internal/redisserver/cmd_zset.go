@@ -184,7 +184,9 @@ options:
 	}
 	if !en.exists() && z.len() > 0 {
 		c.db.addValue(args[1], z.value())
-		e.keepScratch(z.lp)
+		if z.big == nil {
+			e.keepScratch(z.lp)
+		}
 	}
 	switch {
 	case !mode.incr && ch:

@@ -127,7 +127,7 @@ func TestDifferentialFiles(t *testing.T) {
 			if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
 				t.Fatal(err)
 			}
-			real := startRedis(t, "--appendonly", "yes", "--dir", copied, "--zset-max-listpack-entries", zsetEntries(f.setup))
+			real := startRedis(t, append(commandLine(f.setup), "--appendonly", "yes", "--dir", copied)...)
 			d := &differ{t: t, a: dialRaw(t, real), b: c}
 			awaitLoaded(t, d.a)
 			d.compareKeys()
@@ -154,13 +154,15 @@ func TestDifferentialFiles(t *testing.T) {
 	}
 }
 
-func zsetEntries(setup [][]string) string {
+// commandLine makes parameters of redis-server of the parameters that a setup sets.
+func commandLine(setup [][]string) []string {
+	var args []string
 	for _, cmd := range setup {
-		if i := slices.Index(cmd, "zset-max-listpack-entries"); i >= 0 {
-			return cmd[i+1]
+		for i := 2; i+1 < len(cmd); i += 2 {
+			args = append(args, "--"+cmd[i], cmd[i+1])
 		}
 	}
-	return "128"
+	return args
 }
 
 func awaitLoaded(t *testing.T, c *rawConn) {
