@@ -115,7 +115,7 @@ func (db *database) signalBlocked() {
 	}
 }
 
-// signalGone tells the clients that wait on keys of an emptied database: readers of
+// signalGone tells the clients that wait on keys of an emptied or exchanged database: readers of
 // a stream's group must hear that it is gone.
 func (db *database) signalGone() {
 	for k := range db.blocked {
