@@ -27,11 +27,13 @@ type client struct {
 	active  int64 // engine's now at the last command
 	last    *command
 
-	closing   bool // nothing more is executed; the connection ends when out is sent
-	dirty     bool // in e.toFlush
-	failed    bool // the present command wrote an error
-	noReply   bool // CLIENT REPLY OFF
-	skipReply int  // CLIENT REPLY SKIP: 2 at the command itself, 1 during the next
+	closing   bool   // nothing more is executed; the connection ends when out is sent
+	dirty     bool   // in e.toFlush
+	failed    bool   // the present command wrote an error
+	noReply   bool   // CLIENT REPLY OFF
+	skipReply int    // CLIENT REPLY SKIP: 2 at the command itself, 1 during the next
+	pushAt    int    // where the latest push begins in out
+	kept      []byte // pushes during a command whose reply is not sent
 	noEvict   bool
 	monitor   bool
 	paused    bool // waits for CLIENT PAUSE's end

@@ -363,8 +363,8 @@ func (c *client) readSets(keys [][]byte) ([]set, bool) {
 // same says whether two sets are that of one key.
 func (s *set) same(o *set) bool { return s.db != nil && s.en.h == o.en.h }
 
-// intersect visits the members that all sets have until visit returns false.
-func intersect(sets []set, visit func(m []byte) bool) {
+// intersectSets visits the members that all sets have until visit returns false.
+func intersectSets(sets []set, visit func(m []byte) bool) {
 	sets = slices.Clone(sets)
 	slices.SortStableFunc(sets, func(a, b set) int { return cmp.Compare(a.len(), b.len()) })
 	sets[0].each(func(m []byte) bool {
@@ -379,7 +379,7 @@ func intersect(sets []set, visit func(m []byte) bool) {
 
 func (e *Engine) intersection(sets []set) set {
 	r := e.newSet()
-	intersect(sets, func(m []byte) bool { r.add(m); return true })
+	intersectSets(sets, func(m []byte) bool { r.add(m); return true })
 	return r
 }
 
@@ -435,7 +435,7 @@ func cmdSinter(e *Engine, c *client, args [][]byte) {
 		return
 	}
 	p, n := c.deferred(), 0
-	intersect(sets, func(m []byte) bool { c.bulk(m); n++; return true })
+	intersectSets(sets, func(m []byte) bool { c.bulk(m); n++; return true })
 	c.fillSet(p, n)
 }
 
@@ -463,7 +463,7 @@ func cmdSintercard(e *Engine, c *client, args [][]byte) {
 		return
 	}
 	n := int64(0)
-	intersect(sets, func([]byte) bool { n++; return n != limit })
+	intersectSets(sets, func([]byte) bool { n++; return n != limit })
 	c.int(n)
 }
 

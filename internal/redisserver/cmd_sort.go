@@ -94,6 +94,14 @@ func (c *client) sort(args [][]byte, mayStore bool) {
 			if o.unsorted && o.store != nil { // so that the result does not depend on chance
 				o.unsorted, o.alpha, o.by = false, true, nil
 			}
+		case kindZSet:
+			en = c.db.lookupWrite(args[1])
+			z := c.db.zsetOf(en)
+			size = z.len()
+			if z.big == nil { // which Redis does, and which is seen
+				z.convert()
+				en = z.en
+			}
 		default:
 			c.err(errWrongType)
 			return
@@ -134,6 +142,7 @@ func (c *client) sortItems(en *entry, o *sortOptions, first *int, n, size int) [
 		all = append(all, element...)
 		items = append(items, sortItem{element: all[at:len(all):len(all)]})
 	}
+	var buf [24]byte
 	backward, from, want := false, 0, size
 	if o.unsorted {
 		backward, from, want = o.desc, *first, n
@@ -146,8 +155,12 @@ func (c *client) sortItems(en *entry, o *sortOptions, first *int, n, size int) [
 		s := c.db.setOf(*en)
 		s.each(func(m []byte) bool { add(m); return true })
 		return items
+	case kindZSet:
+		z := c.db.zsetOf(*en)
+		for p := z.nth(from); p.ok() && len(items) < want; p = z.step(p, backward) {
+			add(z.member(p, &buf))
+		}
 	case kindList:
-		var buf [24]byte
 		l := c.db.listOf(*en)
 		if want > 0 {
 			l.walk(from, backward, func(lp rdb.Listpack, pos int) bool {

@@ -61,7 +61,7 @@ func (c *client) zsourceOf(en entry) (zsource, bool) {
 	case en.enc() == encIntset:
 		s.ints = rdb.Intset(en.bytes())
 	default:
-		s.set = c.db.object(&en).(interface{ members() *table }).members()
+		s.set = c.db.object(&en).(*largeSet).t
 	}
 	return s, true
 }

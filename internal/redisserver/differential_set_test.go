@@ -2,7 +2,13 @@
 
 package redisserver
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
+
+// oneMember is a set that the setup makes, for SPOP without chance.
+var oneMember = []string{"sadd", "me", "member"}
 
 func genSet(g gen) []string {
 	k, k2, k3 := g.key("s"), g.key("s"), g.key("s")
@@ -10,7 +16,10 @@ func genSet(g gen) []string {
 		if g.chance(3) {
 			return strconv.Itoa(g.IntN(20) - 5)
 		}
-		return g.value()
+		if g.chance(30) {
+			return "u\x00v"
+		}
+		return sortable(strings.ReplaceAll(g.value(), "\x00", "\x01")) // SORT ALPHA ends at a NUL
 	}
 	switch g.IntN(24) {
 	case 0, 1, 2:
@@ -53,9 +62,9 @@ func genSet(g gen) []string {
 		case 0:
 			return []string{"spop", one, g.any("1000", "0", "x", "-1", "9223372036854775807", "1")}
 		case 1:
-			return []string{"spop", g.any("other:hash", "nothing", one)}
+			return []string{"spop", g.any("w5", "nothing", one)}
 		case 2:
-			return []string{"sadd", one, "me"}
+			return []string{"sinterstore", one, "me"}
 		}
 		return []string{"srandmember", k}
 	case 22:

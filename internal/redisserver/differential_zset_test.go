@@ -169,10 +169,7 @@ func genZset(g gen) []string {
 		return append(append([]string{"zmpop"}, g.zsetKeys()...), with([]string{g.any("min", "max", "MAX", "foo")}, g.maybe("count"), g.maybe("1", "2", "0", "x", "-3", "10"))...)
 	case 30:
 		// Who blocks does so for a moment.
-		if g.chance(2) {
-			return []string{g.any("bzpopmin", "bzpopmax"), k, g.key("z"), g.any("0.001", "0.002", "x", "-1", "inf", "", "1e400")}
-		}
-		return append(append([]string{"bzmpop", g.any("0.001", "0.002", "x", "-1")}, g.zsetKeys()...), with([]string{g.any("min", "max", "MAX", "foo")}, g.maybe("count"), g.maybe("1", "2", "0", "x", "-3", "10"))...)
+		return append(append([]string{"bzmpop", g.any("0.001", "0.002", "x", "-1", "inf", "", "1e400")}, g.zsetKeys()...), with([]string{g.any("min", "max", "MAX", "foo")}, g.maybe("count"), g.maybe("1", "2", "0", "x", "-3", "10"))...)
 	case 31, 32:
 		return append([]string{"zunionstore", g.key("z")}, g.combine(true, false)...)
 	case 33, 34:

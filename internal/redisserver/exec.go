@@ -66,6 +66,7 @@ func (e *Engine) execute(c *client, args [][]byte) {
 	c.active = e.now
 	c.failed = false
 	mark := len(c.out)
+	c.kept = c.kept[:0]
 	if c.skipReply > 0 {
 		c.skipReply--
 	}
@@ -74,7 +75,7 @@ func (e *Engine) execute(c *client, args [][]byte) {
 		e.afterCommand()
 	}
 	if c.noReply || c.skipReply > 0 {
-		c.out = c.out[:mark]
+		c.out = append(c.out[:mark], c.kept...)
 	}
 	if t := c.tracking; t != nil && t.caching && c.multi == nil && (c.last == nil || c.last.fullName != "client|caching") {
 		t.caching = false
@@ -193,9 +194,6 @@ func (e *Engine) call(c *client, cmd *command, args [][]byte) {
 	c.noPropagate = false
 	wasFailed := c.failed
 	c.failed = false
-	if len(e.monitors) > 0 && cmd.flag&(flagSkipMonitor|flagAdmin) == 0 && !c.internal {
-		e.feedMonitors(c, args)
-	}
 	var began time.Time
 	timed := e.cfg.slowlogSlower >= 0
 	if timed {
@@ -213,12 +211,17 @@ func (e *Engine) call(c *client, cmd *command, args [][]byte) {
 		}
 	}
 	c.noPropagate = false
+	if len(e.monitors) > 0 && cmd.flag&(flagSkipMonitor|flagAdmin) == 0 && !c.internal {
+		e.feedMonitors(c, args)
+	}
 	cmd.stats.calls++
 	e.stats.commands++
 	if c.failed {
 		cmd.stats.failed++
 	}
-	if timed {
+	if timed && c.block != nil {
+		c.block.cmd, c.block.args = cmd, copyArgs(args) // noted when it is served
+	} else if timed {
 		e.noteDuration(c, cmd, args, time.Since(began))
 	}
 	if c.tracking != nil && cmd.flag&flagReadonly != 0 {

@@ -140,6 +140,14 @@ func (q *quicklist) save(enc *rdb.Encoder) {
 	}
 }
 
+func (q *quicklist) clone() object {
+	n := &quicklist{a: q.a}
+	for i := range q.chunks() {
+		n.open(i, q.lp(i))
+	}
+	return n
+}
+
 // chunkFits says whether a chunk of so many bytes and elements is within
 // list-max-listpack-size. One element always is.
 func (e *Engine) chunkFits(size, count int) bool {

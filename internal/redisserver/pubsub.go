@@ -62,6 +62,7 @@ func (e *Engine) subscribe(k *pubsubKind, c *client, names [][]byte) {
 		c.bulkString(k.subscribe)
 		c.bulk(n)
 		c.int(int64(k.count(c)))
+		c.pushed()
 	}
 }
 
@@ -83,6 +84,7 @@ func (e *Engine) unsubscribe(k *pubsubKind, c *client, names [][]byte, notify bo
 			c.bulkString(k.unsubscribe)
 			c.null()
 			c.int(int64(k.count(c)))
+			c.pushed()
 			return
 		}
 	}
@@ -99,6 +101,7 @@ func (e *Engine) unsubscribe(k *pubsubKind, c *client, names [][]byte, notify bo
 			c.bulkString(k.unsubscribe)
 			c.bulk(n)
 			c.int(int64(k.count(c)))
+			c.pushed()
 		}
 	}
 }
@@ -152,6 +155,9 @@ func (e *Engine) publish(k *pubsubKind, channel, message []byte) int {
 // pushed notes that something which c did not ask for lies in its output, and
 // ends a client that does not read what it is sent.
 func (c *client) pushed() {
+	if c.noReply || c.skipReply > 0 {
+		c.kept = append(c.kept, c.out[c.pushAt:]...)
+	}
 	c.touched()
 	c.e.checkOutput(c)
 }

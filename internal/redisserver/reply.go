@@ -134,6 +134,7 @@ func (c *client) set(n int) {
 
 // push announces an out-of-band message of n parts, an array in RESP2.
 func (c *client) push(n int) {
+	c.pushAt = len(c.out)
 	if c.resp < 3 {
 		c.header('*', n)
 	} else {

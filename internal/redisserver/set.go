@@ -19,6 +19,12 @@ func (o *largeSet) save(enc *rdb.Encoder) {
 	o.t.each(func(h handle) bool { enc.String(o.t.key(h)); return true })
 }
 
+func (o *largeSet) clone() object {
+	n := &largeSet{newTable(o.t.a, 0)}
+	o.t.each(func(h handle) bool { n.t.insert(o.t.key(h), 0); return true })
+	return n
+}
+
 // set is a set of either encoding, as a handler sees it: in a database, or on its
 // own as the result of an operation.
 type set struct {

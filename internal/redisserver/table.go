@@ -292,12 +292,13 @@ func (t *table) each(visit func(h handle) bool) {
 	}
 }
 
-// random returns a block of a table that is not empty: a random used bucket, and
-// of its chain a random member.
+// random returns a block of a table that is not empty, each as likely as any other:
+// it picks a bucket and a place in a chain until there is one.
 func (t *table) random() handle {
 	if t.old != nil {
 		t.step(1)
 	}
+	longest := 12 // chains of a table that grows in time are shorter
 	for {
 		i := rand.IntN(len(t.main) + len(t.old))
 		var h handle
@@ -309,14 +310,22 @@ func (t *table) random() handle {
 		if h == 0 {
 			continue
 		}
+		place := rand.IntN(longest)
 		n := 0
-		for p := h; p != 0; p = blockNext(t.a.bytes(p)) {
+		var found handle
+		for ; h != 0; h = blockNext(t.a.bytes(h)) {
+			if n == place {
+				found = h
+			}
 			n++
 		}
-		for n = rand.IntN(n); n > 0; n-- {
-			h = blockNext(t.a.bytes(h))
+		if n > longest {
+			longest = n
+			continue
 		}
-		return h
+		if found != 0 {
+			return found
+		}
 	}
 }
 

@@ -207,10 +207,23 @@ func (o *largeHash) save(enc *rdb.Encoder) {
 	})
 }
 
+// cloner is an object that copies itself. The copy is large even where a loader
+// would choose a small encoding, as in Redis.
+type cloner interface{ clone() object }
+
+func (o *largeHash) clone() object {
+	n := newLargeHash(o.t.a)
+	o.t.each(func(h handle) bool { n.set(o.t.key(h), o.value(h)); return true })
+	return n
+}
+
 // duplicate gives key in to, which is not there, a copy of the value of en.
 func (db *database) duplicate(en *entry, to *database, key []byte) (entry, error) {
 	if !en.enc().inObject() {
 		return to.add(key, en.kind(), en.enc(), append([]byte(nil), en.bytes()...)), nil
+	}
+	if o, ok := db.object(en).(cloner); ok {
+		return to.addObject(key, en.kind(), en.enc(), o.clone()), nil
 	}
 	r, head, err := rdb.OpenDump(db.dump(en, false))
 	if err != nil {
