@@ -117,7 +117,7 @@ func (db *database) signalBlocked() {
 	}
 }
 
-// signalGone tells the clients that wait on keys of an emptied database: readers of
+// signalGone tells the clients that wait on keys of an emptied or exchanged database: readers of
 // a stream's group must hear that it is gone.
 func (db *database) signalGone() {
 	for k := range db.blocked {
@@ -151,6 +151,7 @@ func (e *Engine) serveBlocked() {
 					return
 				}
 				e.depth++
+				c.failed = false
 				began := time.Now()
 				done := b.serve([]byte(r.key))
 				e.depth--
@@ -159,6 +160,9 @@ func (e *Engine) serveBlocked() {
 				if done {
 					e.unblock(c)
 					if b.cmd != nil {
+						if c.failed {
+							b.cmd.stats.failed++
+						}
 						e.noteDuration(c, b.cmd, b.args, time.Since(began))
 					}
 					e.resume(c)

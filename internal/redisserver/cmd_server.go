@@ -129,6 +129,8 @@ func cmdSwapdb(e *Engine, c *client, args [][]byte) {
 		a.expiring, b.expiring = b.expiring, a.expiring
 		a.signalBlocked()
 		b.signalBlocked()
+		a.signalGone()
+		b.signalGone()
 		e.invalidateAll()
 	}
 	e.dirty++

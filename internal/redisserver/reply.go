@@ -35,12 +35,13 @@ func (c *client) ok()             { c.out = append(c.out, "+OK\r\n"...) }
 func (c *client) err(text string) {
 	c.failed = true
 	c.e.stats.errors[errorCode(text)]++
-	c.line('-', strings.Map(func(r rune) rune {
-		if r == '\r' || r == '\n' {
-			return ' '
+	from := len(c.out) + 1
+	c.line('-', text)
+	for i, b := range c.out[from : len(c.out)-2] {
+		if b == '\r' || b == '\n' {
+			c.out[from+i] = ' '
 		}
-		return r
-	}, text))
+	}
 }
 
 func errorCode(text string) string {
@@ -190,7 +191,7 @@ func (c *client) deferred() place { return place(len(c.out)) }
 func (c *client) fill(p place, header func()) {
 	end := len(c.out)
 	header()
-	var h [32]byte
+	var h [96]byte
 	n := copy(h[:], c.out[end:])
 	copy(c.out[int(p)+n:], c.out[p:end])
 	copy(c.out[p:], h[:n])

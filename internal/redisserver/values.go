@@ -91,6 +91,8 @@ func (e *Engine) loadValue(r *rdb.Reader, head *rdb.Entry) (value, error) {
 		return e.loadSet(r)
 	case rdb.KindHash:
 		return e.loadHash(r)
+	case rdb.KindStream:
+		return e.loadStream(r)
 	case rdb.KindZSet:
 		return e.loadZset(r)
 	}
