@@ -19,6 +19,8 @@ type blockState struct {
 	// expired writes the reply for a timeout that passed.
 	expired func()
 	timer   *time.Timer
+	cmd     *command // and args, for the slow log
+	args    [][]byte
 }
 
 // blockQueue is the clients that wait for one key, first come first served.
@@ -115,7 +117,7 @@ func (db *database) signalBlocked() {
 	}
 }
 
-// signalGone tells the clients that wait on keys of an emptied database: readers of
+// signalGone tells the clients that wait on keys of an emptied or exchanged database: readers of
 // a stream's group must hear that it is gone.
 func (db *database) signalGone() {
 	for k := range db.blocked {
@@ -150,15 +152,19 @@ func (e *Engine) serveBlocked() {
 				}
 				e.depth++
 				c.failed = false
+				began := time.Now()
 				done := b.serve([]byte(r.key))
-				if c.failed {
-					c.last.stats.failed++
-				}
 				e.depth--
 				e.flushInvalidations()
 				e.flushPropagation()
 				if done {
 					e.unblock(c)
+					if b.cmd != nil {
+						if c.failed {
+							b.cmd.stats.failed++
+						}
+						e.noteDuration(c, b.cmd, b.args, time.Since(began))
+					}
 					e.resume(c)
 				}
 			})

@@ -248,7 +248,7 @@ func (e *Engine) describe(c *client) string {
 	add(c.monitor, "O")
 	add(c.subscriptions() > 0, "P")
 	add(c.multi != nil, "x")
-	add(c.block != nil, "b")
+	add(c.block != nil || c.paused, "b")
 	if c.tracking != nil {
 		add(true, "t")
 		add(c.tracking.broken, "R")
@@ -365,11 +365,7 @@ func cmdClientKill(e *Engine, c *client, args [][]byte) {
 			switch {
 			case is(args[i], "id"):
 				n, ok := parseInt(v)
-				if !ok {
-					c.err("ERR client-id is not an integer or out of range")
-					return
-				}
-				if n < 1 {
+				if !ok || n < 1 {
 					c.err("ERR client-id should be greater than 0")
 					return
 				}
@@ -430,9 +426,7 @@ func cmdClientKill(e *Engine, c *client, args [][]byte) {
 func cmdClientReply(e *Engine, c *client, args [][]byte) {
 	switch {
 	case is(args[2], "on"):
-		if c.noReply {
-			c.noReply = false
-		}
+		c.noReply, c.skipReply = false, 0
 		c.ok()
 	case is(args[2], "off"):
 		c.noReply = true
@@ -513,7 +507,8 @@ func (e *Engine) pausedFor(c *client, cmd *command) bool {
 	if c.multi != nil && cmd.name == "exec" {
 		return c.multi.flags&flagWrite != 0
 	}
-	return cmd.flag&flagWrite != 0 || cmd.name == "publish" || cmd.name == "spublish" || cmd.name == "pfcount"
+	return cmd.flag&flagWrite != 0 || cmd.name == "publish" || cmd.name == "spublish" || cmd.name == "pfcount" ||
+		cmd.group == "scripting"
 }
 
 // postpone keeps a client's command for the end of the pause: its input is read

@@ -17,7 +17,7 @@ func genericCommands() []command {
 		{name: "expireat", arity: -3, flags: "write fast", keys: "1 1 1", spec: "RW update", cats: "keyspace", since: "1.2.0", do: cmdExpireat},
 		{name: "expiretime", arity: 2, flags: "readonly fast", keys: "1 1 1", spec: "RO access", cats: "keyspace", since: "7.0.0", do: cmdExpiretime},
 		{name: "keys", arity: 2, flags: "readonly", cats: "keyspace dangerous", tips: "request_policy:all_shards; nondeterministic_output_order", since: "1.0.0", do: cmdKeys},
-		{name: "migrate", arity: -6, flags: "write movablekeys", keys: "3 3 1", spec: "RW access delete | index 3 | range 0 1 0; RW access delete incomplete | keyword KEYS -2 | range -1 1 0", cats: "keyspace dangerous", tips: "nondeterministic_output", since: "2.6.0"},
+		{name: "migrate", arity: -6, flags: "write movablekeys", keys: "3 3 1", spec: "RW access delete | index 3 | range 0 1 0; RW access delete incomplete | keyword KEYS -2 | range -1 1 0", cats: "keyspace dangerous", tips: "nondeterministic_output", since: "2.6.0", do: absent("moving keys to other servers")},
 		{name: "move", arity: 3, flags: "write fast", keys: "1 1 1", spec: "RW access update", cats: "keyspace", since: "1.0.0", do: cmdMove},
 		{name: "object", arity: -2, since: "2.2.3", sub: []command{
 			{name: "encoding", arity: 3, flags: "readonly", keys: "2 2 1", spec: "RO", cats: "keyspace", tips: "nondeterministic_output", since: "2.2.3", do: cmdObjectEncoding},
@@ -63,7 +63,7 @@ func (e *Engine) deleteKeys(c *client, keys [][]byte) {
 func cmdExists(e *Engine, c *client, args [][]byte) {
 	n := 0
 	for _, k := range args[1:] {
-		if en := c.db.lookup(k); en.exists() {
+		if en := c.db.lookupQuietly(k); en.exists() {
 			n++
 		}
 	}
@@ -82,7 +82,7 @@ func cmdTouch(e *Engine, c *client, args [][]byte) {
 }
 
 func cmdType(e *Engine, c *client, args [][]byte) {
-	en := c.db.find(args[1])
+	en := c.db.lookupQuietly(args[1])
 	if !en.exists() {
 		c.simple("none")
 		return
@@ -176,7 +176,7 @@ func cmdExpiretime(e *Engine, c *client, args [][]byte)  { e.ttl(c, args[1], fal
 func cmdPexpiretime(e *Engine, c *client, args [][]byte) { e.ttl(c, args[1], true, false) }
 
 func (e *Engine) ttl(c *client, key []byte, ms, relative bool) {
-	en := c.db.find(key)
+	en := c.db.lookupQuietly(key)
 	if !en.exists() {
 		c.int(-2)
 		return

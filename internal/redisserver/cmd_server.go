@@ -129,6 +129,8 @@ func cmdSwapdb(e *Engine, c *client, args [][]byte) {
 		a.expiring, b.expiring = b.expiring, a.expiring
 		a.signalBlocked()
 		b.signalBlocked()
+		a.signalGone()
+		b.signalGone()
 		e.invalidateAll()
 	}
 	e.dirty++
@@ -437,7 +439,7 @@ func (e *Engine) infoSections() []infoSection {
 				waiting += len(db.blocked)
 			}
 			line(b, "connected_clients", len(e.clients), "cluster_connections", 0, "maxclients", e.cfg.maxClients,
-				"client_recent_max_input_buffer", in, "client_recent_max_output_buffer", out, "blocked_clients", e.stats.blocked,
+				"client_recent_max_input_buffer", in, "client_recent_max_output_buffer", out, "blocked_clients", e.stats.blocked+int64(len(e.pause.queue)),
 				"tracking_clients", tracking, "clients_in_timeout_table", e.stats.blocked)
 		}},
 		{"memory", "Memory", false, func(b *strings.Builder) {
@@ -726,7 +728,7 @@ func cmdCommandList(e *Engine, c *client, args [][]byte) {
 	for _, name := range slices.Sorted(mapKeys(e.commands)) {
 		cmd := e.commands[name]
 		list := []*command{cmd}
-		if len(args) > 2 {
+		{
 			for _, sub := range slices.Sorted(mapKeys(cmd.subs)) {
 				list = append(list, cmd.subs[sub])
 			}
@@ -800,6 +802,10 @@ func (e *Engine) getKeys(c *client, args [][]byte, withFlags bool) {
 		return
 	}
 	at, ok := cmd.keyArgs(args)
+	if ok && len(at) == 0 && strings.Contains(cmd.flags, "no_mandatory_keys") {
+		c.array(0)
+		return
+	}
 	if !ok || len(at) == 0 {
 		if strings.Contains(cmd.spec, "keynum") {
 			c.err("ERR The command has no key arguments")
@@ -816,6 +822,12 @@ func (e *Engine) getKeys(c *client, args [][]byte, withFlags bool) {
 			continue
 		}
 		flags := strings.Fields(strings.Split(specs[min(n, len(specs)-1)], " | ")[0])
+		if slices.Contains(flags, "variable_flags") {
+			flags = cmd.keyFlags(args)
+		}
+		if cmd.name == "sort" && n > 0 {
+			flags = []string{"OW", "update"}
+		}
 		c.array(2)
 		c.bulk(args[i])
 		c.set(len(flags))
@@ -823,6 +835,24 @@ func (e *Engine) getKeys(c *client, args [][]byte, withFlags bool) {
 			c.simple(f)
 		}
 	}
+}
+
+// keyFlags are those of the two commands whose arguments decide how the key is used.
+func (cmd *command) keyFlags(args [][]byte) []string {
+	reads, writes := false, false
+	for _, a := range args[2:] {
+		reads = reads || is(a, "get")
+		writes = writes || is(a, "set") || is(a, "incrby")
+	}
+	switch {
+	case cmd.name == "set" && !reads:
+		return []string{"OW", "update"}
+	case cmd.name == "set":
+		return []string{"RW", "access", "update"}
+	case writes:
+		return []string{"RW", "access", "update"}
+	}
+	return []string{"RO", "access"}
 }
 
 func cmdCommandHelp(e *Engine, c *client, args [][]byte) {

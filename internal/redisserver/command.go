@@ -219,6 +219,15 @@ func (cmd *command) keyArgs(args [][]byte) ([]int, bool) {
 		}
 		return at, true
 	}
+	if cmd.name == "sort" { // the last STORE counts
+		at = append(at, 1)
+		for i := len(args) - 2; i > 1; i-- {
+			if is(args[i], "store") {
+				return append(at, i+1), true
+			}
+		}
+		return at, true
+	}
 	for _, s := range strings.Split(cmd.spec, "; ") {
 		part := strings.Split(s, " | ")
 		if len(part) != 3 {
@@ -274,6 +283,11 @@ func (cmd *command) keyArgs(args [][]byte) ([]int, bool) {
 				}
 				at = append(at, i)
 			}
+		}
+	}
+	if cmd.name == "sort" {
+		if i := sortStoreKey(args); i > 0 {
+			at = append(at, i)
 		}
 	}
 	return at, true

@@ -21,6 +21,9 @@ func (e *Engine) cron() {
 			db.keys.step(100)
 		}
 		e.idleClients()
+		e.limitTracked()
+		e.flushInvalidations()
+		e.heap = heapUsed()
 		e.releaseOrphans()
 		e.saveCycle()
 		e.stats.peakMemory = max(e.stats.peakMemory, e.memoryUsed())

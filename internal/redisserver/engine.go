@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"runtime/metrics"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,7 @@ type Engine struct {
 	aof        *aofLog
 	orphans    []*table     // of emptied databases, to be released
 	abandoned  int          // savers given up since entries were last stamped
+	heap       int64        // bytes in use outside the arena, as of the last collection
 	syncPolicy atomic.Int32 // appendfsync, for those without the lock
 	saves      saveState
 
@@ -119,6 +121,7 @@ func Open(opt Options) (*Engine, error) {
 	}
 	e.stats.errors = map[string]int64{}
 	e.tick()
+	e.heap = heapUsed()
 	for i := range cfg.databases {
 		e.dbs = append(e.dbs, newDatabase(e, i))
 	}
@@ -261,4 +264,13 @@ func (e *Engine) gone(c *client) {
 
 // objectMemory is about what the objects outside the arena take; the arena counts
 // their blocks.
-func (e *Engine) objectMemory() int64 { return int64(len(e.objects)) * 16 }
+func (e *Engine) objectMemory() int64 { return e.heap }
+
+// heapUsed is what the last collection found in use of Go's heap, without what a
+// server without data uses, which comes and goes with requests; at least 1 MB.
+func heapUsed() int64 {
+	const idle = 16 << 20
+	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(s)
+	return 1<<20 + max(0, int64(s[0].Value.Uint64())-idle)
+}

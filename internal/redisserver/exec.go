@@ -194,9 +194,6 @@ func (e *Engine) call(c *client, cmd *command, args [][]byte) {
 	c.noPropagate = false
 	wasFailed := c.failed
 	c.failed = false
-	if len(e.monitors) > 0 && cmd.flag&(flagSkipMonitor|flagAdmin) == 0 && !c.internal {
-		e.feedMonitors(c, args)
-	}
 	var began time.Time
 	timed := e.cfg.slowlogSlower >= 0
 	if timed {
@@ -214,12 +211,17 @@ func (e *Engine) call(c *client, cmd *command, args [][]byte) {
 		}
 	}
 	c.noPropagate = false
+	if len(e.monitors) > 0 && cmd.flag&(flagSkipMonitor|flagAdmin) == 0 && !c.internal {
+		e.feedMonitors(c, args)
+	}
 	cmd.stats.calls++
 	e.stats.commands++
 	if c.failed {
 		cmd.stats.failed++
 	}
-	if timed {
+	if timed && c.block != nil {
+		c.block.cmd, c.block.args = cmd, copyArgs(args) // noted when it is served
+	} else if timed {
 		e.noteDuration(c, cmd, args, time.Since(began))
 	}
 	if c.tracking != nil && cmd.flag&flagReadonly != 0 {

@@ -140,12 +140,19 @@ func (db *database) peek(key []byte) entry {
 
 // lookup finds a key that has not expired, for reading, and notes its use.
 func (db *database) lookup(key []byte) entry {
+	en := db.lookupQuietly(key)
+	if en.exists() {
+		en.setUsed(db.e.clock)
+	}
+	return en
+}
+
+// lookupQuietly is lookup without noting a use, for commands that only ask about
+// a key.
+func (db *database) lookupQuietly(key []byte) entry {
 	en := db.find(key)
 	if en.exists() {
 		db.e.stats.hits++
-		if !db.e.noTouch {
-			en.setUsed(db.e.clock)
-		}
 	} else {
 		db.e.stats.misses++
 		db.e.notify(notifyMiss, "keymiss", key, db.id)
@@ -159,9 +166,7 @@ func (db *database) lookup(key []byte) entry {
 func (db *database) lookupWrite(key []byte) entry {
 	en := db.find(key)
 	if en.exists() {
-		if !db.e.noTouch {
-			en.setUsed(db.e.clock)
-		}
+		en.setUsed(db.e.clock)
 		db.beforeWrite(&en)
 	}
 	return en
@@ -350,7 +355,7 @@ func (db *database) set(key []byte, k kind, enc encoding, value []byte, keepTTL 
 	if !keepTTL {
 		db.setExpire(&en, 0)
 	}
-	if stream || k != kindString {
+	if stream { // overwriting wakes nobody else, as in Redis
 		db.signalReady(key, k)
 	}
 	return en

@@ -88,8 +88,14 @@ func (e *Engine) rememberKeys(c *client, cmd *command, args [][]byte) {
 		}
 		ids[c.id] = true
 	}
+	e.limitTracked()
+}
+
+// limitTracked makes readers forget keys, any of them, while more are remembered
+// than tracking-table-max-keys.
+func (e *Engine) limitTracked() {
 	for len(e.tracked) > e.cfg.trackingKeys && e.cfg.trackingKeys > 0 {
-		for k := range e.tracked { // any key: its readers forget it
+		for k := range e.tracked {
 			e.invalidateTracked(nil, []byte(k))
 			break
 		}

@@ -13,7 +13,9 @@ func BenchmarkZset(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	e := &Engine{arena: newArena()}
 	z := zset{e: e, big: newLargeZset(e.arena)}
-	member := func() []byte { return strconv.AppendInt(append(make([]byte, 0, 32), "element:"...), int64(rng.IntN(n)), 10) }
+	member := func() []byte {
+		return strconv.AppendInt(append(make([]byte, 0, 32), "element:"...), int64(rng.IntN(n)), 10)
+	}
 	for range 4 * n {
 		z.add(member(), float64(rng.IntN(n)), zaddMode{})
 	}
