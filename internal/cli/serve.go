@@ -70,7 +70,7 @@ func (s *serveCommand) BeforeResolve(c *kong.Context) error {
 // Run serves until the context ends, then drains.
 func (s *serveCommand) Run(e *env) error {
 	log := slog.New(s.handler(e))
-	listener, err := listen(s.Listen)
+	listener, err := listen(e.ctx, s.Listen)
 	if err != nil {
 		return err
 	}
@@ -122,9 +122,6 @@ func (s *serveCommand) Run(e *env) error {
 	})
 	group.Go(func() error {
 		if err := st.Open(ctx); err != nil {
-			if e.ctx.Err() != nil {
-				return nil
-			}
 			return err
 		}
 		api.Open()
@@ -143,10 +140,10 @@ func (s *serveCommand) Run(e *env) error {
 		}
 		return nil
 	})
-	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+	if err := group.Wait(); e.ctx.Err() == nil {
 		return err
 	}
-	return nil
+	return nil // stopped as asked, whatever it was waiting for
 }
 
 func (s *serveCommand) handler(e *env) slog.Handler {
@@ -171,8 +168,8 @@ func (s *serveCommand) datasets() []httpapi.Dataset {
 }
 
 // listen opens the address to serve on, and says in one line why it cannot.
-func listen(address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err == nil {
 		return l, nil
 	}
