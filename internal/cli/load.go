@@ -98,7 +98,7 @@ func (c *loadCommand) Run(e *env) error {
 	}
 	fmt.Fprintf(e.stdout, "%s: %d records, version %d, %s, %.3f s\n", got.Dataset, got.Records, got.Version, key, got.Seconds)
 	if got.Rejected > 0 {
-		fmt.Fprintf(e.stdout, "%d records were left out; see %s%s\n", got.Rejected, strings.TrimRight(c.To, "/"), got.At)
+		fmt.Fprintf(e.stdout, "%d records were left out; see %s%s\n", got.Rejected, c.base(), got.At)
 	}
 	return nil
 }
