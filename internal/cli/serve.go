@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,27 +44,39 @@ type serveCommand struct {
 // BeforeResolve reads the configuration file, so that what it sets stands where
 // neither a flag nor a variable does.
 func (s *serveCommand) BeforeResolve(c *kong.Context) error {
-	path, named := os.LookupEnv("LANDINGS_CONFIG")
-	flags := []string{}
+	path := os.Getenv("LANDINGS_CONFIG")
+	for _, p := range c.Path {
+		if p.Flag != nil && p.Flag.Name == "config" {
+			path = c.FlagValue(p.Flag).(string)
+		}
+	}
+	var flags []string
 	for _, f := range c.Selected().Flags {
 		if f.Name != "help" && f.Name != "config" {
 			flags = append(flags, f.Name)
 		}
-		if f.Name == "config" {
-			if v := c.FlagValue(f); v != nil && v.(string) != "" && v.(string) != defaultConfig {
-				path, named = v.(string), true
-			}
-		}
 	}
-	if path == "" {
-		path = defaultConfig
-	}
-	file, err := readConfig(path, named, flags)
+	file, err := readConfig(cmp.Or(path, defaultConfig), path != "", flags)
 	if err != nil {
 		return err
 	}
 	s.file = file
 	c.AddResolver(file)
+	return nil
+}
+
+// Validate refuses settings that would only be found out later, or never.
+func (s *serveCommand) Validate() error {
+	switch {
+	case s.Listen == "":
+		return errors.New("--listen is empty: name an address, such as 127.0.0.1:5000")
+	case s.MaxBody <= 0:
+		return errors.New("--max-body must be at least 1")
+	case s.WriteTimeout <= 0:
+		return errors.New("--write-timeout must be more than 0s")
+	case s.DrainTimeout < 0:
+		return errors.New("--drain-timeout must not be negative")
+	}
 	return nil
 }
 
@@ -94,6 +107,7 @@ func (s *serveCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	defer catalog.Wait()
 	defer st.Close()
 	api, err := httpapi.New(httpapi.Config{
 		Datasets:          s.datasets(),

@@ -307,7 +307,7 @@ func readSource(ctx context.Context, c *collection, p loadParameters) (*ingest.R
 	if err != nil && dataset.CodeOf(err) == dataset.Internal && ctx.Err() == nil {
 		return nil, &dataset.Error{
 			Code:    dataset.SourceUnavailable,
-			Message: "reading the source " + dataset.Excerpt(o.Source) + " failed",
+			Message: "reading the source " + dataset.Excerpt(o.Source) + " failed: " + err.Error(),
 			Remedy:  remedy,
 			Err:     err,
 		}
