@@ -28,7 +28,12 @@ import (
 type serveCommand struct {
 	Config            string        `help:"Configuration file (YAML)." default:"${config}" placeholder:"FILE" env:"LANDINGS_CONFIG"`
 	Listen            string        `help:"Address to serve HTTP on; port 0 takes a free one." default:"127.0.0.1:5000" placeholder:"HOST:PORT"`
-	Redis             string        `help:"Redis that keeps the data: redis://, rediss:// (TLS) or unix://, with user, password and database number." default:"redis://127.0.0.1:6379/0" placeholder:"URL"`
+	Redis             string        `help:"Redis that keeps the data: redis://, rediss:// (TLS) or unix://, with user, password and database number. The embedded engine when empty." placeholder:"URL"`
+	Dir               string        `help:"Folder of the embedded engine's files." default:"./data" placeholder:"DIR"`
+	Save              string        `help:"When the embedded engine saves dump.rdb: seconds and changes; empty for never." default:"1 1" placeholder:"SECONDS CHANGES"`
+	Appendonly        string        `help:"Whether the embedded engine keeps an append-only file." enum:"yes,no" default:"yes"`
+	Appendfsync       string        `help:"When the append-only file is synced: always, everysec or no." enum:"always,everysec,no" default:"always"`
+	RedisListen       string        `help:"Address on which the embedded engine takes Redis clients; empty for none." default:"127.0.0.1:6379" placeholder:"HOST:PORT"`
 	Node              string        `help:"Name of this node, the same after a restart. Host name and port when empty." placeholder:"NAME"`
 	Tokens            []string      `help:"Tokens that may write; with any, nobody else may." placeholder:"TOKEN"`
 	AllowRemoteWrites bool          `help:"Let other hosts write without a token."`
@@ -81,9 +86,9 @@ func (s *serveCommand) Validate() error {
 }
 
 // Run serves until the context ends, then drains.
-func (s *serveCommand) Run(e *env) error {
+func (s *serveCommand) Run(e *env) (err error) {
 	log := slog.New(s.handler(e))
-	listener, err := listen(e.ctx, s.Listen)
+	listener, err := listen(e.ctx, s.Listen, "--listen")
 	if err != nil {
 		return err
 	}
@@ -97,13 +102,27 @@ func (s *serveCommand) Run(e *env) error {
 	if node == "" {
 		node = hostname() + "-" + s.Listen
 	}
-	st, err := store.New(store.Options{
+	var engine *embedded
+	options := store.Options{
 		URL:          s.Redis,
 		Node:         node,
 		NewReplica:   func(name string) store.Replica { return catalog.Dataset(name) },
 		Logger:       log,
 		WriteTimeout: s.WriteTimeout,
-	})
+	}
+	if s.Redis == "" {
+		if engine, err = s.openEmbedded(e.ctx, log); err != nil {
+			return err
+		}
+		// After the store, which is deferred later and so closed before.
+		defer func() {
+			if e := engine.close(); e != nil && err == nil {
+				err = badEngine(e)
+			}
+		}()
+		options.Dial = engine.dial
+	}
+	st, err := store.New(options)
 	if err != nil {
 		return err
 	}
@@ -126,6 +145,9 @@ func (s *serveCommand) Run(e *env) error {
 	server := httpapi.NewServer(api)
 
 	group, ctx := errgroup.WithContext(e.ctx)
+	if engine != nil {
+		group.Go(engine.serve)
+	}
 	group.Go(func() error {
 		// Requests are answered from the start: until all datasets are read, with
 		// what the node waits for.
@@ -151,6 +173,9 @@ func (s *serveCommand) Run(e *env) error {
 		defer cancel()
 		if err := server.Shutdown(drain); err != nil {
 			log.Warn("some requests were cut", "after", s.DrainTimeout)
+		}
+		if engine != nil && engine.listener != nil {
+			_ = engine.listener.Close() // Redis clients go when the engine closes
 		}
 		return nil
 	})
@@ -182,17 +207,17 @@ func (s *serveCommand) datasets() []httpapi.Dataset {
 }
 
 // listen opens the address to serve on, and says in one line why it cannot.
-func listen(ctx context.Context, address string) (net.Listener, error) {
+func listen(ctx context.Context, address, flag string) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err == nil {
 		return l, nil
 	}
-	remedy := "choose another with --listen HOST:PORT"
+	remedy := "choose another with " + flag
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, &dataset.Error{Code: dataset.Unavailable, Message: address + " is in use by another program", Remedy: remedy, Err: err}
 	case errors.Is(err, syscall.EACCES):
-		return nil, &dataset.Error{Code: dataset.Forbidden, Message: "this user may not listen on " + address, Remedy: "choose a port above 1023 with --listen HOST:PORT", Err: err}
+		return nil, &dataset.Error{Code: dataset.Forbidden, Message: "this user may not listen on " + address, Remedy: "choose a port above 1023 with " + flag, Err: err}
 	}
 	return nil, &dataset.Error{Code: dataset.Invalid, Message: fmt.Sprintf("cannot listen on %q: %v", dataset.Excerpt(address), err), Remedy: remedy, Err: err}
 }
