@@ -34,14 +34,14 @@ Parameters are those of redis.conf; one that is not supported is refused by name
 const closing = 5 * time.Minute
 
 // Run runs the engine alone until the context ends or a client says SHUTDOWN.
-func (c *redisServerCommand) Run(e *env) error {
+func (c redisServerCommand) Run(e *env) error {
 	parameters, err := redisserver.ParseArgs(c.Args)
 	if err != nil {
 		return badParameters(err)
 	}
 	log := slog.New(slog.NewTextHandler(e.stdout, nil))
 	options := redisserver.Options{Parameters: parameters, Log: log}
-	listeners, err := engineListeners(options)
+	listeners, err := engineListeners(e.ctx, options)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (c *redisServerCommand) Run(e *env) error {
 }
 
 // engineListeners opens what the parameters say to listen on.
-func engineListeners(o redisserver.Options) ([]net.Listener, error) {
+func engineListeners(ctx context.Context, o redisserver.Options) ([]net.Listener, error) {
 	addresses, socket, mode, err := redisserver.Network(o)
 	if err != nil {
 		return nil, badParameters(err)
@@ -83,7 +83,7 @@ func engineListeners(o redisserver.Options) ([]net.Listener, error) {
 		return nil, err
 	}
 	for _, address := range addresses {
-		l, err := listen(address, "--port or --bind")
+		l, err := listen(ctx, address, "--port or --bind")
 		if err != nil {
 			return fail(err)
 		}
@@ -91,14 +91,14 @@ func engineListeners(o redisserver.Options) ([]net.Listener, error) {
 	}
 	if socket != "" {
 		// A socket that nobody listens on any more is in the way.
-		if probe, err := net.Dial("unix", socket); err == nil {
+		if probe, err := new(net.Dialer).DialContext(ctx, "unix", socket); err == nil {
 			_ = probe.Close()
 			return fail(&dataset.Error{Code: dataset.Unavailable, Message: socket + " is in use by another program", Remedy: "choose another with --unixsocket"})
 		}
 		if info, err := os.Lstat(socket); err == nil && info.Mode()&fs.ModeSocket != 0 {
 			_ = os.Remove(socket) // Listen says what is wrong if it is still there
 		}
-		l, err := net.Listen("unix", socket)
+		l, err := new(net.ListenConfig).Listen(ctx, "unix", socket)
 		if err != nil {
 			return fail(&dataset.Error{Code: dataset.Invalid, Message: "cannot listen on " + socket + ": " + err.Error(), Remedy: "choose another with --unixsocket", Err: err})
 		}
@@ -135,7 +135,7 @@ type embedded struct {
 
 // openEmbedded starts the engine that a node keeps its data in. A TCP port that is
 // taken is said, and the node goes on without.
-func (s *serveCommand) openEmbedded(log *slog.Logger) (*embedded, error) {
+func (s *serveCommand) openEmbedded(ctx context.Context, log *slog.Logger) (*embedded, error) {
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return nil, &dataset.Error{Code: dataset.Invalid, Message: "the data folder cannot be made: " + err.Error(), Remedy: "choose another with --dir, or make it writable", Err: err}
 	}
@@ -159,7 +159,7 @@ func (s *serveCommand) openEmbedded(log *slog.Logger) (*embedded, error) {
 			return nil, &dataset.Error{Code: dataset.Invalid, Message: fmt.Sprintf("--redis-listen %q is no address", dataset.Excerpt(s.RedisListen)), Remedy: `write HOST:PORT, or "" for no listener`, Err: err}
 		}
 		parameters = append(parameters, redisserver.Parameter{Name: "bind", Args: []string{host}}, redisserver.Parameter{Name: "port", Args: []string{port}})
-		l, err = net.Listen("tcp", s.RedisListen)
+		l, err = new(net.ListenConfig).Listen(ctx, "tcp", s.RedisListen)
 		switch {
 		case errors.Is(err, syscall.EADDRINUSE):
 			log.Warn("the port for Redis clients is taken: going on without it", "address", s.RedisListen)

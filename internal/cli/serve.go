@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,22 +49,19 @@ type serveCommand struct {
 // BeforeResolve reads the configuration file, so that what it sets stands where
 // neither a flag nor a variable does.
 func (s *serveCommand) BeforeResolve(c *kong.Context) error {
-	path, named := os.LookupEnv("LANDINGS_CONFIG")
-	flags := []string{}
+	path := os.Getenv("LANDINGS_CONFIG")
+	for _, p := range c.Path {
+		if p.Flag != nil && p.Flag.Name == "config" {
+			path = c.FlagValue(p.Flag).(string)
+		}
+	}
+	var flags []string
 	for _, f := range c.Selected().Flags {
 		if f.Name != "help" && f.Name != "config" {
 			flags = append(flags, f.Name)
 		}
-		if f.Name == "config" {
-			if v := c.FlagValue(f); v != nil && v.(string) != "" && v.(string) != defaultConfig {
-				path, named = v.(string), true
-			}
-		}
 	}
-	if path == "" {
-		path = defaultConfig
-	}
-	file, err := readConfig(path, named, flags)
+	file, err := readConfig(cmp.Or(path, defaultConfig), path != "", flags)
 	if err != nil {
 		return err
 	}
@@ -72,10 +70,25 @@ func (s *serveCommand) BeforeResolve(c *kong.Context) error {
 	return nil
 }
 
+// Validate refuses settings that would only be found out later, or never.
+func (s *serveCommand) Validate() error {
+	switch {
+	case s.Listen == "":
+		return errors.New("--listen is empty: name an address, such as 127.0.0.1:5000")
+	case s.MaxBody <= 0:
+		return errors.New("--max-body must be at least 1")
+	case s.WriteTimeout <= 0:
+		return errors.New("--write-timeout must be more than 0s")
+	case s.DrainTimeout < 0:
+		return errors.New("--drain-timeout must not be negative")
+	}
+	return nil
+}
+
 // Run serves until the context ends, then drains.
 func (s *serveCommand) Run(e *env) (err error) {
 	log := slog.New(s.handler(e))
-	listener, err := listen(s.Listen, "--listen")
+	listener, err := listen(e.ctx, s.Listen, "--listen")
 	if err != nil {
 		return err
 	}
@@ -98,7 +111,7 @@ func (s *serveCommand) Run(e *env) (err error) {
 		WriteTimeout: s.WriteTimeout,
 	}
 	if s.Redis == "" {
-		if engine, err = s.openEmbedded(log); err != nil {
+		if engine, err = s.openEmbedded(e.ctx, log); err != nil {
 			return err
 		}
 		// After the store, which is deferred later and so closed before.
@@ -113,6 +126,7 @@ func (s *serveCommand) Run(e *env) (err error) {
 	if err != nil {
 		return err
 	}
+	defer catalog.Wait()
 	defer st.Close()
 	api, err := httpapi.New(httpapi.Config{
 		Datasets:          s.datasets(),
@@ -144,9 +158,6 @@ func (s *serveCommand) Run(e *env) (err error) {
 	})
 	group.Go(func() error {
 		if err := st.Open(ctx); err != nil {
-			if e.ctx.Err() != nil {
-				return nil
-			}
 			return err
 		}
 		api.Open()
@@ -168,10 +179,10 @@ func (s *serveCommand) Run(e *env) (err error) {
 		}
 		return nil
 	})
-	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+	if err := group.Wait(); e.ctx.Err() == nil {
 		return err
 	}
-	return nil
+	return nil // stopped as asked, whatever it was waiting for
 }
 
 func (s *serveCommand) handler(e *env) slog.Handler {
@@ -196,8 +207,8 @@ func (s *serveCommand) datasets() []httpapi.Dataset {
 }
 
 // listen opens the address to serve on, and says in one line why it cannot.
-func listen(address, flag string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
+func listen(ctx context.Context, address, flag string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err == nil {
 		return l, nil
 	}

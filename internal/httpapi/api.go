@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -53,7 +54,7 @@ func New(c Config) (*API, error) {
 			return &collection{name: d.Name, base: base, data: c.Catalog.Dataset(d.Name), source: d.Source, read: d.Read}
 		}
 		if i == 0 {
-			a.data = at("/data")
+			a.data = at(defaultBase)
 		}
 		a.others.Store(d.Name, at("/collections/"+d.Name+"/items"))
 	}
@@ -128,8 +129,22 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && !plain(r.URL.EscapedPath()) {
+		// The mux would send the client to the path without these pieces, and it
+		// would repeat there what was meant for another place: DELETE /data/. is not
+		// DELETE /data.
+		a.fail(w, r, &dataset.Error{
+			Code:    dataset.Invalid,
+			Message: "the path " + dataset.Excerpt(r.URL.Path) + " has empty pieces, or such that are . or ..",
+			Remedy:  "write the path without them; in an id, escape . as %2E and / as %2F",
+		})
+		return
+	}
 	a.mux.ServeHTTP(w, r)
 }
+
+// plain says whether a path is as the mux wants it.
+func plain(p string) bool { return p == "/" || path.Clean(p) == strings.TrimSuffix(p, "/") }
 
 // handler answers a request, or returns an error before anything was sent.
 type handler func(http.ResponseWriter, *http.Request) error

@@ -16,6 +16,9 @@ import (
 	"landings/internal/readmodel"
 )
 
+// defaultBase is the address of the default dataset's records.
+const defaultBase = "/data"
+
 // collection is one dataset as it is served.
 type collection struct {
 	name   string
@@ -61,7 +64,7 @@ func noDataset(name string) error {
 
 // list gives the address of all records as a JSON list.
 func (c *collection) list() string {
-	if c.base == "/data" {
+	if c.base == defaultBase {
 		return c.base
 	}
 	return c.base + "?f=json"
@@ -96,6 +99,16 @@ func (c *collection) now() (*readmodel.Snapshot, *marks) {
 	return s, m
 }
 
+// whole gives the collection as it is now for a request that reads it as a whole. The
+// default dataset is empty where there is none; another one is not found.
+func (c *collection) whole() (*readmodel.Snapshot, *marks, error) {
+	s, m := c.now()
+	if !m.exists && c.base != defaultBase {
+		return nil, nil, noDataset(c.name)
+	}
+	return s, m, nil
+}
+
 // getList answers GET /data: all records as a JSON list, an empty one where there
 // is no dataset.
 func (a *API) getList(w http.ResponseWriter, r *http.Request) error {
@@ -116,9 +129,6 @@ func (a *API) getItems(w http.ResponseWriter, r *http.Request) error {
 			Places:  []dataset.Place{{Parameter: "f", Detail: "is not json"}},
 		}
 	}
-	if !c.data.State().Exists() {
-		return noDataset(c.name)
-	}
 	return a.sendList(w, r, c)
 }
 
@@ -132,7 +142,10 @@ func (a *API) sendList(w http.ResponseWriter, r *http.Request, data *collection)
 	if err != nil {
 		return err
 	}
-	snapshot, m := data.now()
+	snapshot, m, err := data.whole()
+	if err != nil {
+		return err
+	}
 	h := w.Header()
 	h["Vary"] = varyEncoding
 	tag := m.tags[coding]
@@ -294,7 +307,7 @@ func readSource(ctx context.Context, c *collection, p loadParameters) (*ingest.R
 	if err != nil && dataset.CodeOf(err) == dataset.Internal && ctx.Err() == nil {
 		return nil, &dataset.Error{
 			Code:    dataset.SourceUnavailable,
-			Message: "reading the source " + dataset.Excerpt(o.Source) + " failed",
+			Message: "reading the source " + dataset.Excerpt(o.Source) + " failed: " + err.Error(),
 			Remedy:  remedy,
 			Err:     err,
 		}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -76,7 +77,7 @@ func TestGuard(t *testing.T) {
 				}
 				return
 			}
-			e, ok := err.(*dataset.Error)
+			e, ok := errors.AsType[*dataset.Error](err)
 			if !ok || e.Code != c.code || e.Remedy == "" || len(e.Places) != 1 || e.Places[0].Parameter != c.place {
 				t.Fatalf("the refusal is %#v", err)
 			}

@@ -24,7 +24,10 @@ func (a *API) getKeys(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	snapshot, _ := c.now()
+	snapshot, _, err := c.whole()
+	if err != nil {
+		return err
+	}
 	return a.sendKeys(w, r, func(yield func(string, error) bool) {
 		for record := range snapshot.All() {
 			if !yield(record.ID, nil) {
@@ -34,9 +37,9 @@ func (a *API) getKeys(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// sendKeys sends keys as a JSON list. A key
-// that is UTF-8 is a string; any other is an object {"base64": "..."} with the
-// standard encoding of RFC 4648, section 4, so that no two keys look the same.
+// sendKeys sends keys as a JSON list. A key that is UTF-8 is a string; any other is
+// an object {"base64": "..."} with the standard encoding of RFC 4648, section 4, so
+// that no two keys look the same.
 func (a *API) sendKeys(w http.ResponseWriter, r *http.Request, keys iter.Seq2[string, error]) error {
 	h := w.Header()
 	h["Cache-Control"] = noStore

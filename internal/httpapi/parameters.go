@@ -50,7 +50,7 @@ func checkParameters(r *http.Request, known []string) error {
 
 // loadParameters are those of POST /data.
 type loadParameters struct {
-	skipBad bool
+	skipBad *bool   // nil: as configured
 	idField *string // nil: inferred; "": named by position
 	format  string
 }
@@ -59,9 +59,10 @@ func parseLoadParameters(r *http.Request) (loadParameters, error) {
 	var p loadParameters
 	q := r.URL.Query()
 	switch v := q.Get("on_error"); v {
-	case "", "stop":
-	case "skip":
-		p.skipBad = true
+	case "":
+	case "stop", "skip":
+		skip := v == "skip"
+		p.skipBad = &skip
 	default:
 		return p, badValue("on_error", v, "use stop or skip")
 	}
@@ -86,7 +87,9 @@ func (p loadParameters) apply(o ingest.Options) ingest.Options {
 	if p.idField != nil {
 		o.IDField = p.idField
 	}
-	o.SkipBad = o.SkipBad || p.skipBad
+	if p.skipBad != nil {
+		o.SkipBad = *p.skipBad
+	}
 	return o
 }
 

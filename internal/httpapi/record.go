@@ -37,6 +37,9 @@ func noRecord(c *collection, id string) error {
 	if !c.data.State().Exists() {
 		e.Message = "there is no dataset " + c.name + ", and so no record \"" + dataset.Excerpt(id) + "\""
 		e.Remedy = "load it with POST /data, or landings load FILE"
+		if c.base != defaultBase {
+			e.Remedy = "load it with PUT /collections/" + c.name + ", or landings load FILE --dataset " + c.name
+		}
 	}
 	return e
 }
@@ -139,9 +142,18 @@ func (a *API) edit(r *http.Request, c *collection, next func(current dataset.Rec
 	got := answer{status: http.StatusNoContent, header: http.Header{"Etag": {tag}}, version: state.Version, dataset: c.name}
 	if created {
 		got.status = http.StatusCreated
-		got.header.Set("Location", c.base+"/"+url.PathEscape(id))
+		got.header.Set("Location", c.base+"/"+segment(id))
 	}
 	return got, nil
+}
+
+// segment gives an id as a piece of a path. The ids . and .. would, as they stand,
+// lead elsewhere.
+func segment(id string) string {
+	if id == "." || id == ".." {
+		return strings.ReplaceAll(id, ".", "%2E")
+	}
+	return url.PathEscape(id)
 }
 
 // checkID says whether a record names itself as its address does.
