@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,7 +98,7 @@ func printKeys(w io.Writer, body io.Reader) error {
 type deleteCommand struct {
 	nodeFlags
 	ID  string `arg:"" optional:"" help:"Id of the record."`
-	All bool   `help:"Delete the whole dataset."`
+	All bool   `help:"Delete the whole dataset." env:"-"`
 }
 
 // Run deletes a record or a dataset.
@@ -131,5 +132,18 @@ func (c *sampleCommand) Run(e *env) error {
 	if c.Records < 0 {
 		return &dataset.Error{Code: dataset.Invalid, Message: "--records is negative", Remedy: "give the number of records"}
 	}
-	return sample.Write(e.stdout, c.Format, c.Records, c.Seed)
+	return sample.Write(interruptible{e.ctx, e.stdout}, c.Format, c.Records, c.Seed)
+}
+
+// interruptible writes until the context ends.
+type interruptible struct {
+	ctx context.Context
+	out io.Writer
+}
+
+func (w interruptible) Write(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.out.Write(p)
 }

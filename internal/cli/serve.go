@@ -85,6 +85,9 @@ func (s *serveCommand) Validate() error {
 	return nil
 }
 
+// errStopped ends a node that somebody stopped through its engine.
+var errStopped = errors.New("stopped by SHUTDOWN")
+
 // Run serves until the context ends, then drains.
 func (s *serveCommand) Run(e *env) (err error) {
 	log := slog.New(s.handler(e))
@@ -147,6 +150,15 @@ func (s *serveCommand) Run(e *env) (err error) {
 	group, ctx := errgroup.WithContext(e.ctx)
 	if engine != nil {
 		group.Go(engine.serve)
+		group.Go(func() error {
+			select {
+			case <-engine.engine.Shutdown():
+				log.Info("a Redis client said SHUTDOWN")
+				return errStopped
+			case <-ctx.Done():
+				return nil
+			}
+		})
 	}
 	group.Go(func() error {
 		// Requests are answered from the start: until all datasets are read, with
@@ -179,7 +191,7 @@ func (s *serveCommand) Run(e *env) (err error) {
 		}
 		return nil
 	})
-	if err := group.Wait(); e.ctx.Err() == nil {
+	if err := group.Wait(); e.ctx.Err() == nil && !errors.Is(err, errStopped) {
 		return err
 	}
 	return nil // stopped as asked, whatever it was waiting for

@@ -26,6 +26,7 @@ type API struct {
 	data     *collection   // behind /data
 	others   sync.Map      // of name to *collection: those that exist or are configured
 	loads    chan struct{} // a place for each load that may run
+	scans    chan struct{} // a place for each listing of keys that may run
 	open     atomic.Bool
 	draining atomic.Bool
 }
@@ -62,6 +63,7 @@ func New(c Config) (*API, error) {
 		a.log = slog.New(slog.DiscardHandler)
 	}
 	a.loads = make(chan struct{}, a.limits.Loads)
+	a.scans = make(chan struct{}, a.limits.Scans)
 	loadParameters := []string{"on_error", "id_field", "format"}
 	record := methods{
 		"GET":    {handle: a.getRecord},

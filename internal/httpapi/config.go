@@ -66,6 +66,7 @@ type Limits struct {
 	BodyBytes   int64 // of a request's body as sent
 	Connections int   // open at once; more wait to be accepted
 	Loads       int   // whole datasets read at once; more are refused with 503
+	Scans       int   // listings of keys at once; more are refused with 503
 
 	HeaderTime time.Duration // until a request's header is there
 	IdleTime   time.Duration // between requests of a connection
@@ -84,6 +85,7 @@ func DefaultLimits() Limits {
 		BodyBytes:   1 << 30,
 		Connections: 8192,
 		Loads:       4,
+		Scans:       4,
 		HeaderTime:  10 * time.Second,
 		IdleTime:    2 * time.Minute,
 		StallTime:   30 * time.Second,
@@ -98,6 +100,7 @@ func (l Limits) withDefaults() Limits {
 	l.BodyBytes = cmp.Or(l.BodyBytes, d.BodyBytes)
 	l.Connections = cmp.Or(l.Connections, d.Connections)
 	l.Loads = cmp.Or(l.Loads, d.Loads)
+	l.Scans = cmp.Or(l.Scans, d.Scans)
 	l.HeaderTime = cmp.Or(l.HeaderTime, d.HeaderTime)
 	l.IdleTime = cmp.Or(l.IdleTime, d.IdleTime)
 	l.StallTime = cmp.Or(l.StallTime, d.StallTime)

@@ -68,6 +68,11 @@ func (g *guard) check(r *http.Request) error {
 		return g.checkToken(r)
 	}
 	if g.remote {
+		// Anybody may write, but not the page of a name that was made to lead here:
+		// only browsers send Origin, and they send the name in Host too.
+		if _, err := netip.ParseAddr(hostOf(r.Host)); err != nil && r.Header.Get("Origin") != "" && !isLoopbackName(r.Host) && !g.hosts[hostOf(r.Host)] {
+			return wrongHost(r)
+		}
 		return nil
 	}
 	if !fromThisHost(r) {
@@ -79,14 +84,18 @@ func (g *guard) check(r *http.Request) error {
 		}
 	}
 	if onLoopback(r) && !isLoopbackName(r.Host) && !g.hosts[hostOf(r.Host)] {
-		return &dataset.Error{
-			Code:    dataset.Forbidden,
-			Message: "the name \"" + dataset.Excerpt(r.Host) + "\" may not be used to write to this node",
-			Remedy:  "use localhost or 127.0.0.1; behind a proxy, add the public address to allowed_origins in the configuration",
-			Places:  []dataset.Place{{Parameter: "Host", Detail: dataset.Excerpt(r.Host)}},
-		}
+		return wrongHost(r)
 	}
 	return nil
+}
+
+func wrongHost(r *http.Request) error {
+	return &dataset.Error{
+		Code:    dataset.Forbidden,
+		Message: "the name \"" + dataset.Excerpt(r.Host) + "\" may not be used to write to this node",
+		Remedy:  "use localhost or 127.0.0.1; behind a proxy, add the public address to allowed_origins in the configuration",
+		Places:  []dataset.Place{{Parameter: "Host", Detail: dataset.Excerpt(r.Host)}},
+	}
 }
 
 func (g *guard) checkToken(r *http.Request) error {
@@ -113,7 +122,7 @@ func (g *guard) checkToken(r *http.Request) error {
 
 // forwarding are headers that proxies add: a request that has one comes from
 // elsewhere, whatever the address of its connection.
-var forwarding = [...]string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"}
+var forwarding = [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
 
 // fromThisHost says whether a request was made on this host.
 func fromThisHost(r *http.Request) bool {

@@ -5,6 +5,8 @@ import (
 	"iter"
 	"net/http"
 	"unicode/utf8"
+
+	"landings/internal/dataset"
 )
 
 // keysBuffer is how much of the list of keys is gathered before it is sent: up to
@@ -17,6 +19,13 @@ const keysBuffer = 1 << 20
 func (a *API) getKeys(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	if !q.Has("records") {
+		// Telling each key once takes memory for all of them.
+		select {
+		case a.scans <- struct{}{}:
+			defer func() { <-a.scans }()
+		default:
+			return &dataset.Error{Code: dataset.Unavailable, Message: "the keys are being listed for others already", Remedy: "try again in a moment"}
+		}
 		return a.sendKeys(w, r, a.config.Store.Keys(r.Context()))
 	}
 	r.SetPathValue("c", q.Get("records"))
