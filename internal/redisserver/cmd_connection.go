@@ -507,7 +507,8 @@ func (e *Engine) pausedFor(c *client, cmd *command) bool {
 	if c.multi != nil && cmd.name == "exec" {
 		return c.multi.flags&flagWrite != 0
 	}
-	return cmd.flag&flagWrite != 0 || cmd.name == "publish" || cmd.name == "spublish" || cmd.name == "pfcount"
+	return cmd.flag&flagWrite != 0 || cmd.name == "publish" || cmd.name == "spublish" || cmd.name == "pfcount" ||
+		cmd.group == "scripting"
 }
 
 // postpone keeps a client's command for the end of the pause: its input is read

@@ -450,6 +450,7 @@ func (q *geoQuery) find(z *zset) []geoPoint {
 	var points []geoPoint
 	var buf [24]byte
 	full := func() bool { return q.any && int64(len(points)) >= q.count }
+	q.shape.prepare()
 	var last geohash
 	for i, cell := range q.shape.cells() {
 		if i > 1 && cell == last {

@@ -825,6 +825,9 @@ func (e *Engine) getKeys(c *client, args [][]byte, withFlags bool) {
 		if slices.Contains(flags, "variable_flags") {
 			flags = cmd.keyFlags(args)
 		}
+		if cmd.name == "sort" && n > 0 {
+			flags = []string{"OW", "update"}
+		}
 		c.array(2)
 		c.bulk(args[i])
 		c.set(len(flags))

@@ -494,17 +494,15 @@ func (c *client) storeSet(args [][]byte, op func([]set) set) {
 // storeValue makes key hold a result of n elements, or deletes it if there are none,
 // and answers with their number. It counts as one change.
 func (c *client) storeValue(key []byte, v value, n int, class notifyClass, event string) {
-	removed := c.db.remove(key)
-	if n > 0 {
-		c.db.addValue(key, v)
+	switch {
+	case n > 0:
+		c.db.setValue(key, v)
 		c.changed(class, event, key)
-	} else {
-		if v.obj != nil {
-			v.obj.release()
-		}
-		if removed {
-			c.changed(notifyGeneric, "del", key)
-		}
+	case c.db.remove(key):
+		c.changed(notifyGeneric, "del", key)
+	}
+	if n == 0 && v.obj != nil {
+		v.obj.release()
 	}
 	c.int(int64(n))
 }

@@ -68,6 +68,24 @@ func (c *client) sortOptions(args [][]byte, mayStore bool) (o sortOptions, ok bo
 	return o, true
 }
 
+// sortStoreKey is the place of STORE's key among SORT's arguments, 0 if there is
+// none; of several the last counts.
+func sortStoreKey(args [][]byte) int {
+	at := 0
+	for i := 2; i < len(args)-1; i++ {
+		switch {
+		case is(args[i], "limit"):
+			i += 2
+		case is(args[i], "get"), is(args[i], "by"):
+			i++
+		case is(args[i], "store"):
+			i++
+			at = i
+		}
+	}
+	return at
+}
+
 // beforeNul is what C takes for the string.
 func beforeNul(s []byte) []byte {
 	if i := bytes.IndexByte(s, 0); i >= 0 {

@@ -71,7 +71,7 @@ func (c *client) zsetOf(en entry) (zset, bool) {
 func (c *client) noElements() { c.array(0) }
 
 // storeZset makes key hold a set that is in no database, or deletes the key if the
-// set is empty. It says whether it changed anything.
+// set is empty.
 func (c *client) storeZset(key []byte, z *zset, event string) {
 	if z.len() == 0 {
 		if c.db.remove(key) {
@@ -184,6 +184,9 @@ options:
 	}
 	if !en.exists() && z.len() > 0 {
 		c.db.addValue(args[1], z.value())
+		if z.big == nil {
+			e.keepScratch(z.lp)
+		}
 	}
 	switch {
 	case !mode.incr && ch:
@@ -588,6 +591,12 @@ func cmdZrandmember(e *Engine, c *client, args [][]byte) {
 	default:
 		k := min(count, n)
 		out.header(k)
+		if z.big != nil && k < n/4 {
+			for _, rank := range distinctRanks(int(k), int(n)) {
+				out.emit(z.nth(rank))
+			}
+			return
+		}
 		for p, i := z.last(), int64(0); k > 0; i++ { // each combination is as likely as any other
 			if rand.Int64N(n-i) < k {
 				out.emit(p)
@@ -596,6 +605,21 @@ func cmdZrandmember(e *Engine, c *client, args [][]byte) {
 			p = z.prev(p)
 		}
 	}
+}
+
+// distinctRanks picks k of n ranks, each combination as likely as any other (Floyd's
+// algorithm).
+func distinctRanks(k, n int) []int {
+	ranks, seen := make([]int, 0, k), make(map[int]bool, k)
+	for last := n - k; last < n; last++ {
+		rank := rand.IntN(last + 1)
+		if seen[rank] {
+			rank = last
+		}
+		seen[rank] = true
+		ranks = append(ranks, rank)
+	}
+	return ranks
 }
 
 // zreply writes members of a set, with or without their scores: a flat array in

@@ -285,5 +285,10 @@ func (cmd *command) keyArgs(args [][]byte) ([]int, bool) {
 			}
 		}
 	}
+	if cmd.name == "sort" {
+		if i := sortStoreKey(args); i > 0 {
+			at = append(at, i)
+		}
+	}
 	return at, true
 }

@@ -446,9 +446,9 @@ func params() []param {
 			return slices.Index([]string{"debug", "verbose", "notice", "warning"}, c.logLevel)
 		}, func(c *config, i int) { c.logLevel = []string{"debug", "verbose", "notice", "warning"}[i] }),
 		stringParam("logfile", func(c *config) *string { return &c.logFile }).atStart(),
-		fixed("daemonize", "no"),
-		fixed("cluster-enabled", "no"),
-		fixed("enable-module-command", "no"),
+		fixed("daemonize", "no").atStart(),
+		fixed("cluster-enabled", "no").atStart(),
+		fixed("enable-module-command", "no").atStart(),
 		ignored("enable-debug-command", "no"),
 		ignored("enable-protected-configs", "no"),
 		ignored("protected-mode", "yes"),

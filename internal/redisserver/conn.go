@@ -30,10 +30,11 @@ func (e *Engine) Serve(l net.Listener) error {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
-			select {
-			case <-e.done:
+			e.outside.Lock()
+			closed := e.closed
+			e.outside.Unlock()
+			if closed {
 				return ErrClosed
-			default:
 			}
 			if ne, ok := err.(net.Error); ok && ne.Timeout() {
 				continue

@@ -23,7 +23,7 @@ func (e *Engine) cron() {
 		e.idleClients()
 		e.limitTracked()
 		e.flushInvalidations()
-		e.heap = max(liveHeap(), 1<<20)
+		e.heap = heapUsed()
 		e.releaseOrphans()
 		e.saveCycle()
 		e.stats.peakMemory = max(e.stats.peakMemory, e.memoryUsed())

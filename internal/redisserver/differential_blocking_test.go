@@ -118,29 +118,34 @@ func TestDifferentialBlocking(t *testing.T) {
 		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
 	real, ours := startRedis(t), startEngine(t)
-	for _, resp := range []string{"2", "3"} {
-		t.Run("zset/resp"+resp, func(t *testing.T) {
-			t.Logf("seed %d (DIFF_SEED)", seed)
-			const clients = 6
-			a, b := newCrowd(t, real, clients, resp), newCrowd(t, ours, clients, resp)
-			g := gen{rand.New(rand.NewPCG(seed, 2))}
-			for i := range steps {
-				// A client that waits takes no commands; the last one never waits.
-				k := g.IntN(clients)
-				if a.owed[k] > 0 || g.chance(2) {
-					k = clients - 1
+	for _, f := range []struct {
+		name string
+		make func(g gen, prefix string, mayWait bool) [][]string
+	}{{"list", genBlockingList}, {"zset", genBlockingZset}} {
+		for _, resp := range []string{"2", "3"} {
+			t.Run(f.name+"/resp"+resp, func(t *testing.T) {
+				t.Logf("seed %d (DIFF_SEED)", seed)
+				const clients = 6
+				a, b := newCrowd(t, real, clients, resp), newCrowd(t, ours, clients, resp)
+				g := gen{rand.New(rand.NewPCG(seed, 2))}
+				for i := range steps {
+					// A client that waits takes no commands; the last one never waits.
+					k := g.IntN(clients)
+					if a.owed[k] > 0 || g.chance(2) {
+						k = clients - 1
+					}
+					cmds := f.make(g, f.name+resp+":", k < clients-1)
+					x, y := a.step(k, cmds...), b.step(k, cmds...)
+					if !slices.Equal(x, y) {
+						t.Fatalf("step %d, client %d: %q\n redis  %q\n engine %q", i, k, cmds, x, y)
+					}
 				}
-				cmds := genBlockingZset(g, "z"+resp+":", k < clients-1)
-				x, y := a.step(k, cmds...), b.step(k, cmds...)
+				x, y := a.step(clients-1, []string{"flushall"}), b.step(clients-1, []string{"flushall"})
 				if !slices.Equal(x, y) {
-					t.Fatalf("step %d, client %d: %q\n redis  %q\n engine %q", i, k, cmds, x, y)
+					t.Fatalf("flushall: redis %q, engine %q", x, y)
 				}
-			}
-			x, y := a.step(clients-1, []string{"flushall"}), b.step(clients-1, []string{"flushall"})
-			if !slices.Equal(x, y) {
-				t.Fatalf("flushall: redis %q, engine %q", x, y)
-			}
-		})
+			})
+		}
 	}
 }
 

@@ -181,3 +181,49 @@ var sortWeights = func() [][]string {
 	}
 	return cmds
 }()
+
+func genBlockingList(g gen, prefix string, mayWait bool) [][]string {
+	key := func() string { return prefix + g.any("a", "b", "c", "d") }
+	end := func() string { return g.any("left", "right") }
+	wait := func() []string {
+		switch g.IntN(5) {
+		case 0:
+			return []string{"blmove", key(), key(), end(), end(), "0"}
+		case 1:
+			return []string{"brpoplpush", key(), key(), "0"}
+		case 2:
+			return []string{"blmpop", "0", "2", key(), key(), end(), "count", g.any("1", "2", "3")}
+		}
+		return []string{g.any("blpop", "brpop"), key(), key(), "0"}
+	}
+	if mayWait {
+		return [][]string{wait()}
+	}
+	push := func() []string {
+		cmd := []string{g.any("lpush", "rpush"), key()}
+		for range 1 + g.IntN(3) {
+			cmd = append(cmd, strconv.Itoa(g.IntN(1000)))
+		}
+		return cmd
+	}
+	switch g.IntN(12) {
+	case 0, 1, 2, 3:
+		return [][]string{push()}
+	case 4:
+		return [][]string{{"multi"}, push(), wait(), push(), {"exec"}}
+	case 5:
+		return [][]string{{"multi"}, push(), {"del", key(), key(), key()}, push(), {"exec"}}
+	case 6:
+		return [][]string{{"set", key(), "x"}, {"sort", key(), "by", "nosort", "store", key()}}
+	case 7:
+		return [][]string{{"del", key()}, push()}
+	case 8:
+		return [][]string{{"rename", key(), key()}}
+	case 9:
+		return [][]string{{"lmove", key(), key(), end(), end()}}
+	case 10:
+		return [][]string{{"sadd", prefix + "s", "3", "1"}, {"sort", prefix + "s", "store", key()}}
+	default:
+		return [][]string{{g.any("lpop", "rpop"), key()}, {"copy", key(), key()}, {"lrange", key(), "0", "-1"}}
+	}
+}

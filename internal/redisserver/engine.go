@@ -121,7 +121,7 @@ func Open(opt Options) (*Engine, error) {
 	}
 	e.stats.errors = map[string]int64{}
 	e.tick()
-	e.heap = 1 << 20
+	e.heap = heapUsed()
 	for i := range cfg.databases {
 		e.dbs = append(e.dbs, newDatabase(e, i))
 	}
@@ -266,9 +266,11 @@ func (e *Engine) gone(c *client) {
 // their blocks.
 func (e *Engine) objectMemory() int64 { return e.heap }
 
-// liveHeap is what the last collection found in use.
-func liveHeap() int64 {
+// heapUsed is what the last collection found in use of Go's heap, without what a
+// server without data uses, which comes and goes with requests; at least 1 MB.
+func heapUsed() int64 {
+	const idle = 16 << 20
 	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(s)
-	return int64(s[0].Value.Uint64())
+	return 1<<20 + max(0, int64(s[0].Value.Uint64())-idle)
 }

@@ -86,19 +86,23 @@ func sinCos(x float64, quarters int) dd {
 func preciseSin(x float64) float64 { return sinCos(x, 0).hi }
 func preciseCos(x float64) float64 { return sinCos(x, 1).hi }
 
-// preciseAsin is the arc sine of x between 0 and 1: an approximation, and two steps of
-// Newton's method on its error.
+// preciseAsin is the arc sine of x between 0 and 1: an approximation, and one step of
+// Newton's method on its error, two near 1 where the sine is flat.
 func preciseAsin(x float64) float64 {
 	if !(x < 1) {
 		return math.Asin(x)
 	}
-	y := dd{math.Atan2(x, math.Sqrt((1-x)*(1+x))), 0}
-	for range 2 {
-		s, c := sinCos(y.hi, 0), sinCos(y.hi, 1)
-		// sin(hi+lo) is sin(hi) + lo*cos(hi), near enough
-		s = s.add(dd{y.lo * c.hi, 0})
+	cos := math.Sqrt((1 - x) * (1 + x))
+	y := dd{math.Atan2(x, cos), 0}
+	steps := 1
+	if cos < 1e-3 {
+		steps = 2
+	}
+	for range steps {
+		// sin(hi+lo) is sin(hi) + lo*cos, near enough
+		s := sinCos(y.hi, 0).add(dd{y.lo * cos, 0})
 		rest := dd{x, 0}.add(s.neg())
-		y = quickSum(y.hi, y.lo+(rest.hi+rest.lo)/c.hi)
+		y = quickSum(y.hi, y.lo+(rest.hi+rest.lo)/cos)
 	}
 	return y.hi
 }

@@ -355,7 +355,7 @@ func (db *database) set(key []byte, k kind, enc encoding, value []byte, keepTTL 
 	if !keepTTL {
 		db.setExpire(&en, 0)
 	}
-	if stream || k != kindString {
+	if stream { // overwriting wakes nobody else, as in Redis
 		db.signalReady(key, k)
 	}
 	return en

@@ -52,6 +52,9 @@ func (r *request) compact() {
 	if n == 0 && cap(r.in) > 64<<10 {
 		r.in = nil
 	}
+	if n == 0 && cap(r.args) > 4096 {
+		r.args, r.spans = nil, nil
+	}
 }
 
 // next parses one command. It returns nil arguments if more input is needed; the

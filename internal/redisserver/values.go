@@ -1,6 +1,7 @@
 package redisserver
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,16 @@ func (db *database) addValue(key []byte, v value) entry {
 		return db.addObject(key, v.kind, v.enc, v.obj)
 	}
 	return db.add(key, v.kind, v.enc, v.bytes)
+}
+
+// setValue makes key hold v, whatever it held, without an expiry.
+func (db *database) setValue(key []byte, v value) entry {
+	if !v.enc.inObject() {
+		return db.set(key, v.kind, v.enc, v.bytes, false)
+	}
+	var ref [4]byte
+	binary.LittleEndian.PutUint32(ref[:], db.e.keepObject(v.obj))
+	return db.set(key, v.kind, v.enc, ref[:], false)
 }
 
 // rdbType is how the entry's value is written in files.

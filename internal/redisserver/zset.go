@@ -29,6 +29,17 @@ func (o *largeZset) memory(samples int) int {
 	return o.t.memory() + blockMemory(o.t, samples) + o.tree.nodes()*znodeBytes
 }
 
+// clone is a set of its own with the same members.
+func (o *largeZset) clone() object {
+	c := newLargeZset(o.t.a)
+	z := zset{big: o}
+	for p := z.first(); p.ok(); p = z.next(p) {
+		h, score := z.element(p)
+		c.insert(o.t.key(h), score)
+	}
+	return c
+}
+
 func (o *largeZset) rdbType() rdb.Type { return rdb.TypeZSet2 }
 
 // save writes the members from the last to the first, which is the order in which
