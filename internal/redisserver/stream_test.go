@@ -447,6 +447,19 @@ func BenchmarkStream(b *testing.B) {
 			s.trim(&trimming{by: trimMaxLen, maxLen: 1000})
 		}
 	})
+	b.Run("save a million", func(b *testing.B) {
+		s := newStream(newArena())
+		for range 1_000_000 {
+			id, _ := nextID(s.last)
+			s.append(&cfg, id, pairs)
+		}
+		enc := rdb.NewEncoder(true)
+		for b.Loop() {
+			enc.Reset()
+			s.save(enc)
+		}
+		b.SetBytes(int64(len(enc.Buf)))
+	})
 	b.Run("read 100 of a million", func(b *testing.B) {
 		b.ReportAllocs()
 		s := newStream(newArena())
