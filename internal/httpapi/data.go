@@ -136,16 +136,20 @@ func (a *API) load(r *http.Request, body *upload) (answer, error) {
 		}
 	}
 	var result *ingest.Result
-	if hasBody(r) {
-		result, err = a.readBody(r, body, p)
-	} else {
-		result, err = a.readSource(r.Context(), p)
-	}
-	if err != nil {
-		return answer{}, err
+	read := func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+		var err error
+		if hasBody(r) {
+			result, err = a.readBody(r, body, p, ahead)
+		} else {
+			result, err = a.readSource(r.Context(), p, ahead)
+		}
+		if err != nil {
+			return dataset.Load{}, err
+		}
+		return result.Load, nil
 	}
 	name := a.data.name
-	state, err := a.config.Store.Replace(r.Context(), name, result.Load, func(current dataset.State) error {
+	state, err := a.config.Store.Load(r.Context(), name, read, func(current dataset.State) error {
 		return conditions.check(current.Exists(), listTags(current)...)
 	})
 	if err != nil {
@@ -189,7 +193,7 @@ func isForm(contentType string) bool {
 	return t == "application/x-www-form-urlencoded"
 }
 
-func (a *API) readBody(r *http.Request, body *upload, p loadParameters) (*ingest.Result, error) {
+func (a *API) readBody(r *http.Request, body *upload, p loadParameters, ahead func(*dataset.Bucket)) (*ingest.Result, error) {
 	contentType := r.Header.Get("Content-Type")
 	if strings.HasPrefix(strings.ToLower(contentType), "multipart/") {
 		return nil, &dataset.Error{
@@ -210,10 +214,11 @@ func (a *API) readBody(r *http.Request, body *upload, p loadParameters) (*ingest
 		SkipBad:         p.skipBad,
 		Source:          "request body",
 		Limits:          a.limits.Ingest,
+		Ahead:           ahead,
 	})
 }
 
-func (a *API) readSource(ctx context.Context, p loadParameters) (*ingest.Result, error) {
+func (a *API) readSource(ctx context.Context, p loadParameters, ahead func(*dataset.Bucket)) (*ingest.Result, error) {
 	const remedy = "send the data as the body, or set another source in the configuration"
 	if a.config.Source == nil {
 		return nil, &dataset.Error{Code: dataset.Invalid, Message: "there is no body, and no source is configured", Remedy: remedy}
@@ -230,6 +235,7 @@ func (a *API) readSource(ctx context.Context, p loadParameters) (*ingest.Result,
 		o.IDField = p.idField
 	}
 	o.SkipBad = o.SkipBad || p.skipBad
+	o.Ahead = ahead
 	result, err := ingest.Read(ctx, src, o)
 	if err != nil && dataset.CodeOf(err) == dataset.Internal && ctx.Err() == nil {
 		return nil, &dataset.Error{

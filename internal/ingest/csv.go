@@ -2,9 +2,11 @@ package ingest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -23,7 +25,7 @@ type table struct {
 	scratch []byte // what fields with doubled quotes are without the doubling
 
 	names  []string
-	keys   [][]byte // ,"name": for each column; the first without the comma
+	keys   [][]byte // ","name":" for each column; the first without what ends the value before
 	fields []*field
 }
 
@@ -180,11 +182,8 @@ func (t *table) parse(b []byte, whole bool) (int, *rowFault) {
 			}
 		} else {
 			c.start = i
-			for i < len(b) && b[i] != ',' && b[i] != '\n' && b[i] != '\r' {
-				if b[i] == '"' {
-					return i, &rowFault{fault: fault{offset: i, detail: "a quote in a field that does not begin with one; write the field in quotes, and the quote as two"}}
-				}
-				i++
+			if i = plainEnd(b, i); i < len(b) && b[i] == '"' {
+				return i, &rowFault{fault: fault{offset: i, detail: "a quote in a field that does not begin with one; write the field in quotes, and the quote as two"}}
 			}
 			c.end = i
 			t.cells = append(t.cells, c)
@@ -204,6 +203,21 @@ func (t *table) parse(b []byte, whole bool) (int, *rowFault) {
 		}
 		i++
 	}
+}
+
+// plainEnd gives where the next comma, quote, line feed or carriage return is, from
+// b[i] on; len(b) when there is none.
+func plainEnd(b []byte, i int) int {
+	for ; len(b)-i >= 8; i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		if stop := zeros(w^eachByte*',') | zeros(w^eachByte*'"') | zeros(w^eachByte*'\n') | zeros(w^eachByte*'\r'); stop != 0 {
+			return i + bits.TrailingZeros64(stop)/8
+		}
+	}
+	for i < len(b) && b[i] != ',' && b[i] != '"' && b[i] != '\n' && b[i] != '\r' {
+		i++
+	}
+	return i
 }
 
 // header reads the columns' names.
@@ -257,7 +271,7 @@ func (t *table) header() error {
 		}
 		t.fields = append(t.fields, fl)
 		if i > 0 {
-			key = append([]byte{','}, key...)
+			key = append([]byte{'"', ','}, key...)
 		}
 		t.keys = append(t.keys, append(key, ':', '"'))
 	}
@@ -329,9 +343,8 @@ func (t *table) record(n int) error {
 	for i, cell := range t.cells {
 		c.text = append(c.text, t.keys[i]...)
 		c.text = appendEscaped(c.text, t.text(cell))
-		c.text = append(c.text, '"')
 	}
-	c.text = append(c.text, '}')
+	c.text = append(c.text, '"', '}')
 	if len(c.text)-start > c.limits.MaxRecordBytes {
 		c.text = c.text[:before]
 		t.reject(tooLong(c.limits), n)
@@ -360,7 +373,14 @@ func (t *table) record(n int) error {
 func appendEscaped(dst, text []byte) []byte {
 	const hex = "0123456789abcdef"
 	done := 0
-	for i, b := range text {
+	for i := 0; i < len(text); i++ {
+		for len(text)-i >= 8 && special(binary.LittleEndian.Uint64(text[i:])) == 0 {
+			i += 8
+		}
+		if i == len(text) {
+			break
+		}
+		b := text[i]
 		if b >= ' ' && b != '"' && b != '\\' {
 			continue
 		}

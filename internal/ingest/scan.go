@@ -241,15 +241,17 @@ func validString(b []byte, i int) int {
 // eachByte times a byte is that byte eight times.
 const eachByte = 0x0101010101010101
 
-// special marks the first byte of w, in little endian, that is a quote, a
-// backslash or a control character, by its high bit: 0 when there is none. Marks
-// above the lowest one mean nothing. (The subtraction borrows from a byte only
-// where a lower one is smaller than what is taken away; see "Determine if a word
-// has a byte less than n" in S. E. Anderson's Bit Twiddling Hacks.)
+// zeros marks the first byte of w, in little endian, that is zero, by its high
+// bit; it gives 0 when there is none. Marks above the first mean nothing. (See
+// "Determine if a word has a zero byte" in S. E. Anderson's Bit Twiddling Hacks:
+// the subtraction borrows only from a byte above a marked one.)
+func zeros(w uint64) uint64 { return (w - eachByte) &^ w & (eachByte * 0x80) }
+
+// special marks the first byte that is a quote, a backslash or a control
+// character, as zeros does.
 func special(w uint64) uint64 {
-	quote := w ^ eachByte*'"'
-	backslash := w ^ eachByte*'\\'
-	return ((w-eachByte*' ')&^w | (quote-eachByte)&^quote | (backslash-eachByte)&^backslash) & (eachByte * 0x80)
+	control := (w - eachByte*' ') &^ w & (eachByte * 0x80)
+	return control | zeros(w^eachByte*'"') | zeros(w^eachByte*'\\')
 }
 
 // validNumber gives the end of the number at b[i] in the grammar of RFC 8259, -1

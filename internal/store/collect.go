@@ -22,7 +22,7 @@ func (k *keeper) housekeep() {
 		_ = k.broke(err)
 		return
 	}
-	if k.state.Epoch != "" && time.Since(k.collected) > k.store.opts.Lease {
+	if time.Since(k.collected) > k.store.opts.Lease {
 		k.collect(ctx)
 	}
 }
@@ -134,7 +134,7 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 		return err
 	}
 	for _, number := range gone {
-		if err := k.deleteBuckets(ctx, number, found[number].Buckets); err != nil {
+		if err := k.wire.deleteBuckets(ctx, k.name, number, found[number].Buckets); err != nil {
 			return err
 		}
 		// A writer that was stopped for longer than its lease may still write a
@@ -148,18 +148,18 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 	return nil
 }
 
-func (k *keeper) deleteBuckets(ctx context.Context, generation, buckets uint64) error {
-	commands := []command{cmd("UNLINK", rejectedKey(k.name, generation))}
+func (w *wire) deleteBuckets(ctx context.Context, name string, generation, buckets uint64) error {
+	commands := []command{cmd("UNLINK", rejectedKey(name, generation))}
 	for b := range buckets {
-		commands = append(commands, cmd("UNLINK", bucketKey(k.name, generation, b)))
+		commands = append(commands, cmd("UNLINK", bucketKey(name, generation, b)))
 		if len(commands) == 256 {
-			if err := k.wire.all(ctx, commands); err != nil {
+			if err := w.all(ctx, commands); err != nil {
 				return err
 			}
 			commands = commands[:0]
 		}
 	}
-	return k.wire.all(ctx, commands)
+	return w.all(ctx, commands)
 }
 
 // discard lets go of a staged generation that will not be switched to. When it
@@ -182,7 +182,8 @@ func (s *Store) discard(name string, g *staged) {
 		return
 	}
 	entry.State = dead
-	if w.all(ctx, []command{cmd("MULTI", ""), cmd("HSET", gensKey(name), field, entry.String()), cmd("EXEC", "")}) == nil {
-		s.keeper(name).hint()
+	results, err = w.pipeline(ctx, []command{cmd("MULTI", ""), cmd("HSET", gensKey(name), field, entry.String()), cmd("EXEC", "")})
+	if err == nil && results[2].Error() == nil {
+		_ = w.deleteBuckets(ctx, name, g.generation, entry.Buckets)
 	}
 }
