@@ -246,12 +246,7 @@ func (c *collector) closePart() {
 	if len(c.ends) == 0 {
 		return
 	}
-	c.parts = append(c.parts, part{
-		text:    append(make([]byte, 0, len(c.text)), c.text...),
-		ends:    append(make([]uint32, 0, len(c.ends)), c.ends...),
-		lines:   append(make([]uint32, 0, len(c.lines)), c.lines...),
-		numbers: append(make([]uint32, 0, len(c.numbers)), c.numbers...),
-	})
+	c.parts = append(c.parts, part{text: exact(c.text), ends: exact(c.ends), lines: exact(c.lines), numbers: exact(c.numbers)})
 	c.text, c.ends, c.lines, c.numbers = c.text[:0], c.ends[:0], c.lines[:0], c.numbers[:0]
 	for _, cd := range c.candidates {
 		cd.closePart()
@@ -259,6 +254,13 @@ func (c *collector) closePart() {
 	if c.ahead != nil {
 		c.handOver(len(c.parts) - 1)
 	}
+}
+
+// exact gives a copy that takes no more memory than it needs.
+func exact[T byte | uint32](s []T) []T {
+	c := make([]T, len(s))
+	copy(c, s)
+	return c
 }
 
 // handOver makes a bucket of a part under the assumption that the best candidate

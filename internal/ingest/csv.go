@@ -79,12 +79,12 @@ func readCSV(in *input, c *collector) error {
 	}
 }
 
-// text gives what a cell holds.
-func (t *table) text(c cell) []byte {
+// text gives what a cell of a row holds.
+func (t *table) text(row []byte, c cell) []byte {
 	if c.unescaped {
-		return t.scratch[c.start:c.end]
+		row = t.scratch
 	}
-	return t.in.rest()[c.start:c.end]
+	return row[c.start:c.end]
 }
 
 func (t *table) reject(f *fault, n int) {
@@ -246,7 +246,7 @@ func (t *table) header() error {
 	}
 	seen := map[string]int{}
 	for i, cell := range t.cells {
-		name := string(t.text(cell))
+		name := string(t.text(t.in.rest(), cell))
 		offset := t.offset(i)
 		switch first, twice := seen[name]; {
 		case !utf8.ValidString(name):
@@ -334,25 +334,25 @@ func (t *table) record(n int) error {
 	if c.refused() {
 		return nil
 	}
-	before := len(c.text)
+	text := c.text
 	if len(c.ends) > 0 {
-		c.text = append(c.text, dataset.Separator...)
+		text = append(text, dataset.Separator...)
 	}
-	start := len(c.text)
-	c.text = append(c.text, '{')
+	start := len(text)
+	text = append(text, '{')
 	for i, cell := range t.cells {
-		c.text = append(c.text, t.keys[i]...)
-		c.text = appendEscaped(c.text, t.text(cell))
+		text = append(text, t.keys[i]...)
+		text = appendEscaped(text, t.text(row, cell))
 	}
-	c.text = append(c.text, '"', '}')
-	if len(c.text)-start > c.limits.MaxRecordBytes {
-		c.text = c.text[:before]
+	text = append(text, '"', '}')
+	if len(text)-start > c.limits.MaxRecordBytes {
 		t.reject(tooLong(c.limits), n)
 		return nil
 	}
+	c.text = text
 	c.startRecord()
 	for i, cell := range t.cells {
-		text := t.text(cell)
+		text := t.text(row, cell)
 		fl := t.fields[i]
 		if fl.id != nil {
 			fl.id.text, fl.id.ok = text, len(text) > 0

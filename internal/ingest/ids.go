@@ -157,7 +157,7 @@ func (cd *candidate) keep() {
 }
 
 func (cd *candidate) closePart() {
-	cd.parts = append(cd.parts, idPart{ids: string(cd.ids), ends: append(make([]uint32, 0, len(cd.ends)), cd.ends...)})
+	cd.parts = append(cd.parts, idPart{ids: string(cd.ids), ends: exact(cd.ends)})
 	cd.ids, cd.ends = cd.ids[:0], cd.ends[:0]
 }
 

@@ -148,18 +148,18 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 	return nil
 }
 
+// deleteBuckets deletes all keys of a generation.
 func (w *wire) deleteBuckets(ctx context.Context, name string, generation, buckets uint64) error {
-	commands := []command{cmd("UNLINK", rejectedKey(name, generation))}
+	keys := []string{rejectedKey(name, generation)}
 	for b := range buckets {
-		commands = append(commands, cmd("UNLINK", bucketKey(name, generation, b)))
-		if len(commands) == 256 {
-			if err := w.all(ctx, commands); err != nil {
-				return err
-			}
-			commands = commands[:0]
+		keys = append(keys, bucketKey(name, generation, b))
+	}
+	for some := range slices.Chunk(keys, 1024) {
+		if err := w.do(ctx, cmd("UNLINK", some[0], some[1:]...)).Error(); err != nil {
+			return err
 		}
 	}
-	return w.all(ctx, commands)
+	return nil
 }
 
 // discard lets go of a staged generation that will not be switched to. When it

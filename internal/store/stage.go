@@ -290,21 +290,21 @@ func (w *wire) renew(ctx context.Context, name string, g *staged, lease time.Dur
 func bucketFields(b *dataset.Bucket) []string {
 	var values strings.Builder
 	values.Grow(len(b.Text()) + 12*b.Len())
-	ends := make([]int, 0, b.Len())
+	ends := make([]int, b.Len())
+	fields := make([]string, 2*b.Len())
 	var number [20]byte
-	for r := range b.All() {
+	for i := range b.Len() {
+		r := b.At(i)
 		values.Write(strconv.AppendUint(number[:0], r.Position, 10))
 		values.WriteByte(' ')
 		values.Write(r.JSON)
-		ends = append(ends, values.Len())
+		fields[2*i] = r.ID
+		ends[i] = values.Len()
 	}
 	all, start := values.String(), 0
-	fields := make([]string, 0, 2*b.Len())
-	i := 0
-	for r := range b.All() {
-		fields = append(fields, r.ID, all[start:ends[i]])
-		start = ends[i]
-		i++
+	for i, end := range ends {
+		fields[2*i+1] = all[start:end]
+		start = end
 	}
 	return fields
 }
