@@ -295,6 +295,7 @@ func (c *collector) finish() (*dataset.Load, error) {
 	if c.refused() {
 		return nil, c.refusal()
 	}
+	c.ahead = nil // from here on it is not ahead of anything
 	c.closePart()
 	id, err := c.chooseID()
 	if err != nil {

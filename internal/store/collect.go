@@ -162,8 +162,8 @@ func (w *wire) deleteBuckets(ctx context.Context, name string, generation, bucke
 	return nil
 }
 
-// discard lets go of a staged generation that will not be switched to. When it
-// fails, the collector will find the generation by its lease.
+// discard lets go of a generation that will not be switched to: nobody but the
+// caller could. When it fails, the collector will find the generation by its lease.
 func (s *Store) discard(name string, g *staged) {
 	ctx, cancel := context.WithTimeout(s.ctx, s.opts.WriteTimeout)
 	defer cancel()
@@ -172,6 +172,10 @@ func (s *Store) discard(name string, g *staged) {
 		return
 	}
 	defer w.close()
+	// First of all, for a Redis that is out of memory takes nothing but deletions.
+	if w.deleteBuckets(ctx, name, g.generation, g.entry.Buckets) != nil {
+		return
+	}
 	field := strconv.FormatUint(g.generation, 10)
 	results, err := w.pipeline(ctx, []command{cmd("WATCH", gensKey(name)), cmd("HGET", gensKey(name), field)})
 	if err != nil {
@@ -182,8 +186,5 @@ func (s *Store) discard(name string, g *staged) {
 		return
 	}
 	entry.State = dead
-	results, err = w.pipeline(ctx, []command{cmd("MULTI", ""), cmd("HSET", gensKey(name), field, entry.String()), cmd("EXEC", "")})
-	if err == nil && results[2].Error() == nil {
-		_ = w.deleteBuckets(ctx, name, g.generation, entry.Buckets)
-	}
+	_ = w.all(ctx, []command{cmd("MULTI", ""), cmd("HSET", gensKey(name), field, entry.String()), cmd("EXEC", "")})
 }

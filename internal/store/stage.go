@@ -36,9 +36,14 @@ func (s *Store) stage(ctx context.Context, name string, load dataset.Load, st *s
 			return nil, err
 		}
 	}
-	defer st.wire.close()
 	st.g.load = load
-	if err := st.finish(ctx); err != nil {
+	err := st.finish(ctx)
+	if isReply(err) {
+		st.discard()
+		return nil, err
+	}
+	st.wire.close()
+	if err != nil {
 		return nil, err
 	}
 	st.g.entry.Records, st.g.entry.Buckets = load.Records.Len(), buckets
