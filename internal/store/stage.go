@@ -4,9 +4,10 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/redis/rueidis"
 
 	"landings/internal/dataset"
 )
@@ -20,6 +21,7 @@ type staging struct {
 	g       *staged
 	renewed time.Time
 	written dataset.Sequence
+	values  []byte // room for those of one write: free again once it is answered, and never used after one that failed
 }
 
 // bucketsAtATime is how many buckets are written before the answers are read:
@@ -78,11 +80,15 @@ func (st *staging) write(ctx context.Context, buckets dataset.Sequence) error {
 		return st.store.explain(err)
 	}
 	commands := make([]command, 0, len(buckets))
+	values := st.values[:0]
 	for _, b := range buckets {
 		if b.Len() > 0 {
-			commands = append(commands, cmd("HSET", bucketKey(st.name, st.g.generation, b.Number()), bucketFields(b)...))
+			var fields []string
+			fields, values = bucketFields(b, values)
+			commands = append(commands, cmd("HSET", bucketKey(st.name, st.g.generation, b.Number()), fields...))
 		}
 	}
+	st.values = values
 	if err := st.wire.all(ctx, commands); err != nil {
 		return st.store.explain(err)
 	}
@@ -291,25 +297,18 @@ func (w *wire) renew(ctx context.Context, name string, g *staged, lease time.Dur
 	return err == nil, nil
 }
 
-// bucketFields gives a bucket's records as HSET wants them: id and value.
-func bucketFields(b *dataset.Bucket) []string {
-	var values strings.Builder
-	values.Grow(len(b.Text()) + 12*b.Len())
-	ends := make([]int, b.Len())
-	fields := make([]string, 2*b.Len())
-	var number [20]byte
+// bucketFields gives a bucket's records as HSET wants them, id and value. The
+// values lie in room, which is given back extended.
+func bucketFields(b *dataset.Bucket, room []byte) (fields []string, extended []byte) {
+	fields = make([]string, 0, 2*b.Len())
+	room = slices.Grow(room, len(b.Text())+21*b.Len())
 	for i := range b.Len() {
 		r := b.At(i)
-		values.Write(strconv.AppendUint(number[:0], r.Position, 10))
-		values.WriteByte(' ')
-		values.Write(r.JSON)
-		fields[2*i] = r.ID
-		ends[i] = values.Len()
+		start := len(room)
+		room = strconv.AppendUint(room, r.Position, 10)
+		room = append(room, ' ')
+		room = append(room, r.JSON...)
+		fields = append(fields, r.ID, rueidis.BinaryString(room[start:]))
 	}
-	all, start := values.String(), 0
-	for i, end := range ends {
-		fields[2*i+1] = all[start:end]
-		start = end
-	}
-	return fields
+	return fields, room
 }
