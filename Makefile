@@ -15,8 +15,8 @@ help: ## list the targets
 build: ## bin/landings, one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/landings ./cmd/landings
 
-run: build ## build and serve on LISTEN, with a Redis that keeps its data in ./data
-	@bash scripts/run.sh
+run: build ## build everything and serve on LISTEN, with the embedded engine and its data in ./data
+	@exec bin/landings serve --listen $(LISTEN) --dir ./data
 
 test: ## vet and every test that needs nothing but this repository
 	go vet ./...
@@ -38,6 +38,8 @@ fuzz: ## every fuzz target, FUZZTIME each
 
 e2e: build ## tests with real Redis servers, processes and containers (Debian: see .ci/run)
 	go test -tags e2e -count=1 -timeout 25m ./...
+	REDISTEST_SERVER="$(CURDIR)/bin/landings redis-server" go test -tags e2e -count=1 ./internal/store
 
-bench: build ## Landings beside Flask, redis-cli and nginx, as ratios
+bench: build ## Landings beside Flask, redis-cli and nginx, and its engine beside redis-server, as ratios
 	go run ./bench $(BENCHFLAGS)
+	go run ./bench/engine $(ENGINEFLAGS)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,9 +49,9 @@ func TestContainers(t *testing.T) {
 		dir := t.TempDir()
 		d.docker(t, "network", "create", "exercise1")
 		defer d.docker(t, "network", "rm", "exercise1")
-		r := &redis{nil, d.address, 6379}
+		r := d.redis()
 		runRedis := func(args ...string) (stop func()) {
-			id := strings.TrimSpace(d.docker(t, slices.Concat([]string{"run", "--detach", "--network", "exercise1", "--publish", d.address + ":6379:6379"}, args)...))
+			id := strings.TrimSpace(d.docker(t, slices.Concat([]string{"run", "--detach", "--network", "exercise1", "--publish", "6379:6379"}, args)...))
 			r.answers(t)
 			return func() { d.docker(t, "rm", "--force", "--volumes", id) }
 		}
@@ -216,34 +215,42 @@ func TestContainers(t *testing.T) {
 
 // engine is a Docker engine of the test's own.
 type engine struct {
-	env     []string
-	address string // where ports are published: a loopback address of this test alone
+	env    []string
+	inside []string // what begins a command that runs where the engine publishes ports
 }
 
-// startDocker starts dockerd with everything it keeps in a folder of its own.
+// redis is the one that the engine publishes.
+func (d *engine) redis() *redis {
+	return &redis{host: "127.0.0.1", port: 6379, via: d.inside}
+}
+
+// startDocker starts dockerd with everything it keeps in a folder of its own, and in a network and a mount namespace
+// of its own: a second engine on one network takes away the first one's published ports, and what this one mounts
+// goes with it.
 func startDocker(t *testing.T) *engine {
 	t.Helper()
-	need(t, "dockerd", "docker", "iptables")
+	need(t, "dockerd", "docker", "iptables", "unshare", "nsenter", "ip")
 	if os.Getuid() != 0 {
 		lacking(t, "only root can start dockerd")
 	}
-	dir, err := os.MkdirTemp("", "landings-docker-") //nolint:usetesting // the engine's mounts have to go before the folder
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	// Not in dir, whose name may be longer than the 107 bytes that a socket's may have.
+	sockets, err := os.MkdirTemp("", "landings-docker-") //nolint:usetesting // as above
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		unmountBelow(t, dir)
-		if err := os.RemoveAll(dir); err != nil {
+		if err := os.RemoveAll(sockets); err != nil {
 			t.Error(err)
 		}
 	})
-	in := func(name string) string { return filepath.Join(dir, name) }
-	host := "unix://" + in("docker.sock")
-	// Without a default bridge this engine leaves the one of another engine on this machine alone.
-	dockerd := start(t, dir, "dockerd", "--data-root", in("data"), "--exec-root", in("exec"), "--host", host, "--pidfile", in("pid"), "--bridge", "none")
+	host := "unix://" + filepath.Join(sockets, "docker.sock")
+	dockerd := start(t, dir, "unshare", "--net", "--mount", "sh", "-c", `ip link set lo up && exec dockerd "$@"`, "dockerd",
+		"--data-root", in("data"), "--exec-root", filepath.Join(sockets, "exec"), "--host", host, "--pidfile", in("pid"))
 	d := &engine{
-		env:     []string{"DOCKER_HOST=" + host, "DOCKER_CONFIG=" + in("config"), "DOCKER_BUILDKIT=0", "COMPOSE_DOCKER_CLI_BUILD=0"},
-		address: fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254)),
+		env:    []string{"DOCKER_HOST=" + host, "DOCKER_CONFIG=" + in("config"), "DOCKER_BUILDKIT=0", "COMPOSE_DOCKER_CLI_BUILD=0"},
+		inside: []string{"nsenter", fmt.Sprintf("--net=/proc/%d/ns/net", dockerd.cmd.Process.Pid), "--"},
 	}
 	t.Cleanup(func() { dockerd.stop(t) })
 	eventually(t, "dockerd to answer", func() error {
@@ -254,25 +261,6 @@ func startDocker(t *testing.T) *engine {
 		return err
 	})
 	return d
-}
-
-// unmountBelow takes away the mounts that an engine left behind.
-func unmountBelow(t *testing.T, dir string) {
-	t.Helper()
-	mounts, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(string(mounts), "\n")
-	slices.Reverse(lines)
-	for _, line := range lines {
-		if fields := strings.Fields(line); len(fields) > 1 && strings.HasPrefix(fields[1], dir+"/") {
-			// t.Context is over by now.
-			if out, err := exec.Command("umount", "--lazy", fields[1]).CombinedOutput(); err != nil {
-				t.Errorf("%v: %s", err, out)
-			}
-		}
-	}
 }
 
 // docker runs a docker command, which has to succeed.
@@ -424,11 +412,11 @@ type project struct {
 func (d *engine) project(t *testing.T, program []string, path string) *project {
 	t.Helper()
 	p := &project{
-		api:     api{"http://" + d.address + ":5000"},
-		redis:   &redis{nil, d.address, 6379},
+		api:     api{base: "http://127.0.0.1:5000", via: d.inside},
+		redis:   d.redis(),
 		dir:     t.TempDir(),
 		files:   []string{"docker-compose.yml", "source.yml"},
-		env:     append(slices.Clone(d.env), "PUBLISH="+d.address, "COMPOSE_PROJECT_NAME=landings"),
+		env:     append(slices.Clone(d.env), "COMPOSE_PROJECT_NAME=landings"),
 		program: program,
 	}
 	for _, name := range []string{"docker-compose.yml", "docker-compose.appendonly.yml", "compose/redis-appendonly.sh"} {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -205,6 +206,12 @@ func run(ctx context.Context, dir string, env []string, name string, args ...str
 	return stdout.String(), nil
 }
 
+// runVia is run for a program that others, with their arguments, may have to start.
+func runVia(ctx context.Context, via []string, name string, args ...string) (string, error) {
+	all := slices.Concat(via, []string{name}, args)
+	return run(ctx, "", nil, all[0], all[1:]...)
+}
+
 // contextForCleanup is for commands that run when the test's own context is over.
 func contextForCleanup() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), 2*patience)
@@ -212,9 +219,10 @@ func contextForCleanup() (context.Context, context.CancelFunc) {
 
 // redis is a redis-server on a port of its own, which it keeps when it is started again.
 type redis struct {
-	*process
-	host string
-	port int
+	*process // nil: one in a container
+	host     string
+	port     int
+	via      []string // what begins a command that reaches it
 }
 
 // startRedis starts redis-server with its data in dir; the port 0 means any. It waits until it answers.
@@ -225,7 +233,7 @@ func startRedis(t *testing.T, dir string, port int, args ...string) *redis {
 		port = freePort(t)
 	}
 	args = append([]string{"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", dir}, args...)
-	r := &redis{start(t, dir, "redis-server", args...), "127.0.0.1", port}
+	r := &redis{process: start(t, dir, "redis-server", args...), host: "127.0.0.1", port: port}
 	r.answers(t)
 	return r
 }
@@ -236,7 +244,7 @@ func (r *redis) answers(t *testing.T) {
 		if r.process != nil && !r.alive() {
 			t.Fatal("redis-server ended")
 		}
-		out, err := run(t.Context(), "", nil, "redis-cli", "-h", r.host, "-p", strconv.Itoa(r.port), "ping")
+		out, err := runVia(t.Context(), r.via, "redis-cli", "-h", r.host, "-p", strconv.Itoa(r.port), "ping")
 		if err == nil && strings.TrimSpace(out) != "PONG" {
 			err = errors.New(out)
 		}
@@ -252,7 +260,7 @@ func (r *redis) url() string {
 // cli runs one redis-cli command and gives its answer without the last line feed.
 func (r *redis) cli(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := run(t.Context(), "", nil, "redis-cli", append([]string{"-h", r.host, "-p", strconv.Itoa(r.port)}, args...)...)
+	out, err := runVia(t.Context(), r.via, "redis-cli", append([]string{"-h", r.host, "-p", strconv.Itoa(r.port)}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +295,7 @@ func (r *redis) python(t *testing.T, code string) string {
 	if _, err := run(t.Context(), "", nil, python, "-c", "import redis"); err != nil {
 		lacking(t, "python3-redis is not installed: see .ci/run")
 	}
-	out, err := run(t.Context(), "", nil, python, "-c", fmt.Sprintf("import redis\nrd = redis.Redis(host=%q, port=%d, db=0)\n%s", r.host, r.port, code))
+	out, err := runVia(t.Context(), r.via, python, "-c", fmt.Sprintf("import redis\nrd = redis.Redis(host=%q, port=%d, db=0)\n%s", r.host, r.port, code))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +317,7 @@ func startNode(t *testing.T, r *redis, port int, args ...string) *node {
 	listen := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	args = append([]string{"serve", "--redis", r.url(), "--listen", listen}, args...)
 	// A folder of its own: the node must not find the repository's config.yaml.
-	n := &node{start(t, t.TempDir(), program, args...), api{"http://" + listen}}
+	n := &node{start(t, t.TempDir(), program, args...), api{base: "http://" + listen}}
 	n.ready(t, func() error {
 		if !n.alive() {
 			t.Fatal("the node ended")
@@ -335,7 +343,8 @@ func (n *node) port(t *testing.T) int {
 
 // api is an address at which Landings answers.
 type api struct {
-	base string // http://host:port
+	base string   // http://host:port
+	via  []string // what begins a command that reaches it
 }
 
 // answer is what curl got.
@@ -348,7 +357,7 @@ type answer struct {
 func (a api) try(t *testing.T, method, path string, args ...string) (answer, error) {
 	t.Helper()
 	need(t, "curl")
-	out, err := run(t.Context(), "", nil, "curl", append([]string{"--silent", "--show-error", "--noproxy", "*", "--max-time", "60", "--request", method,
+	out, err := runVia(t.Context(), a.via, "curl", append([]string{"--silent", "--show-error", "--noproxy", "*", "--max-time", "60", "--request", method,
 		"--write-out", "\n%{http_code}", a.base + path}, args...)...)
 	if err != nil {
 		return answer{}, err

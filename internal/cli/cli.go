@@ -23,20 +23,21 @@ type env struct {
 
 // grammar is the command line.
 type grammar struct {
-	Serve      serveCommand      `cmd:"" help:"Serve datasets over HTTP."`
-	Load       loadCommand       `cmd:"" help:"Load a file into a node, in place of what a dataset holds."`
-	Get        getCommand        `cmd:"" help:"Print one record, or all of them as a JSON list."`
-	Keys       keysCommand       `cmd:"" help:"List the keys in Redis, or with --records the ids of a dataset's records."`
-	Delete     deleteCommand     `cmd:"" help:"Delete one record, or with --all a whole dataset."`
-	Sample     sampleCommand     `cmd:"" help:"Write generated landings in the shape of NASA's, for demonstrations and benchmarks."`
-	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`
-	Version    versionCommand    `cmd:"" help:"Print the version."`
+	Serve       serveCommand       `cmd:"" help:"Serve datasets over HTTP."`
+	Load        loadCommand        `cmd:"" help:"Load a file into a node, in place of what a dataset holds."`
+	Get         getCommand         `cmd:"" help:"Print one record, or all of them as a JSON list."`
+	Keys        keysCommand        `cmd:"" help:"List the keys in Redis, or with --records the ids of a dataset's records."`
+	Delete      deleteCommand      `cmd:"" help:"Delete one record, or with --all a whole dataset."`
+	RedisServer redisServerCommand `cmd:"" name:"redis-server" help:"Run the embedded engine alone: a Redis for one machine, with redis-server's own words."`
+	Sample      sampleCommand      `cmd:"" help:"Write generated landings in the shape of NASA's, for demonstrations and benchmarks."`
+	Completion  completionCommand  `cmd:"" help:"Print a completion script for a shell."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
 const description = `Landings publishes a dataset as a live, durable HTTP API, kept in Redis.
 
 Exit codes: 0 done, 1 internal error, 2 wrong usage or bad data, 3 not found, 4 conflict or failed
-precondition, 5 not available (nothing was changed), 6 not allowed, 7 the outcome of a write is unknown.`
+precondition, 5 not available (nothing was changed), 6 not allowed, 7 the outcome of a write is unknown, 130 interrupted.`
 
 // Run runs the command that args (without the program's name) say and gives the
 // exit code. It ends early when ctx does.

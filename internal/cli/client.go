@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -31,19 +33,28 @@ func (n nodeFlags) list() string {
 // record gives the address of one record.
 func (n nodeFlags) record(id string) string {
 	if n.Dataset == "" {
-		return "/data/" + url.PathEscape(id)
+		return "/data/" + segment(id)
 	}
-	return "/collections/" + url.PathEscape(n.Dataset) + "/items/" + url.PathEscape(id)
+	return "/collections/" + url.PathEscape(n.Dataset) + "/items/" + segment(id)
+}
+
+// segment gives an id as a piece of a path. The ids . and .. would, as they stand,
+// lead to the dataset itself and beyond.
+func segment(id string) string {
+	if id == "." || id == ".." {
+		return strings.ReplaceAll(id, ".", "%2E")
+	}
+	return url.PathEscape(id)
 }
 
 // do sends a request; an answer that is an error becomes one. The caller closes
 // the answer's body.
 func (n nodeFlags) do(ctx context.Context, method, path string, body io.Reader, header http.Header) (*http.Response, error) {
-	base := strings.TrimRight(n.To, "/")
-	if !strings.Contains(base, "://") {
-		base = "http://" + base
-	}
+	base := n.base()
 	r, err := http.NewRequestWithContext(ctx, method, base+path, body)
+	if err == nil && (r.URL.Host == "" || r.URL.Scheme != "http" && r.URL.Scheme != "https") {
+		err = errors.New("neither http:// nor https://")
+	}
 	if err != nil {
 		return nil, &dataset.Error{Code: dataset.Invalid, Message: "\"" + dataset.Excerpt(n.To) + "\" is no address of a node", Remedy: "write http://HOST:PORT", Err: err}
 	}
@@ -54,23 +65,46 @@ func (n nodeFlags) do(ctx context.Context, method, path string, body io.Reader, 
 	if n.Token != "" {
 		r.Header.Set("Authorization", "Bearer "+n.Token)
 	}
-	answer, err := http.DefaultClient.Do(r)
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(r)
 	if err != nil {
-		code := dataset.Unavailable
-		if method != http.MethodGet && !strings.Contains(err.Error(), "connect") {
-			code = dataset.OutcomeUnknown
-		}
-		var why *url.Error
-		if errors.As(err, &why) {
+		if why, ok := errors.AsType[*url.Error](err); ok {
 			err = why.Err
 		}
-		return nil, &dataset.Error{Code: code, Message: "the node at " + base + " does not answer: " + err.Error(), Remedy: "start one with landings serve, or give its address with --to", Err: err}
+		e := &dataset.Error{Code: dataset.Unavailable, Message: "the node at " + base + " does not answer: " + err.Error(), Remedy: "start one with landings serve, or give its address with --to", Err: err}
+		if method != http.MethodGet && !beforeSending(err) {
+			e.Code, e.Remedy = dataset.OutcomeUnknown, "look whether it was done before doing it again"
+		}
+		return nil, e
 	}
 	if answer.StatusCode < 300 {
 		return answer, nil
 	}
 	defer answer.Body.Close()
+	if to := answer.Header.Get("Location"); to != "" && answer.StatusCode < 400 {
+		// To follow it could turn a write into a read, or into one of something else.
+		return nil, &dataset.Error{Code: dataset.Invalid, Message: base + " is not the node: it leads to " + dataset.Excerpt(to), Remedy: "give the node's own address with --to"}
+	}
 	return nil, readProblem(answer)
+}
+
+// base gives the node's address without a slash at its end.
+func (n nodeFlags) base() string {
+	base := n.To
+	if !strings.Contains(base, "://") {
+		base = "http://" + base
+	}
+	return strings.TrimRight(base, "/")
+}
+
+// beforeSending says whether a request failed before the node can have seen any of
+// it: there was no connection, or nobody trustworthy at its other end.
+func beforeSending(err error) bool {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return true
+	}
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	return untrusted
 }
 
 // maxProblem bounds what is read of an answer that is an error, in bytes.

@@ -19,7 +19,7 @@ fish: landings completion fish | source`
 }
 
 // Run prints a script that completes commands and flags, made from the grammar.
-func (c *completionCommand) Run(e *env, k *kong.Kong) error {
+func (c completionCommand) Run(e *env, k *kong.Kong) error {
 	var names []string
 	flags := map[string][]string{}
 	for _, command := range k.Model.Children {

@@ -86,10 +86,15 @@ func readConfig(path string, named bool, flags []string) (*configFile, error) {
 	}
 	root := doc.Content[0]
 	if root.Kind != yaml.MappingNode {
-		return nil, badConfig(path, root.Line, "it is not a list of settings", "write setting: value, one a line")
+		return nil, badConfig(path, root.Line, "it does not consist of settings", "write setting: value, one a line")
 	}
+	seen := map[string]bool{}
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
+		if seen[key.Value] {
+			return nil, badConfig(path, key.Line, "the setting \""+dataset.Excerpt(key.Value)+"\" stands there twice", "leave one of them out")
+		}
+		seen[key.Value] = true
 		flag := strings.ReplaceAll(key.Value, "_", "-")
 		switch {
 		case key.Value == "datasets":

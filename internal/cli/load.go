@@ -21,7 +21,7 @@ import (
 type loadCommand struct {
 	nodeFlags
 	File    string `arg:"" help:"File to load: JSON, NDJSON, CSV or GeoJSON, plain, gzip or zstd; - reads the standard input."`
-	OnError string `help:"stop: load nothing when a record is bad; skip: load the good ones." enum:"stop,skip" default:"stop"`
+	OnError string `help:"stop: load nothing when a record is bad; skip: load the good ones. As the node is configured when empty." enum:"stop,skip," default:""`
 	IDField string `help:"Field that holds the id; found when empty." placeholder:"FIELD"`
 	Format  string `help:"Format of the file; found when empty." enum:"json,ndjson,csv,geojson," default:""`
 }
@@ -63,13 +63,10 @@ func (c *loadCommand) Run(e *env) error {
 		header.Set("Content-Type", t)
 	}
 	query := url.Values{}
-	for name, value := range map[string]string{"id_field": c.IDField, "format": c.Format} {
+	for name, value := range map[string]string{"on_error": c.OnError, "id_field": c.IDField, "format": c.Format} {
 		if value != "" {
 			query.Set(name, value)
 		}
-	}
-	if c.OnError == "skip" {
-		query.Set("on_error", "skip")
 	}
 	method, path := http.MethodPost, c.list()
 	if c.Dataset != "" {
@@ -98,7 +95,7 @@ func (c *loadCommand) Run(e *env) error {
 	}
 	fmt.Fprintf(e.stdout, "%s: %d records, version %d, %s, %.3f s\n", got.Dataset, got.Records, got.Version, key, got.Seconds)
 	if got.Rejected > 0 {
-		fmt.Fprintf(e.stdout, "%d records were left out; see %s%s\n", got.Rejected, strings.TrimRight(c.To, "/"), got.At)
+		fmt.Fprintf(e.stdout, "%d records were left out; see %s%s\n", got.Rejected, c.base(), got.At)
 	}
 	return nil
 }

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -45,6 +47,9 @@ type keysCommand struct {
 // Run prints keys or ids, one a line.
 func (c *keysCommand) Run(e *env) error {
 	path := "/get-keys"
+	if c.Dataset != "" && !c.Records {
+		return &dataset.Error{Code: dataset.Invalid, Message: "--dataset was given without --records", Remedy: "say --records for the ids of the dataset's records, or leave --dataset out for the keys in Redis"}
+	}
 	if c.Records {
 		path += "?records=" + url.QueryEscape(c.Dataset)
 	}
@@ -53,18 +58,38 @@ func (c *keysCommand) Run(e *env) error {
 		return err
 	}
 	defer answer.Body.Close()
-	list := json.NewDecoder(answer.Body)
-	if _, err := list.Token(); err != nil {
-		return fmt.Errorf("the answer is no list: %w", err)
+	return printKeys(e.stdout, answer.Body)
+}
+
+// printKeys prints a list of keys, one a line: those that are text as they are, any
+// other as the object that the node makes of it, {"base64":"..."}.
+func printKeys(w io.Writer, body io.Reader) error {
+	broken := func(err error) error {
+		return &dataset.Error{Code: dataset.Unavailable, Message: "the node's list of keys broke off: " + err.Error(), Remedy: "try again", Err: err}
 	}
+	list := json.NewDecoder(body)
+	if _, err := list.Token(); err != nil {
+		return broken(err)
+	}
+	out := bufio.NewWriter(w)
 	for list.More() {
-		var key string
-		if err := list.Decode(&key); err != nil {
-			return fmt.Errorf("the answer broke off: %w", err)
+		var raw json.RawMessage
+		if err := list.Decode(&raw); err != nil {
+			return errors.Join(broken(err), out.Flush())
 		}
-		if _, err := fmt.Fprintln(e.stdout, key); err != nil {
-			return err
+		line := string(raw)
+		if raw[0] == '"' {
+			if err := json.Unmarshal(raw, &line); err != nil {
+				return broken(err)
+			}
 		}
+		fmt.Fprintln(out, line)
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	if _, err := list.Token(); err != nil { // the end of the list: More is false where the connection broke, too
+		return broken(err)
 	}
 	return nil
 }

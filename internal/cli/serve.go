@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,12 @@ import (
 type serveCommand struct {
 	Config            string        `help:"Configuration file (YAML)." default:"${config}" placeholder:"FILE" env:"LANDINGS_CONFIG"`
 	Listen            string        `help:"Address to serve HTTP on; port 0 takes a free one." default:"127.0.0.1:5000" placeholder:"HOST:PORT"`
-	Redis             string        `help:"Redis that keeps the data: redis://, rediss:// (TLS) or unix://, with user, password and database number." default:"redis://127.0.0.1:6379/0" placeholder:"URL"`
+	Redis             string        `help:"Redis that keeps the data: redis://, rediss:// (TLS) or unix://, with user, password and database number. The embedded engine when empty." placeholder:"URL"`
+	Dir               string        `help:"Folder of the embedded engine's files." default:"./data" placeholder:"DIR"`
+	Save              string        `help:"When the embedded engine saves dump.rdb: seconds and changes; empty for never." default:"1 1" placeholder:"SECONDS CHANGES"`
+	Appendonly        string        `help:"Whether the embedded engine keeps an append-only file." enum:"yes,no" default:"yes"`
+	Appendfsync       string        `help:"When the append-only file is synced: always, everysec or no." enum:"always,everysec,no" default:"always"`
+	RedisListen       string        `help:"Address on which the embedded engine takes Redis clients; empty for none." default:"127.0.0.1:6379" placeholder:"HOST:PORT"`
 	Node              string        `help:"Name of this node, the same after a restart. Host name and port when empty." placeholder:"NAME"`
 	Tokens            []string      `help:"Tokens that may write; with any, nobody else may." placeholder:"TOKEN"`
 	AllowRemoteWrites bool          `help:"Let other hosts write without a token."`
@@ -43,22 +49,19 @@ type serveCommand struct {
 // BeforeResolve reads the configuration file, so that what it sets stands where
 // neither a flag nor a variable does.
 func (s *serveCommand) BeforeResolve(c *kong.Context) error {
-	path, named := os.LookupEnv("LANDINGS_CONFIG")
-	flags := []string{}
+	path := os.Getenv("LANDINGS_CONFIG")
+	for _, p := range c.Path {
+		if p.Flag != nil && p.Flag.Name == "config" {
+			path = c.FlagValue(p.Flag).(string)
+		}
+	}
+	var flags []string
 	for _, f := range c.Selected().Flags {
 		if f.Name != "help" && f.Name != "config" {
 			flags = append(flags, f.Name)
 		}
-		if f.Name == "config" {
-			if v := c.FlagValue(f); v != nil && v.(string) != "" && v.(string) != defaultConfig {
-				path, named = v.(string), true
-			}
-		}
 	}
-	if path == "" {
-		path = defaultConfig
-	}
-	file, err := readConfig(path, named, flags)
+	file, err := readConfig(cmp.Or(path, defaultConfig), path != "", flags)
 	if err != nil {
 		return err
 	}
@@ -67,10 +70,25 @@ func (s *serveCommand) BeforeResolve(c *kong.Context) error {
 	return nil
 }
 
+// Validate refuses settings that would only be found out later, or never.
+func (s *serveCommand) Validate() error {
+	switch {
+	case s.Listen == "":
+		return errors.New("--listen is empty: name an address, such as 127.0.0.1:5000")
+	case s.MaxBody <= 0:
+		return errors.New("--max-body must be at least 1")
+	case s.WriteTimeout <= 0:
+		return errors.New("--write-timeout must be more than 0s")
+	case s.DrainTimeout < 0:
+		return errors.New("--drain-timeout must not be negative")
+	}
+	return nil
+}
+
 // Run serves until the context ends, then drains.
-func (s *serveCommand) Run(e *env) error {
+func (s *serveCommand) Run(e *env) (err error) {
 	log := slog.New(s.handler(e))
-	listener, err := listen(s.Listen)
+	listener, err := listen(e.ctx, s.Listen, "--listen")
 	if err != nil {
 		return err
 	}
@@ -84,23 +102,36 @@ func (s *serveCommand) Run(e *env) error {
 	if node == "" {
 		node = hostname() + "-" + s.Listen
 	}
-	st, err := store.New(store.Options{
+	var engine *embedded
+	options := store.Options{
 		URL:          s.Redis,
 		Node:         node,
 		NewReplica:   func(name string) store.Replica { return catalog.Dataset(name) },
 		Logger:       log,
 		WriteTimeout: s.WriteTimeout,
-	})
+	}
+	if s.Redis == "" {
+		if engine, err = s.openEmbedded(e.ctx, log); err != nil {
+			return err
+		}
+		// After the store, which is deferred later and so closed before.
+		defer func() {
+			if e := engine.close(); e != nil && err == nil {
+				err = badEngine(e)
+			}
+		}()
+		options.Dial = engine.dial
+	}
+	st, err := store.New(options)
 	if err != nil {
 		return err
 	}
+	defer catalog.Wait()
 	defer st.Close()
-	name, source := s.source()
 	api, err := httpapi.New(httpapi.Config{
-		Default:           name,
+		Datasets:          s.datasets(),
 		Catalog:           catalog,
 		Store:             st,
-		Source:            source,
 		Tokens:            s.Tokens,
 		AllowRemoteWrites: s.AllowRemoteWrites,
 		AllowedOrigins:    s.AllowedOrigins,
@@ -114,6 +145,9 @@ func (s *serveCommand) Run(e *env) error {
 	server := httpapi.NewServer(api)
 
 	group, ctx := errgroup.WithContext(e.ctx)
+	if engine != nil {
+		group.Go(engine.serve)
+	}
 	group.Go(func() error {
 		// Requests are answered from the start: until all datasets are read, with
 		// what the node waits for.
@@ -124,9 +158,6 @@ func (s *serveCommand) Run(e *env) error {
 	})
 	group.Go(func() error {
 		if err := st.Open(ctx); err != nil {
-			if e.ctx.Err() != nil {
-				return nil
-			}
 			return err
 		}
 		api.Open()
@@ -143,12 +174,15 @@ func (s *serveCommand) Run(e *env) error {
 		if err := server.Shutdown(drain); err != nil {
 			log.Warn("some requests were cut", "after", s.DrainTimeout)
 		}
+		if engine != nil && engine.listener != nil {
+			_ = engine.listener.Close() // Redis clients go when the engine closes
+		}
 		return nil
 	})
-	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+	if err := group.Wait(); e.ctx.Err() == nil {
 		return err
 	}
-	return nil
+	return nil // stopped as asked, whatever it was waiting for
 }
 
 func (s *serveCommand) handler(e *env) slog.Handler {
@@ -158,27 +192,32 @@ func (s *serveCommand) handler(e *env) slog.Handler {
 	return slog.NewTextHandler(e.stderr, nil)
 }
 
-// source gives the default dataset and what POST without a body loads into it.
-func (s *serveCommand) source() (string, httpapi.Source) {
+// datasets gives the configured datasets; without any, the tutorial's with a
+// generated sample as its source.
+func (s *serveCommand) datasets() []httpapi.Dataset {
 	if s.file == nil || len(s.file.Datasets) == 0 {
-		return dataset.DefaultName, generated{records: sampleSize}
+		return []httpapi.Dataset{{Name: dataset.DefaultName, Source: generated{records: sampleSize}}}
 	}
-	first := s.file.Datasets[0]
-	return first.Name, &source{config: first, dir: s.file.dir}
+	var list []httpapi.Dataset
+	for _, d := range s.file.Datasets {
+		configured := &source{config: d, dir: s.file.dir}
+		list = append(list, httpapi.Dataset{Name: d.Name, Source: configured, Read: configured.options()})
+	}
+	return list
 }
 
 // listen opens the address to serve on, and says in one line why it cannot.
-func listen(address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
+func listen(ctx context.Context, address, flag string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err == nil {
 		return l, nil
 	}
-	remedy := "choose another with --listen HOST:PORT"
+	remedy := "choose another with " + flag
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, &dataset.Error{Code: dataset.Unavailable, Message: address + " is in use by another program", Remedy: remedy, Err: err}
 	case errors.Is(err, syscall.EACCES):
-		return nil, &dataset.Error{Code: dataset.Forbidden, Message: "this user may not listen on " + address, Remedy: "choose a port above 1023 with --listen HOST:PORT", Err: err}
+		return nil, &dataset.Error{Code: dataset.Forbidden, Message: "this user may not listen on " + address, Remedy: "choose a port above 1023 with " + flag, Err: err}
 	}
 	return nil, &dataset.Error{Code: dataset.Invalid, Message: fmt.Sprintf("cannot listen on %q: %v", dataset.Excerpt(address), err), Remedy: remedy, Err: err}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -53,7 +54,7 @@ func (s *source) Open(ctx context.Context) (io.ReadCloser, ingest.Options, error
 	u, err := url.Parse(s.config.Source)
 	if err == nil && (u.Scheme == "http" || u.Scheme == "https") {
 		o.Source, o.FileName = u.Redacted(), filepath.Base(u.Path)
-		body, contentType, coding, err := fetch(ctx, u)
+		body, contentType, coding, err := fetch(ctx, u, stallTime)
 		if err != nil {
 			return fail(err.Error(), err)
 		}
@@ -84,15 +85,25 @@ func display(source string) string {
 	return dataset.Excerpt(source)
 }
 
-// fetch asks for an address. Connecting and the header have limits of time; the
-// body's is the request's own.
-func fetch(ctx context.Context, u *url.URL) (body io.ReadCloser, contentType, coding string, err error) {
+// stallTime is how long a source may bring nothing: neither an answer nor more of
+// it.
+const stallTime = 30 * time.Second
+
+// fetch asks for an address. It and the body's reading end when nothing comes for
+// as long as stall.
+func fetch(ctx context.Context, u *url.URL, stall time.Duration) (body io.ReadCloser, contentType, coding string, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	silence := time.AfterFunc(stall, func() { cancel(fmt.Errorf("nothing came for %v", stall)) })
+	defer func() {
+		if err != nil {
+			silence.Stop()
+			cancel(nil)
+		}
+	}()
 	client := &http.Client{Transport: &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		TLSHandshakeTimeout:   10 * time.Second,
-		ResponseHeaderTimeout: 30 * time.Second,
-		DisableCompression:    true, // the reader decompresses, and bounds what comes out
-		DisableKeepAlives:     true,
+		Proxy:              http.ProxyFromEnvironment,
+		DisableCompression: true, // the reader decompresses, and bounds what comes out
+		DisableKeepAlives:  true,
 	}}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
@@ -102,6 +113,12 @@ func fetch(ctx context.Context, u *url.URL) (body io.ReadCloser, contentType, co
 	r.Header.Set("User-Agent", "landings")
 	answer, err := client.Do(r)
 	if err != nil {
+		if why, ok := errors.AsType[*url.Error](err); ok {
+			err = why.Err // without the address, which the caller tells
+		}
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return nil, "", "", err
 	}
 	if answer.StatusCode != http.StatusOK {
@@ -112,7 +129,33 @@ func fetch(ctx context.Context, u *url.URL) (body io.ReadCloser, contentType, co
 	if strings.HasPrefix(contentType, "text/plain") || strings.HasPrefix(contentType, "application/octet-stream") {
 		contentType = "" // servers say this of anything: look at the name and the bytes
 	}
-	return answer.Body, contentType, answer.Header.Get("Content-Encoding"), nil
+	silence.Stop()
+	return &fetched{ctx, cancel, answer.Body, silence, stall}, contentType, answer.Header.Get("Content-Encoding"), nil
+}
+
+// fetched is the body of an answer. Only the time in Read counts as silence, not what
+// the reader does between reads.
+type fetched struct {
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	body    io.ReadCloser
+	silence *time.Timer // cancels; runs during Read
+	stall   time.Duration
+}
+
+func (f *fetched) Read(p []byte) (int, error) {
+	f.silence.Reset(f.stall)
+	n, err := f.body.Read(p)
+	f.silence.Stop()
+	if err != nil && err != io.EOF && f.ctx.Err() != nil {
+		err = context.Cause(f.ctx)
+	}
+	return n, err
+}
+
+func (f *fetched) Close() error {
+	f.cancel(nil)
+	return f.body.Close()
 }
 
 // generated is the built-in source: landings that nobody found.

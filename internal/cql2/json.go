@@ -89,17 +89,18 @@ type jsonParser struct {
 	dec *jsontext.Decoder
 }
 
-// token reads one token and gives where it begins.
-func (p *jsonParser) token() (jsontext.Token, int) {
+// token reads one token and gives where it begins, -1 for those that are neither
+// a brace nor a bracket.
+func (p *jsonParser) token() int {
 	t, err := p.dec.ReadToken()
 	if err != nil {
 		panic(syntaxFailure{err})
 	}
 	switch t.Kind() {
 	case '{', '}', '[', ']':
-		return t, int(p.dec.InputOffset()) - 1
+		return int(p.dec.InputOffset()) - 1
 	}
-	return t, -1
+	return -1
 }
 
 // raw reads one value whole and gives it as it stands, and where.
@@ -183,7 +184,7 @@ func (p *jsonParser) list(element func() part, at *int) []part {
 		_, here := p.raw()
 		fail(here, "expected a list, found %s", kindName(k))
 	}
-	_, *at = p.token()
+	*at = p.token()
 	p.enter(*at)
 	var items []part
 	for {
@@ -231,7 +232,7 @@ const (
 // object reads an object and makes what its members say it is.
 func (p *jsonParser) object() part {
 	var m members
-	_, m.at = p.token()
+	m.at = p.token()
 	p.enter(m.at)
 	for p.dec.PeekKind() != '}' {
 		p.member(&m)
@@ -410,7 +411,7 @@ func (p *jsonParser) geometry(m *members) part {
 // numbers reads the list of numbers at an offset.
 func (p *jsonParser) numbers(at int) []Number {
 	c := coordinates{src: p.src, pos: at}
-	return each(&c, "numbers", func() Number { return c.number() })
+	return each(&c, "numbers", c.number)
 }
 
 // coordinates walks over JSON that the decoder has already found valid.
@@ -462,7 +463,7 @@ func (c *coordinates) number() Number {
 func (c *coordinates) position(s *shape) Position {
 	c.skipSpace()
 	at := c.pos
-	n := each(c, "2 or 3 numbers", func() Number { return c.number() })
+	n := each(c, "2 or 3 numbers", c.number)
 	switch len(n) {
 	case 2:
 		return s.position(at, Position{X: n[0], Y: n[1]})

@@ -32,7 +32,7 @@ func (g generator) text() string {
 }
 
 func (g generator) number() cql2.Number {
-	n := strconv.FormatFloat(g.NormFloat64()*100, byte(g.op("f", "e", "E")[0]), g.IntN(5), 64)
+	n := strconv.FormatFloat(g.NormFloat64()*100, g.op("f", "e", "E")[0], g.IntN(5), 64)
 	return cql2.Number{Text: n}
 }
 

@@ -1,12 +1,15 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +24,7 @@ type API struct {
 	mux      *http.ServeMux
 	guard    *guard
 	data     *collection   // behind /data
+	others   sync.Map      // of name to *collection: those that exist or are configured
 	loads    chan struct{} // a place for each load that may run
 	open     atomic.Bool
 	draining atomic.Bool
@@ -28,11 +32,8 @@ type API struct {
 
 // New gives the API of a configuration.
 func New(c Config) (*API, error) {
-	if c.Catalog == nil || c.Store == nil {
-		return nil, errors.New("httpapi: Catalog and Store are needed")
-	}
-	if err := dataset.CheckName(c.Default); err != nil {
-		return nil, err
+	if c.Catalog == nil || c.Store == nil || len(c.Datasets) == 0 {
+		return nil, errors.New("httpapi: Catalog, Store and a dataset are needed")
 	}
 	g, err := newGuard(c)
 	if err != nil {
@@ -44,24 +45,43 @@ func New(c Config) (*API, error) {
 		log:    c.Logger,
 		mux:    http.NewServeMux(),
 		guard:  g,
-		data:   &collection{name: c.Default, data: c.Catalog.Dataset(c.Default)},
+	}
+	for i, d := range c.Datasets {
+		if err := dataset.CheckName(d.Name); err != nil {
+			return nil, err
+		}
+		at := func(base string) *collection {
+			return &collection{name: d.Name, base: base, data: c.Catalog.Dataset(d.Name), source: d.Source, read: d.Read}
+		}
+		if i == 0 {
+			a.data = at(defaultBase)
+		}
+		a.others.Store(d.Name, at("/collections/"+d.Name+"/items"))
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
 	a.loads = make(chan struct{}, a.limits.Loads)
-	a.route("/get-keys", methods{"GET": {handle: a.getKeys}})
-	a.route("/data", methods{
-		"GET":    {handle: a.getList},
-		"POST":   {handle: a.write(a.load), parameters: []string{"on_error", "id_field", "format"}},
-		"DELETE": {handle: a.write(a.drop)},
-	})
-	a.route("/data/{id}", methods{
+	loadParameters := []string{"on_error", "id_field", "format"}
+	record := methods{
 		"GET":    {handle: a.getRecord},
 		"PUT":    {handle: a.write(a.putRecord)},
 		"PATCH":  {handle: a.write(a.patchRecord)},
 		"DELETE": {handle: a.write(a.deleteRecord)},
+	}
+	a.route("/get-keys", methods{"GET": {handle: a.getKeys, parameters: []string{"records"}}})
+	a.route("/data", methods{
+		"GET":    {handle: a.getList},
+		"POST":   {handle: a.write(a.load), parameters: loadParameters},
+		"DELETE": {handle: a.write(a.drop)},
 	})
+	a.route("/data/{id}", record)
+	a.route("/collections/{c}", methods{
+		"PUT":    {handle: a.write(a.load), parameters: loadParameters},
+		"DELETE": {handle: a.write(a.drop)},
+	})
+	a.route("/collections/{c}/items", methods{"GET": {handle: a.getItems, parameters: []string{"f"}}})
+	a.route("/collections/{c}/items/{id}", record)
 	a.route("/collections/{c}/rejected", methods{"GET": {handle: a.getRejected}})
 	a.route("/problems/{code}", methods{"GET": {handle: a.getProblem}})
 	a.route("/livez", methods{"GET": {handle: a.live}})
@@ -86,7 +106,9 @@ func (a *API) closed(r *http.Request) error {
 	if a.open.Load() || r.URL.Path == "/livez" || r.URL.Path == "/readyz" || strings.HasPrefix(r.URL.Path, "/problems/") {
 		return nil
 	}
-	if err := a.config.Store.Ready(r.Context()); err != nil {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
+	defer cancel()
+	if err := a.config.Store.Ready(ctx); err != nil {
 		return err
 	}
 	return &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}
@@ -107,8 +129,22 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && !plain(r.URL.EscapedPath()) {
+		// The mux would send the client to the path without these pieces, and it
+		// would repeat there what was meant for another place: DELETE /data/. is not
+		// DELETE /data.
+		a.fail(w, r, &dataset.Error{
+			Code:    dataset.Invalid,
+			Message: "the path " + dataset.Excerpt(r.URL.Path) + " has empty pieces, or such that are . or ..",
+			Remedy:  "write the path without them; in an id, escape . as %2E and / as %2F",
+		})
+		return
+	}
 	a.mux.ServeHTTP(w, r)
 }
+
+// plain says whether a path is as the mux wants it.
+func plain(p string) bool { return p == "/" || path.Clean(p) == strings.TrimSuffix(p, "/") }
 
 // handler answers a request, or returns an error before anything was sent.
 type handler func(http.ResponseWriter, *http.Request) error

@@ -36,12 +36,18 @@ type Source interface {
 	Open(ctx context.Context) (io.ReadCloser, ingest.Options, error)
 }
 
-// Config is what an API is made of. Default, Catalog and Store are needed.
+// Dataset is what is configured of one dataset.
+type Dataset struct {
+	Name   string
+	Source Source         // nil: a load needs a body
+	Read   ingest.Options // how its data are read, unless a request says otherwise
+}
+
+// Config is what an API is made of. Catalog, Store and one dataset are needed.
 type Config struct {
-	Default string             // the name of the dataset behind /data
-	Catalog *readmodel.Catalog // what reads are answered from
-	Store   Store
-	Source  Source // nil: POST /data needs a body
+	Datasets []Dataset          // the configured ones; the first is behind /data
+	Catalog  *readmodel.Catalog // what reads are answered from
+	Store    Store
 
 	// Who may write. With tokens, whoever shows one; without, requests from this
 	// host, unless AllowRemoteWrites. Pages of other origins may not, except those

@@ -16,11 +16,58 @@ import (
 	"landings/internal/readmodel"
 )
 
+// defaultBase is the address of the default dataset's records.
+const defaultBase = "/data"
+
 // collection is one dataset as it is served.
 type collection struct {
-	name string
-	data *readmodel.Dataset
-	last atomic.Pointer[marks]
+	name   string
+	base   string // the address of its records, without the slash before an id
+	data   *readmodel.Dataset
+	source Source         // nil: a load needs a body
+	read   ingest.Options // what the configuration says about reading its data
+	last   atomic.Pointer[marks]
+}
+
+// collection gives the dataset that a request is about: the one that its path
+// names, else the default one. One that does not exist can only be written to.
+func (a *API) collection(r *http.Request) (*collection, error) {
+	name := r.PathValue("c")
+	if name == "" {
+		return a.data, nil
+	}
+	if c, ok := a.others.Load(name); ok {
+		return c.(*collection), nil
+	}
+	if err := dataset.CheckName(name); err != nil {
+		return nil, err
+	}
+	exists := a.config.Catalog.Snapshot(name).State().Exists()
+	if !exists && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		return nil, noDataset(name)
+	}
+	c := &collection{name: name, base: "/collections/" + name + "/items", data: a.config.Catalog.Dataset(name)}
+	if exists {
+		// Only names that lead somewhere are kept, for anybody can ask for others.
+		a.others.Store(name, c)
+	}
+	return c, nil
+}
+
+func noDataset(name string) error {
+	return &dataset.Error{
+		Code:    dataset.NotFound,
+		Message: "there is no dataset " + name,
+		Remedy:  "load it: landings load FILE --dataset " + name + ", or PUT /collections/" + name,
+	}
+}
+
+// list gives the address of all records as a JSON list.
+func (c *collection) list() string {
+	if c.base == defaultBase {
+		return c.base
+	}
+	return c.base + "?f=json"
 }
 
 // marks are the header values that hold for all of a version. They are kept apart
@@ -52,9 +99,40 @@ func (c *collection) now() (*readmodel.Snapshot, *marks) {
 	return s, m
 }
 
+// whole gives the collection as it is now for a request that reads it as a whole. The
+// default dataset is empty where there is none; another one is not found.
+func (c *collection) whole() (*readmodel.Snapshot, *marks, error) {
+	s, m := c.now()
+	if !m.exists && c.base != defaultBase {
+		return nil, nil, noDataset(c.name)
+	}
+	return s, m, nil
+}
+
 // getList answers GET /data: all records as a JSON list, an empty one where there
 // is no dataset.
 func (a *API) getList(w http.ResponseWriter, r *http.Request) error {
+	return a.sendList(w, r, a.data)
+}
+
+// getItems answers GET /collections/{c}/items, so far as a JSON list alone.
+func (a *API) getItems(w http.ResponseWriter, r *http.Request) error {
+	c, err := a.collection(r)
+	if err != nil {
+		return err
+	}
+	if f := r.URL.Query().Get("f"); f != "json" {
+		return &dataset.Error{
+			Code:    dataset.NotAcceptable,
+			Message: "the items of a collection are to be had as a JSON list only",
+			Remedy:  "say so: /collections/" + c.name + "/items?f=json",
+			Places:  []dataset.Place{{Parameter: "f", Detail: "is not json"}},
+		}
+	}
+	return a.sendList(w, r, c)
+}
+
+func (a *API) sendList(w http.ResponseWriter, r *http.Request, data *collection) error {
 	coding, err := negotiate(r.Header["Accept-Encoding"])
 	if err != nil {
 		w.Header()["Vary"] = varyEncoding
@@ -64,7 +142,10 @@ func (a *API) getList(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	snapshot, m := a.data.now()
+	snapshot, m, err := data.whole()
+	if err != nil {
+		return err
+	}
 	h := w.Header()
 	h["Vary"] = varyEncoding
 	tag := m.tags[coding]
@@ -117,6 +198,10 @@ type loaded struct {
 // the place of the whole dataset.
 func (a *API) load(r *http.Request, body *upload) (answer, error) {
 	start := time.Now()
+	c, err := a.collection(r)
+	if err != nil {
+		return answer{}, err
+	}
 	p, err := parseLoadParameters(r)
 	if err != nil {
 		return answer{}, err
@@ -139,16 +224,16 @@ func (a *API) load(r *http.Request, body *upload) (answer, error) {
 	read := func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
 		var err error
 		if hasBody(r) {
-			result, err = a.readBody(r, body, p, ahead)
+			result, err = a.readBody(r, body, c, p, ahead)
 		} else {
-			result, err = a.readSource(r.Context(), p, ahead)
+			result, err = readSource(r.Context(), c, p, ahead)
 		}
 		if err != nil {
 			return dataset.Load{}, err
 		}
 		return result.Load, nil
 	}
-	name := a.data.name
+	name := c.name
 	state, err := a.config.Store.Load(r.Context(), name, read, func(current dataset.State) error {
 		return conditions.check(current.Exists(), listTags(current)...)
 	})
@@ -193,7 +278,7 @@ func isForm(contentType string) bool {
 	return t == "application/x-www-form-urlencoded"
 }
 
-func (a *API) readBody(r *http.Request, body *upload, p loadParameters, ahead func(*dataset.Bucket)) (*ingest.Result, error) {
+func (a *API) readBody(r *http.Request, body *upload, c *collection, p loadParameters, ahead func(*dataset.Bucket)) (*ingest.Result, error) {
 	contentType := r.Header.Get("Content-Type")
 	if strings.HasPrefix(strings.ToLower(contentType), "multipart/") {
 		return nil, &dataset.Error{
@@ -206,41 +291,28 @@ func (a *API) readBody(r *http.Request, body *upload, p loadParameters, ahead fu
 	if isForm(contentType) {
 		contentType = ""
 	}
-	return ingest.Read(r.Context(), body, ingest.Options{
-		Format:          p.format,
-		ContentType:     contentType,
-		ContentEncoding: r.Header.Get("Content-Encoding"),
-		IDField:         p.idField,
-		SkipBad:         p.skipBad,
-		Source:          "request body",
-		Limits:          a.limits.Ingest,
-		Ahead:           ahead,
-	})
+	o := c.read
+	o.ContentType, o.ContentEncoding = contentType, r.Header.Get("Content-Encoding")
+	o.Source, o.Limits, o.Ahead = "request body", a.limits.Ingest, ahead
+	return ingest.Read(r.Context(), body, p.apply(o))
 }
 
-func (a *API) readSource(ctx context.Context, p loadParameters, ahead func(*dataset.Bucket)) (*ingest.Result, error) {
+func readSource(ctx context.Context, c *collection, p loadParameters, ahead func(*dataset.Bucket)) (*ingest.Result, error) {
 	const remedy = "send the data as the body, or set another source in the configuration"
-	if a.config.Source == nil {
+	if c.source == nil {
 		return nil, &dataset.Error{Code: dataset.Invalid, Message: "there is no body, and no source is configured", Remedy: remedy}
 	}
-	src, o, err := a.config.Source.Open(ctx)
+	src, o, err := c.source.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer src.Close() // what was read is complete, or an error said that it is not
-	if p.format != "" {
-		o.Format = p.format
-	}
-	if p.idField != nil {
-		o.IDField = p.idField
-	}
-	o.SkipBad = o.SkipBad || p.skipBad
 	o.Ahead = ahead
-	result, err := ingest.Read(ctx, src, o)
+	result, err := ingest.Read(ctx, src, p.apply(o))
 	if err != nil && dataset.CodeOf(err) == dataset.Internal && ctx.Err() == nil {
 		return nil, &dataset.Error{
 			Code:    dataset.SourceUnavailable,
-			Message: "reading the source " + dataset.Excerpt(o.Source) + " failed",
+			Message: "reading the source " + dataset.Excerpt(o.Source) + " failed: " + err.Error(),
 			Remedy:  remedy,
 			Err:     err,
 		}
@@ -259,11 +331,15 @@ type dropped struct {
 // drop answers DELETE /data. That there is nothing is no error: what was asked
 // for holds.
 func (a *API) drop(r *http.Request, _ *upload) (answer, error) {
+	c, err := a.collection(r)
+	if err != nil {
+		return answer{}, err
+	}
 	conditions, err := parseConditions(r)
 	if err != nil {
 		return answer{}, err
 	}
-	name := a.data.name
+	name := c.name
 	before, err := a.config.Store.Drop(r.Context(), name, func(current dataset.State) error {
 		return conditions.check(current.Exists(), listTags(current)...)
 	})

@@ -43,7 +43,7 @@ func start(t testing.TB, change func(*Config)) *node {
 	}
 	catalog := readmodel.NewCatalog(coder)
 	store := newMemoryStore(catalog)
-	c := Config{Default: "meteorite_landings", Catalog: catalog, Store: store, Version: "test"}
+	c := Config{Datasets: []Dataset{{Name: "meteorite_landings"}}, Catalog: catalog, Store: store, Version: "test"}
 	if change != nil {
 		change(&c)
 	}
@@ -136,7 +136,7 @@ const three = `[{"id":"1","name":"Aïr","mass":21.0},
  {"id":"a/b c","name":"c"}]`
 
 func TestTutorial(t *testing.T) {
-	n := start(t, func(c *Config) { c.Source = textSource(three) })
+	n := start(t, func(c *Config) { c.Datasets[0].Source = textSource(three) })
 	if r := n.want(n.do("GET", "/data", ""), 200); r.body != "[]" || r.header.Get("Etag") == "" {
 		t.Errorf("without a dataset: %s", r.body)
 	}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -76,7 +77,7 @@ func TestGuard(t *testing.T) {
 				}
 				return
 			}
-			e, ok := err.(*dataset.Error)
+			e, ok := errors.AsType[*dataset.Error](err)
 			if !ok || e.Code != c.code || e.Remedy == "" || len(e.Places) != 1 || e.Places[0].Parameter != c.place {
 				t.Fatalf("the refusal is %#v", err)
 			}
@@ -107,7 +108,7 @@ func TestBadConfigs(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"no store":    func(c *Config) { c.Store = nil },
 		"no catalog":  func(c *Config) { c.Catalog = nil },
-		"bad name":    func(c *Config) { c.Default = "Bad Name" },
+		"bad name":    func(c *Config) { c.Datasets[0].Name = "Bad Name" },
 		"bad origin":  func(c *Config) { c.AllowedOrigins = []string{"example.org/x"} },
 		"empty token": func(c *Config) { c.Tokens = []string{""} },
 	} {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/base64"
+	"iter"
 	"net/http"
 	"unicode/utf8"
 )
@@ -11,10 +12,35 @@ import (
 // connection off, so that the client sees that the list is not whole.
 const keysBuffer = 1 << 20
 
-// getKeys answers GET /get-keys: every key in the database as a JSON list. A key
-// that is UTF-8 is a string; any other is an object {"base64": "..."} with the
-// standard encoding of RFC 4648, section 4, so that no two keys look the same.
+// getKeys answers GET /get-keys, and with ?records=NAME (the default dataset when
+// empty) the ids of that dataset's records in their order.
 func (a *API) getKeys(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	if !q.Has("records") {
+		return a.sendKeys(w, r, a.config.Store.Keys(r.Context()))
+	}
+	r.SetPathValue("c", q.Get("records"))
+	c, err := a.collection(r)
+	if err != nil {
+		return err
+	}
+	snapshot, _, err := c.whole()
+	if err != nil {
+		return err
+	}
+	return a.sendKeys(w, r, func(yield func(string, error) bool) {
+		for record := range snapshot.All() {
+			if !yield(record.ID, nil) {
+				return
+			}
+		}
+	})
+}
+
+// sendKeys sends keys as a JSON list. A key that is UTF-8 is a string; any other is
+// an object {"base64": "..."} with the standard encoding of RFC 4648, section 4, so
+// that no two keys look the same.
+func (a *API) sendKeys(w http.ResponseWriter, r *http.Request, keys iter.Seq2[string, error]) error {
 	h := w.Header()
 	h["Cache-Control"] = noStore
 	h["Content-Type"] = typeJSON
@@ -26,7 +52,7 @@ func (a *API) getKeys(w http.ResponseWriter, r *http.Request) error {
 	buffer, sent := make([]byte, 0, 4096), false
 	buffer = append(buffer, '[')
 	first := true
-	for key, err := range a.config.Store.Keys(r.Context()) {
+	for key, err := range keys {
 		if err != nil {
 			if sent {
 				panic(http.ErrAbortHandler)

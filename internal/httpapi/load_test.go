@@ -114,19 +114,19 @@ func (s brokenSource) Open(context.Context) (io.ReadCloser, ingest.Options, erro
 
 func TestSources(t *testing.T) {
 	n := start(t, func(c *Config) {
-		c.Source = brokenSource{open: &dataset.Error{Code: dataset.SourceUnavailable, Message: "example.org does not answer", Remedy: "send the data"}}
+		c.Datasets[0].Source = brokenSource{open: &dataset.Error{Code: dataset.SourceUnavailable, Message: "example.org does not answer", Remedy: "send the data"}}
 	})
 	if p := n.problem(n.do("POST", "/data", ""), dataset.SourceUnavailable); p.Remedy != "send the data" {
 		t.Errorf("the problem is %+v", p)
 	}
 	n = start(t, func(c *Config) {
-		c.Source = brokenSource{read: io.MultiReader(strings.NewReader(`[{"id":"1"},`), iotest.ErrReader(errors.New("reset by peer")))}
+		c.Datasets[0].Source = brokenSource{read: io.MultiReader(strings.NewReader(`[{"id":"1"},`), iotest.ErrReader(errors.New("reset by peer")))}
 	})
 	if p := n.problem(n.do("POST", "/data", ""), dataset.SourceUnavailable); !strings.Contains(p.Detail, "https://example.org/x.json") {
 		t.Errorf("the problem is %+v", p)
 	}
 	// What the request says goes before what the source says.
-	n = start(t, func(c *Config) { c.Source = textSource("n\n1\nbad,\n") })
+	n = start(t, func(c *Config) { c.Datasets[0].Source = textSource("n\n1\nbad,\n") })
 	l := loadedOf(t, n.want(n.do("POST", "/data?id_field=n&format=csv&on_error=skip", "", "Content-Type", "application/x-www-form-urlencoded"), 200))
 	if l.IDField == nil || *l.IDField != "n" || l.Rejected != 1 || l.Format != "csv" {
 		t.Errorf("loaded %+v", l)

@@ -19,9 +19,9 @@ func negotiate(accept []string) (encode.Coding, error) {
 	}
 	var quality [encode.Codings]float64
 	for coding := range quality {
-		quality[coding] = -1 // not named
+		quality[coding] = -1
 	}
-	any := -1.0
+	others := -1.0 // the codings that are not named
 	for _, line := range accept {
 		for item := range strings.SplitSeq(line, ",") {
 			name, parameters, _ := strings.Cut(item, ";")
@@ -29,7 +29,7 @@ func negotiate(accept []string) (encode.Coding, error) {
 			q := qualityOf(parameters)
 			switch name {
 			case "*":
-				any = q
+				others = q
 			case "gzip", "x-gzip":
 				quality[encode.Gzip] = q
 			case "zstd":
@@ -41,7 +41,7 @@ func negotiate(accept []string) (encode.Coding, error) {
 	}
 	for coding := range quality {
 		if quality[coding] < 0 {
-			quality[coding] = any
+			quality[coding] = others
 		}
 	}
 	if quality[encode.Identity] < 0 {

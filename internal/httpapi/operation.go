@@ -12,7 +12,7 @@ import (
 const readyTime = 2 * time.Second
 
 // live answers GET /livez: the process runs and serves.
-func (a *API) live(w http.ResponseWriter, r *http.Request) error {
+func (a *API) live(w http.ResponseWriter, _ *http.Request) error {
 	writeStatus(w, map[string]string{"status": "live", "version": a.config.Version})
 	return nil
 }

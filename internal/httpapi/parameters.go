@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"landings/internal/dataset"
+	"landings/internal/ingest"
 )
 
 // checkParameters refuses query parameters that are not known, malformed or given
@@ -49,7 +50,7 @@ func checkParameters(r *http.Request, known []string) error {
 
 // loadParameters are those of POST /data.
 type loadParameters struct {
-	skipBad bool
+	skipBad *bool   // nil: as configured
 	idField *string // nil: inferred; "": named by position
 	format  string
 }
@@ -58,11 +59,12 @@ func parseLoadParameters(r *http.Request) (loadParameters, error) {
 	var p loadParameters
 	q := r.URL.Query()
 	switch v := q.Get("on_error"); v {
-	case "", "fail":
-	case "skip":
-		p.skipBad = true
+	case "":
+	case "stop", "skip":
+		skip := v == "skip"
+		p.skipBad = &skip
 	default:
-		return p, badValue("on_error", v, "use fail or skip")
+		return p, badValue("on_error", v, "use stop or skip")
 	}
 	if q.Has("id_field") {
 		v := q.Get("id_field")
@@ -75,6 +77,20 @@ func parseLoadParameters(r *http.Request) (loadParameters, error) {
 		return p, badValue("format", v, "use json, ndjson, csv or geojson")
 	}
 	return p, nil
+}
+
+// apply gives options as a request wants them.
+func (p loadParameters) apply(o ingest.Options) ingest.Options {
+	if p.format != "" {
+		o.Format = p.format
+	}
+	if p.idField != nil {
+		o.IDField = p.idField
+	}
+	if p.skipBad != nil {
+		o.SkipBad = *p.skipBad
+	}
+	return o
 }
 
 func badValue(parameter, value, remedy string) error {

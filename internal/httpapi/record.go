@@ -15,24 +15,31 @@ const mergePatchType = "application/merge-patch+json"
 
 // getRecord answers GET /data/{id}: the record byte for byte as it came.
 func (a *API) getRecord(w http.ResponseWriter, r *http.Request) error {
-	snapshot, m := a.data.now()
+	c, err := a.collection(r)
+	if err != nil {
+		return err
+	}
+	snapshot, m := c.now()
 	id := r.PathValue("id")
 	record, ok := snapshot.Lookup(id)
 	if !ok {
-		return a.noRecord(id)
+		return noRecord(c, id)
 	}
 	return sendBytes(w, r, record.JSON, contentTag(record.JSON), m.version)
 }
 
-func (a *API) noRecord(id string) error {
+func noRecord(c *collection, id string) error {
 	e := &dataset.Error{
 		Code:    dataset.NotFound,
-		Message: "there is no record \"" + dataset.Excerpt(id) + "\" in " + a.data.name,
-		Remedy:  "GET /data lists all records",
+		Message: "there is no record \"" + dataset.Excerpt(id) + "\" in " + c.name,
+		Remedy:  "GET " + c.list() + " lists all records",
 	}
-	if !a.data.data.State().Exists() {
-		e.Message = "there is no dataset " + a.data.name + ", and so no record \"" + dataset.Excerpt(id) + "\""
-		e.Remedy = "load it with POST /data"
+	if !c.data.State().Exists() {
+		e.Message = "there is no dataset " + c.name + ", and so no record \"" + dataset.Excerpt(id) + "\""
+		e.Remedy = "load it with POST /data, or landings load FILE"
+		if c.base != defaultBase {
+			e.Remedy = "load it with PUT /collections/" + c.name + ", or landings load FILE --dataset " + c.name
+		}
 	}
 	return e
 }
@@ -50,7 +57,11 @@ func (a *API) putRecord(r *http.Request, body *upload) (answer, error) {
 		return answer{}, err
 	}
 	record := bytes.TrimSpace(raw)
-	got, err := a.edit(r, func(dataset.Record, bool) ([]byte, error) { return record, nil })
+	c, err := a.collection(r)
+	if err != nil {
+		return answer{}, err
+	}
+	got, err := a.edit(r, c, func(dataset.Record, bool) ([]byte, error) { return record, nil })
 	if err == nil && len(record) != len(raw) {
 		// A tag in the answer to a PUT says that the body was kept as it was sent
 		// (RFC 9110, 9.3.4), and white space around it was not.
@@ -69,10 +80,14 @@ func (a *API) patchRecord(r *http.Request, body *upload) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	c, err := a.collection(r)
+	if err != nil {
+		return answer{}, err
+	}
 	var patched []byte
-	got, err := a.edit(r, func(current dataset.Record, exists bool) ([]byte, error) {
+	got, err := a.edit(r, c, func(current dataset.Record, exists bool) ([]byte, error) {
 		if !exists {
-			return nil, a.noRecord(r.PathValue("id"))
+			return nil, noRecord(c, r.PathValue("id"))
 		}
 		next, err := ingest.MergePatch(current.JSON, patch)
 		if err != nil {
@@ -93,7 +108,7 @@ func (a *API) patchRecord(r *http.Request, body *upload) (answer, error) {
 
 // edit puts what next makes of a record in its place. Everything that the answer
 // depends on is looked at inside the decision, so that it holds at the commit.
-func (a *API) edit(r *http.Request, next func(current dataset.Record, exists bool) ([]byte, error)) (answer, error) {
+func (a *API) edit(r *http.Request, c *collection, next func(current dataset.Record, exists bool) ([]byte, error)) (answer, error) {
 	id := r.PathValue("id")
 	if err := dataset.CheckID(id); err != nil {
 		return answer{}, err
@@ -104,7 +119,7 @@ func (a *API) edit(r *http.Request, next func(current dataset.Record, exists boo
 	}
 	var created bool
 	var tag string
-	state, err := a.config.Store.Update(r.Context(), a.data.name, id, func(current dataset.Record, exists bool) (dataset.Edit, error) {
+	state, err := a.config.Store.Update(r.Context(), c.name, id, func(current dataset.Record, exists bool) (dataset.Edit, error) {
 		if err := checkRecordConditions(conditions, current, exists); err != nil {
 			return dataset.Edit{}, err
 		}
@@ -112,7 +127,7 @@ func (a *API) edit(r *http.Request, next func(current dataset.Record, exists boo
 		if err != nil {
 			return dataset.Edit{}, err
 		}
-		if err := a.checkID(record, id); err != nil {
+		if err := checkID(c, record, id); err != nil {
 			return dataset.Edit{}, err
 		}
 		created, tag = !exists, contentTag(record)
@@ -124,17 +139,26 @@ func (a *API) edit(r *http.Request, next func(current dataset.Record, exists boo
 	if err != nil {
 		return answer{}, err
 	}
-	got := answer{status: http.StatusNoContent, header: http.Header{"Etag": {tag}}, version: state.Version, dataset: a.data.name}
+	got := answer{status: http.StatusNoContent, header: http.Header{"Etag": {tag}}, version: state.Version, dataset: c.name}
 	if created {
 		got.status = http.StatusCreated
-		got.header.Set("Location", "/data/"+url.PathEscape(id))
+		got.header.Set("Location", c.base+"/"+segment(id))
 	}
 	return got, nil
 }
 
+// segment gives an id as a piece of a path. The ids . and .. would, as they stand,
+// lead elsewhere.
+func segment(id string) string {
+	if id == "." || id == ".." {
+		return strings.ReplaceAll(id, ".", "%2E")
+	}
+	return url.PathEscape(id)
+}
+
 // checkID says whether a record names itself as its address does.
-func (a *API) checkID(record []byte, id string) error {
-	field := a.data.data.State().Schema.IDField
+func checkID(c *collection, record []byte, id string) error {
+	field := c.data.State().Schema.IDField
 	if field == "" {
 		return nil
 	}
@@ -161,24 +185,28 @@ func (a *API) checkID(record []byte, id string) error {
 
 // deleteRecord answers DELETE /data/{id}.
 func (a *API) deleteRecord(r *http.Request, _ *upload) (answer, error) {
+	c, err := a.collection(r)
+	if err != nil {
+		return answer{}, err
+	}
 	id := r.PathValue("id")
 	conditions, err := parseConditions(r)
 	if err != nil {
 		return answer{}, err
 	}
-	state, err := a.config.Store.Update(r.Context(), a.data.name, id, func(current dataset.Record, exists bool) (dataset.Edit, error) {
+	state, err := a.config.Store.Update(r.Context(), c.name, id, func(current dataset.Record, exists bool) (dataset.Edit, error) {
 		if err := checkRecordConditions(conditions, current, exists); err != nil {
 			return dataset.Edit{}, err
 		}
 		if !exists {
-			return dataset.Edit{}, a.noRecord(id)
+			return dataset.Edit{}, noRecord(c, id)
 		}
 		return dataset.Edit{Delete: true}, nil
 	})
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{status: http.StatusNoContent, version: state.Version, dataset: a.data.name}, nil
+	return answer{status: http.StatusNoContent, version: state.Version, dataset: c.name}, nil
 }
 
 func checkRecordConditions(c conditions, current dataset.Record, exists bool) error {

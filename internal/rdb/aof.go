@@ -98,15 +98,19 @@ func (a *AOF) manifestPath() string { return a.path(a.opts.AppendFilename + ".ma
 // is moved; so a crash between leaves a manifest whose only file is still at its
 // old place, and the next start goes on from there.
 func (a *AOF) upgrade() error {
-	if st, err := os.Stat(a.oldPath()); err != nil || !st.Mode().IsRegular() {
+	st, err := os.Stat(a.oldPath())
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !st.Mode().IsRegular() {
 		return nil
+	}
+	if err != nil {
+		return err // it may hold everything: not to be taken for absent
 	}
 	m := a.manifest
 	empty := m.Base == nil && len(m.Incrs) == 0
 	half := m.Base != nil && len(m.Incrs) == 0 && m.Base.Name == a.opts.AppendFilename
 	if half {
-		if _, err := os.Stat(a.path(m.Base.Name)); err == nil {
-			return nil
+		if _, err := os.Stat(a.path(m.Base.Name)); !errors.Is(err, fs.ErrNotExist) {
+			return err // nil: it has been moved, and what is at the old place is another
 		}
 	}
 	if !empty && !half {
@@ -149,11 +153,11 @@ const tempBasePrefix = "temp-rewriteaof-"
 // removeTemps removes what a crash during a rewrite left behind. Failing is no
 // harm.
 func (a *AOF) removeTemps() {
-	os.Remove(a.tempManifest())
+	_ = os.Remove(a.tempManifest())
 	entries, _ := os.ReadDir(a.dir)
 	for _, e := range entries {
 		if n := e.Name(); strings.HasPrefix(n, tempBasePrefix) && strings.HasSuffix(n, ".aof") {
-			os.Remove(a.path(n))
+			_ = os.Remove(a.path(n))
 		}
 	}
 }
@@ -172,7 +176,7 @@ func (a *AOF) writeManifest(m *Manifest) error {
 		err = cerr
 	}
 	if err != nil {
-		os.Remove(f.Name())
+		_ = os.Remove(f.Name()) // the next one is written over it
 	}
 	return err
 }
@@ -619,8 +623,7 @@ func (a *AOF) PrepareRewrite() (*Rewrite, error) {
 		err = syncDir(a.dir) // the new name, before a manifest with it takes effect
 	}
 	if err != nil {
-		rw.abort()
-		return nil, err
+		return nil, errors.Join(err, rw.abort())
 	}
 	a.rewrite = rw
 	return rw, nil
@@ -750,7 +753,7 @@ func (rw *Rewrite) abort() error {
 		if rw.incr != nil {
 			drop(rw.incr)
 		}
-		os.Remove(a.tempManifest())
+		_ = os.Remove(a.tempManifest()) // the next one is written over it
 	case a.fresh:
 		drop(a.stop())
 		a.fresh = false

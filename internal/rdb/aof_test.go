@@ -436,6 +436,44 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// An old file that cannot be looked at is not an absent one: whoever took it for
+// that would begin anew, without its data or over them.
+func TestUpgradeUnreadable(t *testing.T) {
+	loop := func(t *testing.T, path string) {
+		t.Helper()
+		if err := os.Symlink(filepath.Base(path), path); err != nil {
+			t.Skip("no symbolic links here: ", err)
+		}
+	}
+	t.Run("old", func(t *testing.T) {
+		dir := t.TempDir()
+		loop(t, filepath.Join(dir, "appendonly.aof"))
+		if a, err := OpenAOF(AOFOptions{Dir: dir}); err == nil {
+			t.Fatalf("opened; empty: %v", a.Empty())
+		}
+		if got := ls(t, dir); got != "appendonly.aof" {
+			t.Error(got)
+		}
+	})
+	t.Run("moved", func(t *testing.T) {
+		dir := t.TempDir()
+		old := filepath.Join(dir, "appendonly.aof")
+		os.WriteFile(old, AppendCommand(nil, "SET", "old", "1"), 0o644)
+		base := filepath.Join(openAOF(t, dir).Path(), "appendonly.aof")
+		if err := os.Remove(base); err != nil {
+			t.Fatal(err)
+		}
+		loop(t, base)
+		os.WriteFile(old, []byte("unrelated"), 0o644)
+		if _, err := OpenAOF(AOFOptions{Dir: dir}); err == nil {
+			t.Fatal("opened")
+		}
+		if got := ls(t, dir); got != "appendonly.aof appendonlydir" {
+			t.Error(got)
+		}
+	})
+}
+
 func TestLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	a := openAOF(t, dir)

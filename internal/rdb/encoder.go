@@ -164,7 +164,8 @@ func (e *Encoder) compressed(s []byte) bool {
 		return false
 	}
 	packed := out[start+room:]
-	e.Buf = append(out[:start], encLZF)
+	e.Buf = out[:start]
+	e.Buf = append(e.Buf, encLZF)
 	e.Len(uint64(len(packed)))
 	e.Len(uint64(len(s)))
 	e.Buf = append(e.Buf, packed...) // moves down: append copies as copy does

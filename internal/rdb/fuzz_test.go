@@ -28,11 +28,11 @@ const (
 	fixed   = 4 << 20
 )
 
-// Run the fuzzers with -fuzzminimizetime 20x: by default each new input is made
-// smaller for up to a minute, which leaves no time for others.
-
 // FuzzRDB: no file makes the reader panic, allocate beyond its size or return an
 // error of another type; what it reads, written and read again, is the same.
+//
+// Run it with -fuzzminimizetime 20x, as scripts/fuzz.sh does: by default each new
+// input is made smaller for up to a minute, which leaves no time for others.
 func FuzzRDB(f *testing.F) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 20 {

@@ -183,14 +183,12 @@ func backlenSize(n int) int {
 
 // putBacklen writes the backward length n: seven bits a byte, the first byte
 // without and the others with their high bit set.
-func putBacklen(b []byte, n int) int {
-	size := backlenSize(n)
-	for i := size - 1; i > 0; i-- {
+func putBacklen(b []byte, n int) {
+	for i := backlenSize(n) - 1; i > 0; i-- {
 		b[i] = byte(n&127) | 128
 		n >>= 7
 	}
 	b[0] = byte(n)
-	return size
 }
 
 // Len returns the number of elements; it counts them where there are 65535 or
@@ -255,7 +253,6 @@ func (lp Listpack) Seek(i int) int {
 			}
 			return pos
 		}
-		n = math.MaxInt
 	} else {
 		if i < 0 {
 			i += n

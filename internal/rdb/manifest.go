@@ -11,6 +11,7 @@ import (
 // A FileType says what a file of an append-only folder is.
 type FileType byte
 
+// The types of files, as the manifest spells them.
 const (
 	BaseFile    FileType = 'b' // the data when it was last rewritten
 	IncrFile    FileType = 'i' // commands since
@@ -107,10 +108,12 @@ func parseManifestLine(line []byte) (AOFFile, error) {
 			}
 			f.Seq = n
 		case "type":
-			if len(value) != 1 || !strings.Contains("bih", value) {
+			switch value {
+			case "b", "i", "h":
+				f.Type = FileType(value[0])
+			default:
 				return f, fmt.Errorf("%q is not a type of file (b, i or h)", value)
 			}
-			f.Type = FileType(value[0])
 		}
 	}
 	if f.Name == "" || f.Seq == 0 || f.Type == 0 {
@@ -154,7 +157,7 @@ func (m *Manifest) clone() *Manifest {
 // appendWord appends s, in quotes if it needs them.
 func appendWord(b []byte, s string) []byte {
 	plain := s != ""
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '\'' || c == '\\' {
 			plain = false
 		}
@@ -163,7 +166,7 @@ func appendWord(b []byte, s string) []byte {
 		return append(b, s...)
 	}
 	b = append(b, '"')
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		if at := strings.IndexByte(escaped, c); at >= 0 {
 			b = append(b, '\\', escapes[at])

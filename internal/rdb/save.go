@@ -60,7 +60,7 @@ func (f *File) Abort() {
 	}
 	f.done = true
 	f.f.Close()
-	os.Remove(f.f.Name())
+	_ = os.Remove(f.f.Name()) // the next one is written over it
 }
 
 // Save writes a file durably in place of that at path, or changes nothing.

@@ -5,6 +5,7 @@ import "fmt"
 // A Kind is one of Redis's data types.
 type Kind uint8
 
+// The data types.
 const (
 	KindString Kind = iota
 	KindList
@@ -23,6 +24,7 @@ func (k Kind) String() string {
 // there. The numbers are those of rdb.h.
 type Type uint8
 
+// The types of values. From 7.0 and from 7.2 name the Redis that first wrote them.
 const (
 	TypeString           Type = 0
 	TypeList             Type = 1
@@ -70,6 +72,7 @@ func (t Type) Kind() (Kind, bool) {
 // An Encoding says what [Chunk.Data] holds.
 type Encoding uint8
 
+// The encodings of chunks.
 const (
 	Raw             Encoding = iota // one element
 	EncodedListpack                 // a valid [Listpack] of at least one element

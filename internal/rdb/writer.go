@@ -125,7 +125,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 		}
 		return len(p), nil
 	}
-	w.flush()
+	_ = w.flush() // its error sticks
 	w.raw(p)
 	if w.err != nil {
 		return 0, w.err

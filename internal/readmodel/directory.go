@@ -119,10 +119,11 @@ func (d *directory) all() iter.Seq[*chunk] {
 
 // with gives the directory after edits, which are in strictly ascending order of
 // position.
-func (d directory) with(edits []dataset.Change) directory {
+func (d *directory) with(edits []dataset.Change) directory {
 	if len(edits) == 0 {
-		return d
+		return *d
 	}
+	after := *d
 	pages := make([]*page, 0, len(d.pages)+1)
 	rest := d.pages
 	for len(edits) > 0 {
@@ -148,8 +149,8 @@ func (d directory) with(edits []dataset.Change) directory {
 			var old *dataset.Bucket
 			if *place != nil {
 				old = (*place).bucket
-				d.records -= old.Len()
-				d.chunks--
+				after.records -= old.Len()
+				after.chunks--
 				next.filled--
 			} else {
 				old = dataset.NewBucket(bucket, nil)
@@ -157,8 +158,8 @@ func (d directory) with(edits []dataset.Change) directory {
 			*place = nil
 			if b := old.With(edits[:n]); b.Len() > 0 {
 				*place = &chunk{bucket: b}
-				d.records += b.Len()
-				d.chunks++
+				after.records += b.Len()
+				after.chunks++
 				next.filled++
 			}
 			edits = edits[n:]
@@ -167,6 +168,7 @@ func (d directory) with(edits []dataset.Change) directory {
 			pages = append(pages, next)
 		}
 	}
-	d.pages = append(pages, rest...)
-	return d
+	pages = append(pages, rest...)
+	after.pages = pages
+	return after
 }

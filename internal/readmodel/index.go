@@ -29,9 +29,8 @@ func (x *index) find(id string, try func(position uint64) bool) bool {
 	return x.recent.find(hash, try) || x.folding.find(hash, try) || x.base.find(hash, try)
 }
 
-func (x index) with(added []entry) index {
-	x.recent = x.recent.with(added)
-	return x
+func (x *index) with(added []entry) index {
+	return index{seed: x.seed, base: x.base, folding: x.folding, recent: x.recent.with(added)}
 }
 
 // A fold begins when recent hints are more than foldAt, and more than 1 in
@@ -47,9 +46,8 @@ func (x *index) due(records int) bool {
 }
 
 // freeze gives the index as it is while its recent hints are folded.
-func (x index) freeze() index {
-	x.folding, x.recent = x.recent, nil
-	return x
+func (x *index) freeze() index {
+	return index{seed: x.seed, base: x.base, folding: x.recent}
 }
 
 // entry is one hint.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,23 +22,34 @@ import (
 // Server is one redis-server: its folder and port stay, its process can be
 // killed and started again.
 type Server struct {
-	Port int
-	Dir  string
-	args []string
+	Port          int
+	Dir           string
+	program, args []string
 
 	t   testing.TB
 	mu  sync.Mutex
 	cmd *exec.Cmd // guarded by mu; nil: not running
 }
 
+// program is what is run: redis-server, or the words of the variable
+// REDISTEST_SERVER, such as "bin/landings redis-server".
+func program(t testing.TB) []string {
+	t.Helper()
+	words := strings.Fields(os.Getenv("REDISTEST_SERVER"))
+	if len(words) == 0 {
+		words = []string{"redis-server"}
+	}
+	if _, err := exec.LookPath(words[0]); err != nil {
+		t.Fatal("redis-server is not installed: apt-get install redis-server")
+	}
+	return words
+}
+
 // Start runs redis-server in a folder of its own on a free port of the loopback
 // interface, with args such as "--save", "1 1". It ends with the test.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Fatal("redis-server is not installed: apt-get install redis-server")
-	}
-	s := &Server{Port: FreePort(t), Dir: t.TempDir(), args: args, t: t}
+	s := &Server{Port: FreePort(t), Dir: t.TempDir(), program: program(t), args: args, t: t}
 	t.Cleanup(s.Kill)
 	s.Up()
 	return s
@@ -70,8 +82,8 @@ func (s *Server) Launch() {
 		s.t.Fatal(err)
 	}
 	defer log.Close()
-	args := append([]string{"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.Dir, "--enable-debug-command", "yes", "--enable-protected-configs", "yes"}, s.args...)
-	s.cmd = exec.Command("redis-server", args...)
+	args := slices.Concat(s.program[1:], []string{"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.Dir, "--enable-protected-configs", "yes"}, s.args)
+	s.cmd = exec.Command(s.program[0], args...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -115,13 +127,40 @@ func (s *Server) end(sig syscall.Signal) {
 	s.cmd = nil
 }
 
-// Signal sends a signal, such as SIGSTOP and SIGCONT.
-func (s *Server) Signal(sig syscall.Signal) {
+// Freeze stops the process with SIGSTOP and waits until every thread of it stands
+// (on Linux; elsewhere it does not wait).
+func (s *Server) Freeze() {
+	s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cmd != nil {
-		_ = s.cmd.Process.Signal(sig)
+	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		s.t.Fatal(err)
 	}
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		stats, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.cmd.Process.Pid))
+		stopped := 0
+		for _, file := range stats {
+			text, err := os.ReadFile(file)
+			if _, state, ok := bytes.Cut(text, []byte(") ")); err != nil || ok && state[0] == 'T' {
+				stopped++
+			}
+		}
+		if stopped == len(stats) {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatal("the process does not stop")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// Thaw lets a frozen process go on.
+func (s *Server) Thaw() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.cmd.Process.Signal(syscall.SIGCONT)
 }
 
 // Do runs a command and gives its reply as redis-cli would show it raw: lists
@@ -137,9 +176,16 @@ func (s *Server) Do(args ...string) string {
 
 // Try is Do that gives an error where Redis or the connection does.
 func (s *Server) Try(args ...string) (string, error) {
-	c, err := net.DialTimeout("tcp", s.Addr(), time.Second)
+	lines, err := Command(s.Addr(), args...)
+	return strings.Join(lines, "\n"), err
+}
+
+// Command runs one command on the Redis at addr and gives its reply, a list as its
+// elements, and nested ones flat.
+func Command(addr string, args ...string) ([]string, error) {
+	c, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
@@ -149,10 +195,9 @@ func (s *Server) Try(args ...string) (string, error) {
 		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(a), a)
 	}
 	if _, err := c.Write(b.Bytes()); err != nil {
-		return "", err
+		return nil, err
 	}
-	lines, err := readReply(bufio.NewReader(c))
-	return strings.Join(lines, "\n"), err
+	return readReply(bufio.NewReader(c))
 }
 
 func readReply(r *bufio.Reader) ([]string, error) {

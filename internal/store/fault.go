@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -92,12 +93,12 @@ var faults = []struct {
 	{"BUSY", "it is busy with a script", "wait, or end it with SCRIPT KILL", soon},
 	{"NOAUTH", "it asks for a password", "put it into the address: redis://user:password@host:port", never},
 	{"WRONGPASS", "it does not accept the user name or password", "correct them in the address: redis://user:password@host:port", never},
-	{"ERR invalid password", "it does not accept the password", "correct it in the address: redis://:password@host:port", never},
-	{"ERR AUTH", "it has no password, but the address names one", "take the password out of the address", never},
-	{"ERR Client sent AUTH", "it has no password, but the address names one", "take the password out of the address", never},
+	{"invalid password", "it does not accept the password", "correct it in the address: redis://:password@host:port", never},
+	{"AUTH", "it has no password, but the address names one", "take the password out of the address", never},
+	{"Client sent AUTH", "it has no password, but the address names one", "take the password out of the address", never},
 	{"NOPERM", "its user may not run a command that Landings needs", "allow the user ~landings:* &landings:* +@all", never},
-	{"ERR DB index is out of range", "it has no database of that number", "give a smaller number in the address, or raise its setting databases", never},
-	{"ERR max number of clients", "it has no connection left (maxclients)", "raise maxclients, or close other clients", soon},
+	{"DB index is out of range", "it has no database of that number", "give a smaller number in the address, or raise its setting databases", never},
+	{"max number of clients", "it has no connection left (maxclients)", "raise maxclients, or close other clients", soon},
 }
 
 // explain gives err as an error that can be shown: which Redis, what is wrong
@@ -139,7 +140,7 @@ func diagnose(err error) *fault {
 		return f
 	}
 	if reply, ok := rueidis.IsRedisErr(err); ok {
-		text := reply.Error()
+		text := strings.TrimPrefix(reply.Error(), "ERR ")
 		for _, known := range faults {
 			if strings.HasPrefix(text, known.prefix) {
 				return &fault{known.message + " (" + dataset.Excerpt(text) + ")", known.remedy, known.heals, err}
@@ -148,7 +149,14 @@ func diagnose(err error) *fault {
 		return &fault{message: "it answers " + strconv.Quote(dataset.Excerpt(text)), remedy: "look at its log", heals: someday, cause: err}
 	}
 	var dns *net.DNSError
+	var certificate *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &certificate):
+		return &fault{
+			message: "its certificate is not trusted (" + dataset.Excerpt(certificate.Err.Error()) + ")",
+			remedy:  "name the file of its certificate authority in the variable SSL_CERT_FILE, or give the host name that the certificate is for",
+			heals:   never, cause: err,
+		}
 	case errors.As(err, &dns):
 		return &fault{message: "its name cannot be resolved", remedy: "check the host in the address, and that its container runs", cause: err}
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"landings/internal/dataset"
 )
 
@@ -98,8 +100,8 @@ func (s *Store) replace(ctx context.Context, name string, load dataset.Load, beg
 		}
 		// Redis went away below the load: the records are still here, so write
 		// them again as soon as it is back.
-		again := errors.Is(err, errStale) || dataset.CodeOf(err) == dataset.Unavailable && healingOf(err) == soon && time.Now().Before(deadline)
-		if !again || attempts == 1000 || !pause(ctx, backoff(attempts)) || s.ctx.Err() != nil {
+		again := errors.Is(err, errStale) && attempts < 20 || dataset.CodeOf(err) == dataset.Unavailable && healingOf(err) == soon && time.Now().Before(deadline)
+		if !again || !pause(ctx, backoff(attempts)) || s.ctx.Err() != nil {
 			if e, ok := errors.AsType[*dataset.Error](err); ok && e.Code == dataset.Unavailable {
 				return dataset.State{}, &dataset.Error{Code: e.Code, Message: "nothing was loaded: " + e.Message, Remedy: e.Remedy, Err: err}
 			}
@@ -211,7 +213,12 @@ func (k *keeper) whole(ctx context.Context, g *staged) (bool, error) {
 		return false, err
 	}
 	entry, err := parseGeneration(results[1].ToString())
-	if err != nil || entry.State != loading || entry.Run != k.wire.server.run {
+	switch {
+	case rueidis.IsRedisNil(err):
+		return false, nil // collected, or never written to this Redis
+	case err != nil:
+		return false, err
+	case entry.State != loading || entry.Run != k.wire.server.run:
 		return false, nil
 	}
 	now, err := parseTime(results[2].AsStrSlice())

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,15 +79,7 @@ func (k *keeper) takeTerm(ctx context.Context, run string) error {
 	if k.state.Epoch == "" {
 		return nil // there is nothing to recover
 	}
-	results, err := k.wire.pipeline(ctx, []command{cmd("WATCH", metaKey(k.name)), cmd("HMGET", metaKey(k.name), metaFields...)})
-	if err != nil {
-		return err
-	}
-	values, err := optionalStrings(results[1])
-	if err != nil {
-		return err
-	}
-	m, err := parseMeta(k.name, values)
+	m, err := k.watchedMeta(ctx)
 	if err != nil {
 		return err
 	}
@@ -222,17 +215,17 @@ func (k *keeper) stageCopy(ctx context.Context) (*staged, error) {
 	}
 }
 
+// watchedMeta watches meta and reads it.
+func (k *keeper) watchedMeta(ctx context.Context) (meta, error) {
+	if err := k.wire.do(ctx, cmd("WATCH", metaKey(k.name))).Error(); err != nil {
+		return meta{}, err
+	}
+	return k.readMeta(ctx)
+}
+
 // expect watches meta and fails unless it is as m says.
 func (k *keeper) expect(ctx context.Context, m meta) error {
-	results, err := k.wire.pipeline(ctx, []command{cmd("WATCH", metaKey(k.name)), cmd("HMGET", metaKey(k.name), metaFields...)})
-	if err != nil {
-		return err
-	}
-	values, err := optionalStrings(results[1])
-	if err != nil {
-		return err
-	}
-	now, err := parseMeta(k.name, values)
+	now, err := k.watchedMeta(ctx)
 	if err != nil {
 		return err
 	}
@@ -285,8 +278,11 @@ func (k *keeper) elected(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		complete := !slices.ContainsFunc(k.store.peers.alive(), func(node string) bool { _, ok := said[node]; return !ok })
+		alive := k.store.peers.alive()
+		complete := !slices.ContainsFunc(alive, func(node string) bool { _, ok := said[node]; return !ok })
 		if complete || time.Since(begun) > window {
+			// A node that announced itself and then died must not win.
+			maps.DeleteFunc(said, func(node, _ string) bool { return node != self && !slices.Contains(alive, node) })
 			return best(said) == self, nil
 		}
 		m, err := k.readMeta(ctx)

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -258,7 +257,7 @@ func TestRedisStopped(t *testing.T) {
 	if _, err := n.put(t.Context(), "things", "a", `{"v":0}`); err != nil {
 		t.Fatal(err)
 	}
-	r.Signal(syscall.SIGSTOP)
+	r.Freeze()
 	begun := time.Now()
 	_, err := n.put(t.Context(), "things", "a", `{"v":1}`)
 	if code := dataset.CodeOf(err); code != dataset.OutcomeUnknown && code != dataset.Unavailable {
@@ -268,7 +267,7 @@ func TestRedisStopped(t *testing.T) {
 		t.Fatalf("waited %v", took)
 	}
 	until(t, "readiness says no", func() bool { return n.Ready(t.Context()) != nil })
-	r.Signal(syscall.SIGCONT)
+	r.Thaw()
 	until(t, "writes go on", func() bool {
 		_, err := n.put(t.Context(), "things", "a", `{"v":2}`)
 		return err == nil

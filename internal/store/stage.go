@@ -278,7 +278,10 @@ func (w *wire) renew(ctx context.Context, name string, g *staged, lease time.Dur
 		return false, err
 	}
 	entry, err := parseGeneration(results[1].ToString())
-	if err != nil || entry.State != loading {
+	switch {
+	case err != nil && !rueidis.IsRedisNil(err):
+		return false, err
+	case err != nil || entry.State != loading:
 		return false, errStale
 	}
 	now, err := parseTime(results[2].AsStrSlice())

@@ -97,6 +97,13 @@ func start(t *testing.T, url string, adapt ...func(*store.Options)) *node {
 
 func tryStart(t *testing.T, url string, adapt ...func(*store.Options)) (*node, error) {
 	t.Helper()
+	return startWithin(t, 10*time.Second, url, adapt...)
+}
+
+func startWithin(t *testing.T, patience time.Duration, url string, adapt ...func(*store.Options)) (*node, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	n := &node{copies: map[string]*copyOf{}}
 	o := store.Options{
 		URL: url, Node: t.Name(), Look: 20 * time.Millisecond,
@@ -108,8 +115,6 @@ func tryStart(t *testing.T, url string, adapt ...func(*store.Options)) (*node, e
 	for _, a := range adapt {
 		a(&o)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
 	var err error
 	if n.Store, err = store.New(o); err != nil {
 		return nil, err
@@ -200,6 +205,7 @@ func until(t *testing.T, what string, ok func() bool) {
 }
 
 func seeded(t *testing.T) *rand.Rand {
+	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("LANDINGS_SEED"); s != "" {
 		seed, _ = strconv.ParseUint(s, 10, 64)
@@ -350,8 +356,17 @@ func TestRefusalIsValidated(t *testing.T) {
 	}
 }
 
+// redisOnly skips a test on other servers than redis-server.
+func redisOnly(t *testing.T, reason string) {
+	t.Helper()
+	if os.Getenv("REDISTEST_SERVER") != "" {
+		t.Skip(reason)
+	}
+}
+
 func TestRefusedRedis(t *testing.T) {
 	t.Run("evicts", func(t *testing.T) {
+		redisOnly(t, "the embedded engine never evicts")
 		r := redistest.Start(t, "--save", "", "--maxmemory-policy", "allkeys-lru")
 		_, err := tryStart(t, r.URL())
 		if err == nil || !strings.Contains(err.Error(), "maxmemory-policy noeviction") {
@@ -391,7 +406,7 @@ func TestRefusedRedis(t *testing.T) {
 		if _, err := n.put(t.Context(), "things", "a", `{}`); err != nil {
 			t.Fatal(err)
 		}
-		r.Do("CONFIG", "SET", "maxmemory", "1mb")
+		r.Do("CONFIG", "SET", "maxmemory", "1")
 		_, err := n.put(t.Context(), "things", "b", `{}`)
 		if dataset.CodeOf(err) != dataset.Unavailable || !strings.Contains(err.Error(), "raise maxmemory") {
 			t.Fatalf("got %v", err)
@@ -407,6 +422,7 @@ func TestRefusedRedis(t *testing.T) {
 		inRedis(t, r, "things")
 	})
 	t.Run("disk", func(t *testing.T) {
+		redisOnly(t, "the embedded engine does not change dbfilename while it runs")
 		r := redistest.Start(t, "--save", "1 1")
 		n := start(t, r.URL())
 		if _, err := n.put(t.Context(), "things", "a", `{}`); err != nil {

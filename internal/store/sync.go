@@ -79,7 +79,7 @@ func (k *keeper) sync(ctx context.Context) error {
 	}
 	return &dataset.Error{
 		Code:    dataset.Unavailable,
-		Message: "the dataset " + k.name + " changes faster than this node can follow",
+		Message: "another node is recovering the dataset " + k.name + ", or it changes faster than this node can follow",
 		Remedy:  "try again",
 	}
 }

@@ -214,7 +214,8 @@ func (k *keeper) planUpdates(batch []*request) *plan {
 			p.rest = append(p.rest, batch[i:]...)
 			break
 		}
-		current, exists := dataset.Record{}, false
+		var current dataset.Record
+		var exists bool
 		if c := latest[r.id]; c != nil {
 			current, exists = c.Record, !c.Delete
 		} else {
@@ -413,22 +414,22 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 			return false, k.broke(err)
 		}
 		for _, m := range list {
-			if err := m.Error(); err != nil && !rueidis.IsRedisNil(err) {
+			if why := m.Error(); why != nil && !rueidis.IsRedisNil(why) {
 				// A command inside failed, the others stand: keys of another type
 				// under our names. Nothing but people can mend that.
 				k.suspect = true
 				k.known = false
-				return false, k.store.explain(err)
+				return false, k.store.explain(why)
 			}
 		}
 	}
 	k.fence()
 	k.advance(p)
-	if broken != nil {
-		k.hangUp()
-		return true, nil
+	if broken == nil {
+		k.armed = k.stands(results[exec+2:])
+	} else {
+		k.hangUp() // after EXEC was answered: the commit stands
 	}
-	k.armed = k.stands(results[exec+2:])
 	return true, nil
 }
 

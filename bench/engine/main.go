@@ -1,0 +1,297 @@
+// Command engine measures the embedded engine beside redis-server with the same settings, by redis-benchmark, in one run
+// on one machine: the engine, redis-server, and another redis-server, whose ratio to the first is the noise floor. It
+// prints medians over alternating rounds, and the resident memory of a million hashes before and after overwriting.
+//
+// It needs redis-server and redis-benchmark, and Linux for the processor time and memory of processes.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench/engine:", err)
+		os.Exit(1)
+	}
+}
+
+// tests are what redis-benchmark is told to run.
+var tests = []struct {
+	name string
+	args []string
+}{
+	{"SET", []string{"-t", "set"}},
+	{"GET", []string{"-t", "get"}},
+	{"HSET", []string{"-t", "hset"}},
+	{"LPUSH", []string{"-t", "lpush"}},
+	{"ZADD", []string{"-t", "zadd"}},
+	{"XADD", []string{"XADD", "stream", "MAXLEN", "~", "10000", "*", "field", "__rand_int__"}},
+}
+
+// policies are the settings of the append-only file.
+var policies = map[string][]string{
+	"none":     {"--appendonly", "no"},
+	"everysec": {"--appendonly", "yes", "--appendfsync", "everysec"},
+	"always":   {"--appendonly", "yes", "--appendfsync", "always"},
+}
+
+type server struct {
+	name string
+	port string
+	cmd  *exec.Cmd
+}
+
+func run(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("engine", flag.ContinueOnError)
+	program := flags.String("landings", "bin/landings", "the program to measure")
+	rounds := flags.Int("rounds", 5, "alternating rounds")
+	length := flags.Duration("length", time.Second, "about how long each measurement takes")
+	which := flags.String("policies", "none,everysec,always", "append-only settings to measure")
+	depths := flags.String("pipeline", "1,16", "commands in flight of each connection")
+	memory := flags.Int("memory", 1_000_000, "hashes of 200 bytes for the measurement of memory; 0: none")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	for _, policy := range strings.Split(*which, ",") {
+		settings, ok := policies[policy]
+		if !ok {
+			return fmt.Errorf("-policies: there is no %q", policy)
+		}
+		for _, depth := range strings.Split(*depths, ",") {
+			if err := compare(ctx, *program, policy, settings, depth, *rounds, *length); err != nil {
+				return err
+			}
+		}
+	}
+	if *memory > 0 {
+		return compareMemory(ctx, *program, *memory)
+	}
+	return nil
+}
+
+// start runs the three servers, each in a folder of its own that ends with done.
+func start(ctx context.Context, program string, settings []string) (servers []*server, done func(), err error) {
+	dir, err := os.MkdirTemp("", "landings-bench-engine-")
+	if err != nil {
+		return nil, nil, err
+	}
+	done = func() {
+		for _, s := range servers {
+			_ = s.cmd.Process.Kill()
+			_ = s.cmd.Wait()
+		}
+		_ = os.RemoveAll(dir)
+	}
+	for _, c := range []struct {
+		name  string
+		words []string
+	}{{"engine", []string{program, "redis-server"}}, {"redis", []string{"redis-server"}}, {"redis again", []string{"redis-server"}}} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			done()
+			return nil, nil, err
+		}
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		_ = l.Close()
+		folder := filepath.Join(dir, port)
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			done()
+			return nil, nil, err
+		}
+		words := slices.Concat(c.words, []string{"--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", ""}, settings)
+		s := &server{name: c.name, port: port, cmd: exec.CommandContext(ctx, words[0], words[1:]...)}
+		if err := s.cmd.Start(); err != nil {
+			done()
+			return nil, nil, err
+		}
+		servers = append(servers, s)
+		deadline := time.Now().Add(10 * time.Second)
+		for {
+			conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+			if err == nil {
+				_ = conn.Close()
+				break
+			}
+			if time.Now().After(deadline) {
+				done()
+				return nil, nil, fmt.Errorf("%s does not answer", c.name)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	return servers, done, nil
+}
+
+// sample is one measurement.
+type sample struct {
+	rate, p99, processor float64 // requests a second, ms, microseconds of processor time a request
+}
+
+// measure runs redis-benchmark once.
+func (s *server) measure(ctx context.Context, test []string, depth string, n int) (sample, error) {
+	before, err := s.processor()
+	if err != nil {
+		return sample{}, err
+	}
+	args := slices.Concat([]string{"-p", s.port, "-c", "50", "-n", strconv.Itoa(n), "-P", depth, "-r", "100000", "--csv"}, test)
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, "redis-benchmark", args...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return sample{}, fmt.Errorf("redis-benchmark %v on %s: %w\n%s", test, s.name, err, stderr.String())
+	}
+	rows, err := csv.NewReader(bytes.NewReader(out)).ReadAll()
+	if err != nil || len(rows) != 2 || len(rows[1]) != 8 {
+		return sample{}, fmt.Errorf("redis-benchmark answers %q", out)
+	}
+	after, err := s.processor()
+	if err != nil {
+		return sample{}, err
+	}
+	var got sample
+	if got.rate, err = strconv.ParseFloat(rows[1][1], 64); err != nil {
+		return sample{}, err
+	}
+	if got.p99, err = strconv.ParseFloat(rows[1][6], 64); err != nil {
+		return sample{}, err
+	}
+	got.processor = (after - before) * 1e6 / float64(n)
+	return got, nil
+}
+
+// processor gives the processor time that the process has used, in seconds.
+func (s *server) processor() (float64, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	// After the name in parentheses come state and, as the 12th and 13th field
+	// from there, user and system time in hundredths of a second.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	user, err := strconv.ParseFloat(fields[11], 64)
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / 100, err
+}
+
+// resident gives the process's resident memory in bytes.
+func (s *server) resident() (float64, error) {
+	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	pages, err := strconv.ParseFloat(strings.Fields(string(statm))[1], 64)
+	return pages * float64(os.Getpagesize()), err
+}
+
+func compare(ctx context.Context, program, policy string, settings []string, depth string, rounds int, length time.Duration) error {
+	servers, done, err := start(ctx, program, settings)
+	if err != nil {
+		return err
+	}
+	defer done()
+	fmt.Printf("\nappend-only %s, -c 50 -P %s, medians of %d rounds; engine / redis, and redis again / redis\n\n", policy, depth, rounds)
+	fmt.Println("| | engine, req/s | redis, req/s | ratio | noise | p99 | processor time |")
+	fmt.Println("| --- | --- | --- | --- | --- | --- | --- |")
+	product, processors := 1.0, 1.0
+	for _, t := range tests {
+		first, err := servers[1].measure(ctx, t.args, depth, 20_000)
+		if err != nil {
+			return err
+		}
+		n := max(20_000, int(first.rate*length.Seconds()))
+		samples := make([][]sample, len(servers))
+		for round := range rounds {
+			for i := range servers {
+				at := (i + round) % len(servers)
+				got, err := servers[at].measure(ctx, t.args, depth, n)
+				if err != nil {
+					return err
+				}
+				samples[at] = append(samples[at], got)
+			}
+		}
+		median := func(server int, of func(sample) float64) float64 {
+			var values []float64
+			for _, s := range samples[server] {
+				values = append(values, of(s))
+			}
+			slices.Sort(values)
+			return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+		}
+		ratio := func(server int, of func(sample) float64) float64 { return median(server, of) / median(1, of) }
+		rate := func(s sample) float64 { return s.rate }
+		used := func(s sample) float64 { return s.processor }
+		product *= ratio(0, rate)
+		processors *= ratio(0, used)
+		fmt.Printf("| %s | %.0f | %.0f | %.2f | %.2f | %.2f | %.2f |\n", t.name, median(0, rate), median(1, rate), ratio(0, rate),
+			ratio(2, rate), ratio(0, func(s sample) float64 { return s.p99 }), ratio(0, used))
+	}
+	root := 1 / float64(len(tests))
+	fmt.Printf("| geometric mean | | | %.2f | | | %.2f |\n", math.Pow(product, root), math.Pow(processors, root))
+	return nil
+}
+
+// compareMemory fills each server with hashes of one field of 200 bytes, then
+// overwrites twice as many at random.
+func compareMemory(ctx context.Context, program string, hashes int) error {
+	servers, done, err := start(ctx, program, policies["none"])
+	if err != nil {
+		return err
+	}
+	defer done()
+	fmt.Printf("\nresident memory of %d hashes of 200 bytes, in MB\n\n| | filled | after %d random overwrites |\n| --- | --- | --- |\n", hashes, 2*hashes)
+	var sizes [2][2]float64
+	for i, s := range servers[:2] {
+		// redis-benchmark's own key generator leaves gaps, so the keys are written by a
+		// mass insertion.
+		fill := exec.CommandContext(ctx, "redis-cli", "-p", s.port, "--pipe")
+		var b bytes.Buffer
+		value := strings.Repeat("x", 200)
+		for k := range hashes {
+			key := fmt.Sprintf("hash:%012d", k)
+			fmt.Fprintf(&b, "*4\r\n$4\r\nHSET\r\n$%d\r\n%s\r\n$5\r\nfield\r\n$200\r\n%s\r\n", len(key), key, value)
+		}
+		fill.Stdin = &b
+		if out, err := fill.CombinedOutput(); err != nil {
+			return fmt.Errorf("redis-cli --pipe: %w\n%s", err, out)
+		}
+		if sizes[i][0], err = s.resident(); err != nil {
+			return err
+		}
+		over := exec.CommandContext(ctx, "redis-benchmark", "-p", s.port, "-c", "50", "-P", "16", "-n", strconv.Itoa(2*hashes),
+			"-r", strconv.Itoa(hashes), "-q", "HSET", "hash:__rand_int__", "field", value[:199]+"y")
+		if out, err := over.CombinedOutput(); err != nil {
+			return fmt.Errorf("redis-benchmark: %w\n%s", err, out)
+		}
+		if sizes[i][1], err = s.resident(); err != nil {
+			return err
+		}
+		fmt.Printf("| %s | %.0f | %.0f |\n", s.name, sizes[i][0]/1e6, sizes[i][1]/1e6)
+	}
+	fmt.Printf("| ratio | %.2f | %.2f |\n", sizes[0][0]/sizes[1][0], sizes[0][1]/sizes[1][1])
+	return nil
+}

@@ -1,0 +1,3 @@
+package redisserver
+
+func mapMemory(n int) []byte { return make([]byte, n) }
