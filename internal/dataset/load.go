@@ -11,6 +11,13 @@ type Load struct {
 	RejectedTotal int
 }
 
+// Read reads a load to its end. It may hand buckets over on the way, so that
+// something can be done with them while it reads on: all of them, some or none.
+// What it gives in the end is what counts; whoever gets a bucket early compares,
+// for the records may have got other ids since. It hands nothing over once it has
+// returned.
+type Read func(ahead func(*Bucket)) (Load, error)
+
 // Rejection is one record of the input that was left out because it is bad.
 type Rejection struct {
 	Place

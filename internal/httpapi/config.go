@@ -18,8 +18,9 @@ import (
 type Store interface {
 	// Update changes one record as decide says, and gives the state after it.
 	Update(ctx context.Context, name, id string, decide dataset.Decide) (dataset.State, error)
-	// Replace puts another content in place, and gives the state after it.
-	Replace(ctx context.Context, name string, load dataset.Load, check dataset.Check) (dataset.State, error)
+	// Load puts another content in place, and gives the state after it. An error of
+	// read is returned as it is.
+	Load(ctx context.Context, name string, read dataset.Read, check dataset.Check) (dataset.State, error)
 	// Drop removes a dataset and gives the state before; NotFound if there is none.
 	Drop(ctx context.Context, name string, check dataset.Check) (dataset.State, error)
 	// Rejected gives what the last load left out, and how many there were in all.

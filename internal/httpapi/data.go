@@ -221,16 +221,20 @@ func (a *API) load(r *http.Request, body *upload) (answer, error) {
 		}
 	}
 	var result *ingest.Result
-	if hasBody(r) {
-		result, err = a.readBody(r, body, c, p)
-	} else {
-		result, err = readSource(r.Context(), c, p)
-	}
-	if err != nil {
-		return answer{}, err
+	read := func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+		var err error
+		if hasBody(r) {
+			result, err = a.readBody(r, body, c, p, ahead)
+		} else {
+			result, err = readSource(r.Context(), c, p, ahead)
+		}
+		if err != nil {
+			return dataset.Load{}, err
+		}
+		return result.Load, nil
 	}
 	name := c.name
-	state, err := a.config.Store.Replace(r.Context(), name, result.Load, func(current dataset.State) error {
+	state, err := a.config.Store.Load(r.Context(), name, read, func(current dataset.State) error {
 		return conditions.check(current.Exists(), listTags(current)...)
 	})
 	if err != nil {
@@ -274,7 +278,7 @@ func isForm(contentType string) bool {
 	return t == "application/x-www-form-urlencoded"
 }
 
-func (a *API) readBody(r *http.Request, body *upload, c *collection, p loadParameters) (*ingest.Result, error) {
+func (a *API) readBody(r *http.Request, body *upload, c *collection, p loadParameters, ahead func(*dataset.Bucket)) (*ingest.Result, error) {
 	contentType := r.Header.Get("Content-Type")
 	if strings.HasPrefix(strings.ToLower(contentType), "multipart/") {
 		return nil, &dataset.Error{
@@ -289,11 +293,11 @@ func (a *API) readBody(r *http.Request, body *upload, c *collection, p loadParam
 	}
 	o := c.read
 	o.ContentType, o.ContentEncoding = contentType, r.Header.Get("Content-Encoding")
-	o.Source, o.Limits = "request body", a.limits.Ingest
+	o.Source, o.Limits, o.Ahead = "request body", a.limits.Ingest, ahead
 	return ingest.Read(r.Context(), body, p.apply(o))
 }
 
-func readSource(ctx context.Context, c *collection, p loadParameters) (*ingest.Result, error) {
+func readSource(ctx context.Context, c *collection, p loadParameters, ahead func(*dataset.Bucket)) (*ingest.Result, error) {
 	const remedy = "send the data as the body, or set another source in the configuration"
 	if c.source == nil {
 		return nil, &dataset.Error{Code: dataset.Invalid, Message: "there is no body, and no source is configured", Remedy: remedy}
@@ -303,6 +307,7 @@ func readSource(ctx context.Context, c *collection, p loadParameters) (*ingest.R
 		return nil, err
 	}
 	defer src.Close() // what was read is complete, or an error said that it is not
+	o.Ahead = ahead
 	result, err := ingest.Read(ctx, src, p.apply(o))
 	if err != nil && dataset.CodeOf(err) == dataset.Internal && ctx.Err() == nil {
 		return nil, &dataset.Error{

@@ -23,7 +23,7 @@ type memoryStore struct {
 	epochs   int
 	notReady error
 	broken   error         // what every write fails with
-	hold     chan struct{} // a Replace waits for it
+	hold     chan struct{} // a Load waits for it
 }
 
 func newMemoryStore(c *readmodel.Catalog) *memoryStore {
@@ -72,7 +72,11 @@ func (m *memoryStore) Update(_ context.Context, name, id string, decide dataset.
 	return s, nil
 }
 
-func (m *memoryStore) Replace(ctx context.Context, name string, load dataset.Load, check dataset.Check) (dataset.State, error) {
+func (m *memoryStore) Load(ctx context.Context, name string, read dataset.Read, check dataset.Check) (dataset.State, error) {
+	load, err := read(func(*dataset.Bucket) {})
+	if err != nil {
+		return dataset.State{}, err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.hold != nil {

@@ -61,7 +61,7 @@ func checkScanned(value []byte, s *scanner, l Limits) *fault {
 		return tooLong(l)
 	case s.depth > l.MaxDepth:
 		return &fault{tooBig: true, detail: fmt.Sprintf("objects and lists are nested %d deep, the limit is %d", s.depth, l.MaxDepth)}
-	case !jsontext.Value(value).IsValid():
+	case !s.valid && !jsontext.Value(value).IsValid():
 		return diagnose(value)
 	}
 	return nil

@@ -28,7 +28,9 @@ type collector struct {
 	numbers    []uint32
 	learnt     *inference
 	candidates []*candidate
-	inner      scanner // of a Feature's properties
+	ahead      func(*dataset.Bucket) // nil: nobody wants buckets, or what was handed over was of no use
+	assumed    *candidate            // whose ids the buckets that were handed over have; nil: positions
+	inner      scanner               // of a Feature's properties
 
 	places        []dataset.Place
 	code          dataset.Code // of the first bad record
@@ -42,12 +44,15 @@ type part struct {
 	ends    []uint32
 	lines   []uint32 // where each begins in the input
 	numbers []uint32 // the how manieth of the input each is, from 1
+
+	bucket *dataset.Bucket // handed over already; nil: not
 }
 
 func newCollector(o Options, l Limits) *collector {
 	return &collector{
 		options: o,
 		limits:  l,
+		ahead:   o.Ahead,
 		learnt:  &inference{byName: map[string]*field{}},
 		text:    make([]byte, 0, 64<<10),
 	}
@@ -241,16 +246,48 @@ func (c *collector) closePart() {
 	if len(c.ends) == 0 {
 		return
 	}
-	c.parts = append(c.parts, part{
-		text:    append(make([]byte, 0, len(c.text)), c.text...),
-		ends:    append(make([]uint32, 0, len(c.ends)), c.ends...),
-		lines:   append(make([]uint32, 0, len(c.lines)), c.lines...),
-		numbers: append(make([]uint32, 0, len(c.numbers)), c.numbers...),
-	})
+	c.parts = append(c.parts, part{text: exact(c.text), ends: exact(c.ends), lines: exact(c.lines), numbers: exact(c.numbers)})
 	c.text, c.ends, c.lines, c.numbers = c.text[:0], c.ends[:0], c.lines[:0], c.numbers[:0]
 	for _, cd := range c.candidates {
 		cd.closePart()
 	}
+	if c.ahead != nil {
+		c.handOver(len(c.parts) - 1)
+	}
+}
+
+// exact gives a copy that takes no more memory than it needs.
+func exact[T byte | uint32](s []T) []T {
+	c := make([]T, len(s))
+	copy(c, s)
+	return c
+}
+
+// handOver makes a bucket of a part under the assumption that the best candidate
+// will be the id. Once that is another one than before, there is no point in it.
+func (c *collector) handOver(i int) {
+	var best *candidate
+	if len(c.candidates) > 0 {
+		best = c.candidates[0]
+	}
+	if i > 0 && best != c.assumed {
+		c.ahead = nil
+		return
+	}
+	c.assumed = best
+	c.parts[i].bucket = c.bucket(i, best)
+	c.ahead(c.parts[i].bucket)
+}
+
+// bucket makes the bucket of a part, named by a candidate or, without one, by
+// position.
+func (c *collector) bucket(i int, by *candidate) *dataset.Bucket {
+	p := &c.parts[i]
+	if by == nil {
+		text, ends := positions(i, len(p.ends))
+		return dataset.AssembleBucket(uint64(i), p.text, p.ends, text, ends)
+	}
+	return dataset.AssembleBucket(uint64(i), p.text, p.ends, by.parts[i].ids, by.parts[i].ends)
 }
 
 // finish gives the load, or the error that lists what is bad.
@@ -258,8 +295,9 @@ func (c *collector) finish() (*dataset.Load, error) {
 	if c.refused() {
 		return nil, c.refusal()
 	}
+	c.ahead = nil // from here on it is not ahead of anything
 	c.closePart()
-	field, ids, err := c.chooseID()
+	id, err := c.chooseID()
 	if err != nil {
 		return nil, err
 	}
@@ -278,12 +316,15 @@ func (c *collector) finish() (*dataset.Load, error) {
 		Rejected:      c.rejected,
 		RejectedTotal: c.rejectedTotal,
 	}
-	load.Schema.IDField = field
+	if id != nil {
+		load.Schema.IDField = id.field
+	}
 	for i := range c.parts {
-		p := &c.parts[i]
-		text, ends := ids(i)
-		load.Records[i] = dataset.AssembleBucket(uint64(i), p.text, p.ends, text, ends)
-		*p = part{} // its lines are of no more use
+		load.Records[i] = c.parts[i].bucket
+		if load.Records[i] == nil || id != c.assumed {
+			load.Records[i] = c.bucket(i, id)
+		}
+		c.parts[i] = part{} // its lines are of no more use
 	}
 	return load, c.settings(&load.Schema)
 }

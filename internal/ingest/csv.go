@@ -2,9 +2,11 @@ package ingest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -23,7 +25,7 @@ type table struct {
 	scratch []byte // what fields with doubled quotes are without the doubling
 
 	names  []string
-	keys   [][]byte // ,"name": for each column; the first without the comma
+	keys   [][]byte // ","name":" for each column; the first without what ends the value before
 	fields []*field
 }
 
@@ -77,12 +79,12 @@ func readCSV(in *input, c *collector) error {
 	}
 }
 
-// text gives what a cell holds.
-func (t *table) text(c cell) []byte {
+// text gives what a cell of a row holds.
+func (t *table) text(row []byte, c cell) []byte {
 	if c.unescaped {
-		return t.scratch[c.start:c.end]
+		row = t.scratch
 	}
-	return t.in.rest()[c.start:c.end]
+	return row[c.start:c.end]
 }
 
 func (t *table) reject(f *fault, n int) {
@@ -180,11 +182,8 @@ func (t *table) parse(b []byte, whole bool) (int, *rowFault) {
 			}
 		} else {
 			c.start = i
-			for i < len(b) && b[i] != ',' && b[i] != '\n' && b[i] != '\r' {
-				if b[i] == '"' {
-					return i, &rowFault{fault: fault{offset: i, detail: "a quote in a field that does not begin with one; write the field in quotes, and the quote as two"}}
-				}
-				i++
+			if i = plainEnd(b, i); i < len(b) && b[i] == '"' {
+				return i, &rowFault{fault: fault{offset: i, detail: "a quote in a field that does not begin with one; write the field in quotes, and the quote as two"}}
 			}
 			c.end = i
 			t.cells = append(t.cells, c)
@@ -204,6 +203,21 @@ func (t *table) parse(b []byte, whole bool) (int, *rowFault) {
 		}
 		i++
 	}
+}
+
+// plainEnd gives where the next comma, quote, line feed or carriage return is, from
+// b[i] on; len(b) when there is none.
+func plainEnd(b []byte, i int) int {
+	for ; len(b)-i >= 8; i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		if stop := zeros(w^eachByte*',') | zeros(w^eachByte*'"') | zeros(w^eachByte*'\n') | zeros(w^eachByte*'\r'); stop != 0 {
+			return i + bits.TrailingZeros64(stop)/8
+		}
+	}
+	for i < len(b) && b[i] != ',' && b[i] != '"' && b[i] != '\n' && b[i] != '\r' {
+		i++
+	}
+	return i
 }
 
 // header reads the columns' names.
@@ -232,7 +246,7 @@ func (t *table) header() error {
 	}
 	seen := map[string]int{}
 	for i, cell := range t.cells {
-		name := string(t.text(cell))
+		name := string(t.text(t.in.rest(), cell))
 		offset := t.offset(i)
 		switch first, twice := seen[name]; {
 		case !utf8.ValidString(name):
@@ -257,7 +271,7 @@ func (t *table) header() error {
 		}
 		t.fields = append(t.fields, fl)
 		if i > 0 {
-			key = append([]byte{','}, key...)
+			key = append([]byte{'"', ','}, key...)
 		}
 		t.keys = append(t.keys, append(key, ':', '"'))
 	}
@@ -320,26 +334,25 @@ func (t *table) record(n int) error {
 	if c.refused() {
 		return nil
 	}
-	before := len(c.text)
+	text := c.text
 	if len(c.ends) > 0 {
-		c.text = append(c.text, dataset.Separator...)
+		text = append(text, dataset.Separator...)
 	}
-	start := len(c.text)
-	c.text = append(c.text, '{')
+	start := len(text)
+	text = append(text, '{')
 	for i, cell := range t.cells {
-		c.text = append(c.text, t.keys[i]...)
-		c.text = appendEscaped(c.text, t.text(cell))
-		c.text = append(c.text, '"')
+		text = append(text, t.keys[i]...)
+		text = appendEscaped(text, t.text(row, cell))
 	}
-	c.text = append(c.text, '}')
-	if len(c.text)-start > c.limits.MaxRecordBytes {
-		c.text = c.text[:before]
+	text = append(text, '"', '}')
+	if len(text)-start > c.limits.MaxRecordBytes {
 		t.reject(tooLong(c.limits), n)
 		return nil
 	}
+	c.text = text
 	c.startRecord()
 	for i, cell := range t.cells {
-		text := t.text(cell)
+		text := t.text(row, cell)
 		fl := t.fields[i]
 		if fl.id != nil {
 			fl.id.text, fl.id.ok = text, len(text) > 0
@@ -360,7 +373,14 @@ func (t *table) record(n int) error {
 func appendEscaped(dst, text []byte) []byte {
 	const hex = "0123456789abcdef"
 	done := 0
-	for i, b := range text {
+	for i := 0; i < len(text); i++ {
+		for len(text)-i >= 8 && special(binary.LittleEndian.Uint64(text[i:])) == 0 {
+			i += 8
+		}
+		if i == len(text) {
+			break
+		}
+		b := text[i]
 		if b >= ' ' && b != '"' && b != '\\' {
 			continue
 		}

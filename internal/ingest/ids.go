@@ -157,41 +157,41 @@ func (cd *candidate) keep() {
 }
 
 func (cd *candidate) closePart() {
-	cd.parts = append(cd.parts, idPart{ids: string(cd.ids), ends: append(make([]uint32, 0, len(cd.ends)), cd.ends...)})
+	cd.parts = append(cd.parts, idPart{ids: string(cd.ids), ends: exact(cd.ends)})
 	cd.ids, cd.ends = cd.ids[:0], cd.ends[:0]
 }
 
-// chooseID gives the id field and a function from a part's number to its ids and
-// their ends. Where a required field fails records, they are the error, or are
+// chooseID gives the candidate that becomes the id, nil where records are named by
+// position. Where a required field fails records, they are the error, or are
 // rejected.
-func (c *collector) chooseID() (string, func(int) (string, []uint32), error) {
+func (c *collector) chooseID() (*candidate, error) {
 	if want := c.options.IDField; want != nil && *want != "" {
 		if c.good == 0 {
-			return *want, nil, nil
+			return &candidate{field: *want}, nil
 		}
 		if err := c.known("id_field", *want); err != nil {
-			return "", nil, err
+			return nil, err
 		}
 	}
 	if c.options.IDField == nil || *c.options.IDField != "" {
 		for _, cd := range c.candidates {
 			bad := c.badIDs(cd)
 			if bad == nil {
-				return cd.field, func(i int) (string, []uint32) { return cd.parts[i].ids, cd.parts[i].ends }, nil
+				return cd, nil
 			}
 			if !cd.required {
 				continue
 			}
 			if !c.options.SkipBad {
-				return "", nil, c.idError(cd, bad)
+				return nil, c.idError(cd, bad)
 			}
 			if err := c.without(cd, bad); err != nil {
-				return "", nil, err
+				return nil, err
 			}
 			return c.chooseID()
 		}
 	}
-	return "", func(i int) (string, []uint32) { return positions(i, len(c.parts[i].ends)) }, nil
+	return nil, nil
 }
 
 // positions names the records of a part by their positions.
@@ -316,6 +316,7 @@ func (c *collector) without(cd *candidate, bad []badID) error {
 		}
 		c.reject(dataset.Invalid, place, c.record(b.record))
 	}
+	c.ahead = nil // what follows are other buckets
 	old, total := *c, c.number
 	c.parts, c.candidates, c.good = nil, nil, 0
 	c.learnt = &inference{byName: map[string]*field{}}

@@ -211,6 +211,9 @@ func (r *reader) record(value []byte, f *fault, where func(string) string) error
 		r.c.reject(f.code(), dataset.Place{Line: line, Column: column, Record: r.c.number, Pointer: where(f.pointer), Detail: f.detail}, value)
 		return nil
 	}
+	if !r.scan.valid {
+		r.scan.expect(value)
+	}
 	return r.c.object(value, r.scan.members, r.in.here())
 }
 

@@ -53,7 +53,7 @@ func (c *counter) Read(p []byte) (int, error) {
 
 func open(ctx context.Context, r io.Reader, encoding string, l Limits) (*source, error) {
 	s := &source{ctx: ctx, raw: &counter{r: r}, limits: l, close: func() {}}
-	br := bufio.NewReaderSize(s.raw, 64<<10)
+	br := bufio.NewReader(s.raw) // for its Peek: longer reads go past its buffer
 	s.r = br
 	magic, _ := br.Peek(4)
 	if s.raw.err != nil {
@@ -83,7 +83,7 @@ func open(ctx context.Context, r io.Reader, encoding string, l Limits) (*source,
 	}
 	switch s.coding {
 	case "gzip":
-		z, err := gzip.NewReader(br)
+		z, err := gzip.NewReader(bufio.NewReaderSize(br, 64<<10))
 		if err != nil {
 			return nil, s.translate(err)
 		}

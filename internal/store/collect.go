@@ -22,7 +22,7 @@ func (k *keeper) housekeep() {
 		_ = k.broke(err)
 		return
 	}
-	if k.state.Epoch != "" && time.Since(k.collected) > k.store.opts.Lease {
+	if time.Since(k.collected) > k.store.opts.Lease {
 		k.collect(ctx)
 	}
 }
@@ -134,7 +134,7 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 		return err
 	}
 	for _, number := range gone {
-		if err := k.deleteBuckets(ctx, number, found[number].Buckets); err != nil {
+		if err := k.wire.deleteBuckets(ctx, k.name, number, found[number].Buckets); err != nil {
 			return err
 		}
 		// A writer that was stopped for longer than its lease may still write a
@@ -148,22 +148,22 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 	return nil
 }
 
-func (k *keeper) deleteBuckets(ctx context.Context, generation, buckets uint64) error {
-	commands := []command{cmd("UNLINK", rejectedKey(k.name, generation))}
+// deleteBuckets deletes all keys of a generation.
+func (w *wire) deleteBuckets(ctx context.Context, name string, generation, buckets uint64) error {
+	keys := []string{rejectedKey(name, generation)}
 	for b := range buckets {
-		commands = append(commands, cmd("UNLINK", bucketKey(k.name, generation, b)))
-		if len(commands) == 256 {
-			if err := k.wire.all(ctx, commands); err != nil {
-				return err
-			}
-			commands = commands[:0]
+		keys = append(keys, bucketKey(name, generation, b))
+	}
+	for some := range slices.Chunk(keys, 1024) {
+		if err := w.do(ctx, cmd("UNLINK", some[0], some[1:]...)).Error(); err != nil {
+			return err
 		}
 	}
-	return k.wire.all(ctx, commands)
+	return nil
 }
 
-// discard lets go of a staged generation that will not be switched to. When it
-// fails, the collector will find the generation by its lease.
+// discard lets go of a generation that will not be switched to: nobody but the
+// caller could. When it fails, the collector will find the generation by its lease.
 func (s *Store) discard(name string, g *staged) {
 	ctx, cancel := context.WithTimeout(s.ctx, s.opts.WriteTimeout)
 	defer cancel()
@@ -172,6 +172,10 @@ func (s *Store) discard(name string, g *staged) {
 		return
 	}
 	defer w.close()
+	// First of all, for a Redis that is out of memory takes nothing but deletions.
+	if w.deleteBuckets(ctx, name, g.generation, g.entry.Buckets) != nil {
+		return
+	}
 	field := strconv.FormatUint(g.generation, 10)
 	results, err := w.pipeline(ctx, []command{cmd("WATCH", gensKey(name)), cmd("HGET", gensKey(name), field)})
 	if err != nil {
@@ -182,7 +186,5 @@ func (s *Store) discard(name string, g *staged) {
 		return
 	}
 	entry.State = dead
-	if w.all(ctx, []command{cmd("MULTI", ""), cmd("HSET", gensKey(name), field, entry.String()), cmd("EXEC", "")}) == nil {
-		s.keeper(name).hint()
-	}
+	_ = w.all(ctx, []command{cmd("MULTI", ""), cmd("HSET", gensKey(name), field, entry.String()), cmd("EXEC", "")})
 }

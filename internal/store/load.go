@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -52,10 +51,6 @@ type staged struct {
 	load       dataset.Load
 }
 
-// bucketsAtATime is how many buckets are written before the answers are read:
-// about a megabyte.
-const bucketsAtATime = 16
-
 // errStale says that a staged generation can no longer be switched to, though
 // nothing is wrong with its records: write it again.
 var errStale = errors.New("the staged records were lost")
@@ -67,10 +62,32 @@ func (s *Store) Replace(ctx context.Context, name string, load dataset.Load, che
 	if err := dataset.CheckName(name); err != nil {
 		return dataset.State{}, err
 	}
+	return s.replace(ctx, name, load, nil, check)
+}
+
+// Load is Replace for what is still to be read: the buckets that read hands over
+// are written while it reads on. Its error is returned as it is.
+func (s *Store) Load(ctx context.Context, name string, read dataset.Read, check dataset.Check) (dataset.State, error) {
+	if err := dataset.CheckName(name); err != nil {
+		return dataset.State{}, err
+	}
+	a := s.stageAhead(ctx, name)
+	defer func() { a.staging.discard() }()
+	load, err := a.read(read)
+	if err != nil {
+		return dataset.State{}, err
+	}
+	return s.replace(ctx, name, load, a.take(load.Records), check)
+}
+
+// replace is Replace, where begun, if it is not nil, has written the first of the
+// load's buckets.
+func (s *Store) replace(ctx context.Context, name string, load dataset.Load, begun *staging, check dataset.Check) (dataset.State, error) {
 	k := s.keeper(name)
 	deadline := time.Now().Add(s.opts.WriteTimeout)
 	for attempts := 0; ; attempts++ {
-		g, err := s.stage(ctx, name, load)
+		g, err := s.stage(ctx, name, load, begun)
+		begun = nil
 		if err == nil {
 			var state dataset.State
 			if state, err = k.submit(ctx, &request{staged: g, check: check}); err == nil {
@@ -94,104 +111,6 @@ func (s *Store) Replace(ctx context.Context, name string, load dataset.Load, che
 			deadline = time.Now().Add(s.opts.WriteTimeout)
 		}
 	}
-}
-
-// stage writes a load as a new generation, over one connection of its own.
-func (s *Store) stage(ctx context.Context, name string, load dataset.Load) (*staged, error) {
-	step := func() (context.Context, context.CancelFunc) {
-		return context.WithTimeout(ctx, s.opts.WriteTimeout)
-	}
-	first, cancel := step()
-	defer cancel()
-	w, err := s.open(first)
-	if err != nil {
-		return nil, err
-	}
-	defer w.close()
-	g := &staged{load: load, entry: generation{
-		State: loading, Run: w.server.run, Records: load.Records.Len(),
-		Buckets: bucketsOf(load.Records.Next()), Node: s.opts.Node,
-	}}
-	if err := w.begin(first, name, g, s.opts.Lease); err != nil {
-		return nil, s.explain(err)
-	}
-	if err := s.client.Do(first, s.client.B().Sadd().Key(datasetsKey).Member(name).Build()).Error(); err != nil {
-		return nil, s.explain(err)
-	}
-	renewed := time.Now()
-	for records := load.Records; len(records) > 0; {
-		n := min(bucketsAtATime, len(records))
-		commands := make([]command, 0, n)
-		for _, b := range records[:n] {
-			if b.Len() > 0 {
-				commands = append(commands, cmd("HSET", bucketKey(name, g.generation, b.Number()), bucketFields(b)...))
-			}
-		}
-		records = records[n:]
-		now, cancel := step()
-		err := w.all(now, commands)
-		if err == nil && time.Since(renewed) > s.opts.Lease/3 {
-			err = w.renew(now, name, g, s.opts.Lease)
-			renewed = time.Now()
-		}
-		cancel()
-		if err != nil {
-			return nil, s.explain(err)
-		}
-	}
-	if len(load.Rejected) > 0 {
-		now, cancel := step()
-		defer cancel()
-		if err := w.do(now, cmd("RPUSH", rejectedKey(name, g.generation), encodeRejected(load)...)).Error(); err != nil {
-			return nil, s.explain(err)
-		}
-	}
-	return g, nil
-}
-
-// begin takes a number for a generation and makes it known as being loaded,
-// before its first bucket is written, so that the collector will find it.
-func (w *wire) begin(ctx context.Context, name string, g *staged, lease time.Duration) error {
-	number, err := w.do(ctx, cmd("HINCRBY", gensKey(name), counter, "1")).AsInt64()
-	if err != nil {
-		return err
-	}
-	g.generation = uint64(number)
-	now, err := w.time(ctx)
-	if err != nil {
-		return err
-	}
-	g.entry.Lease = now + lease.Milliseconds()
-	return w.do(ctx, cmd("HSET", gensKey(name), strconv.FormatUint(g.generation, 10), g.entry.String())).Error()
-}
-
-// renew keeps the lease of a generation that is still being loaded; errStale
-// says that it was collected meanwhile.
-func (w *wire) renew(ctx context.Context, name string, g *staged, lease time.Duration) error {
-	field := strconv.FormatUint(g.generation, 10)
-	results, err := w.pipeline(ctx, []command{cmd("WATCH", gensKey(name)), cmd("HGET", gensKey(name), field), cmd("TIME", "")})
-	if err != nil {
-		return err
-	}
-	entry, err := parseGeneration(results[1].ToString())
-	if err != nil || entry.State != loading {
-		return errStale
-	}
-	now, err := parseTime(results[2].AsStrSlice())
-	if err != nil {
-		return err
-	}
-	g.entry.Lease = now + lease.Milliseconds()
-	results, err = w.pipeline(ctx, []command{cmd("MULTI", ""), cmd("HSET", gensKey(name), field, g.entry.String()), cmd("EXEC", "")})
-	if err != nil {
-		return err
-	}
-	// Another load may have changed the hash in between: the lease is long enough
-	// to be renewed the next time.
-	if err := results[2].Error(); isReply(err) {
-		return err
-	}
-	return nil
 }
 
 // time is Redis's clock in milliseconds: leases are compared by nodes whose own
@@ -221,29 +140,6 @@ func parseGeneration(text string, err error) (generation, error) {
 	}
 	var g generation
 	return g, json.Unmarshal([]byte(text), &g)
-}
-
-// bucketFields gives a bucket's records as HSET wants them: id and value.
-func bucketFields(b *dataset.Bucket) []string {
-	var values strings.Builder
-	values.Grow(len(b.Text()) + 12*b.Len())
-	ends := make([]int, 0, b.Len())
-	var number [20]byte
-	for r := range b.All() {
-		values.Write(strconv.AppendUint(number[:0], r.Position, 10))
-		values.WriteByte(' ')
-		values.Write(r.JSON)
-		ends = append(ends, values.Len())
-	}
-	all, start := values.String(), 0
-	fields := make([]string, 0, 2*b.Len())
-	i := 0
-	for r := range b.All() {
-		fields = append(fields, r.ID, all[start:ends[i]])
-		start = ends[i]
-		i++
-	}
-	return fields
 }
 
 // planSwitch makes a staged generation the live one, if it is still what was

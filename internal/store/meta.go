@@ -10,7 +10,7 @@ import (
 )
 
 // format is the version of the layout of keys and values. A node refuses others.
-const format = "1"
+const format = "2"
 
 // meta is a dataset's meta hash: its state, and under which incarnation of Redis
 // and in which term commits are made.

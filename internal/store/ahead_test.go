@@ -1,0 +1,178 @@
+//go:build e2e
+
+package store_test
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"landings/internal/dataset"
+	"landings/internal/redistest"
+	"landings/internal/store"
+)
+
+// generations gives the keys of a dataset's buckets, counted by generation.
+func generations(r *redistest.Server, name string) map[string]int {
+	found := map[string]int{}
+	for key := range strings.Lines(r.Do("KEYS", "landings:{"+name+"}:g*:*")) {
+		found[strings.Split(strings.TrimSpace(key), ":")[2]]++
+	}
+	delete(found, "")
+	return found
+}
+
+// stagedIn waits until Redis holds a number of a generation's buckets.
+func stagedIn(t *testing.T, r *redistest.Server, generation string, buckets int) {
+	t.Helper()
+	until(t, "buckets are staged", func() bool { return generations(r, "things")[generation] == buckets })
+}
+
+func TestLoadAhead(t *testing.T) {
+	first := load(1000, "first")
+	t.Run("staged while it is read", func(t *testing.T) {
+		r := redistest.Start(t, "--save", "")
+		n := start(t, r.URL())
+		state, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+			for i, b := range first.Records[:3] {
+				ahead(b)
+				stagedIn(t, r, "g1", i+1)
+			}
+			if n.copyOf("things").State().Exists() {
+				t.Error("the dataset exists before it is read")
+			}
+			return first, nil
+		}, nil)
+		if err != nil || state.Generation != 1 || state.Count != 1000 {
+			t.Fatal(state, err)
+		}
+		if count, digest, source := inRedis(t, r, "things"); count != 1000 || digest != first.Records.Digest() || source != "first" {
+			t.Fatal(count, digest, source)
+		}
+	})
+	t.Run("other ids in the end", func(t *testing.T) {
+		r := redistest.Start(t, "--save", "")
+		n := start(t, r.URL())
+		state, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+			for _, b := range load(1000, "wrong").Records {
+				ahead(b)
+			}
+			stagedIn(t, r, "g1", 4)
+			return first, nil
+		}, nil)
+		if err != nil || state.Generation != 2 {
+			t.Fatal(state, err)
+		}
+		if _, digest, _ := inRedis(t, r, "things"); digest != first.Records.Digest() {
+			t.Fatal("other records")
+		}
+		if found := generations(r, "things"); len(found) != 1 || found["g2"] != 4 {
+			t.Fatalf("left over: %v", found)
+		}
+	})
+	t.Run("bad in the end", func(t *testing.T) {
+		r := redistest.Start(t, "--save", "")
+		n := start(t, r.URL())
+		if _, err := n.Replace(t.Context(), "things", first, nil); err != nil {
+			t.Fatal(err)
+		}
+		bad := errors.New("the input is bad")
+		// So many that the bound on their numbers has to be raised on the way.
+		const buckets = 2500
+		_, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+			for i := range uint64(buckets) {
+				ahead(dataset.NewBucket(i, []dataset.Record{{ID: strconv.FormatUint(i, 10), Position: i * dataset.BucketSize, JSON: []byte("{}")}}))
+			}
+			stagedIn(t, r, "g2", buckets)
+			return dataset.Load{}, bad
+		}, nil)
+		if err != bad {
+			t.Fatalf("got %v", err)
+		}
+		if found := generations(r, "things"); len(found) != 1 || found["g1"] != 4 {
+			t.Fatalf("left over: %v", found)
+		}
+		if _, digest, _ := inRedis(t, r, "things"); digest != first.Records.Digest() || n.copyOf("things").Records().Digest() != digest {
+			t.Fatal("what was there is not what it was")
+		}
+	})
+	t.Run("refused in the end", func(t *testing.T) {
+		r := redistest.Start(t, "--save", "")
+		n := start(t, r.URL())
+		refusal := &dataset.Error{Code: dataset.PreconditionFailed, Message: "no"}
+		_, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+			ahead(first.Records[0])
+			stagedIn(t, r, "g1", 1)
+			return first, nil
+		}, func(dataset.State) error { return refusal })
+		if dataset.CodeOf(err) != dataset.PreconditionFailed {
+			t.Fatalf("got %v", err)
+		}
+		if found := generations(r, "things"); len(found) != 0 {
+			t.Fatalf("left over: %v", found)
+		}
+	})
+	t.Run("slower than its lease", func(t *testing.T) {
+		r := redistest.Start(t, "--save", "")
+		n := start(t, r.URL(), func(o *store.Options) { o.Lease = 300 * time.Millisecond })
+		state, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+			ahead(first.Records[0])
+			stagedIn(t, r, "g1", 1)
+			// Every other load collects what it takes for abandoned.
+			for begun := time.Now(); time.Since(begun) < time.Second; {
+				if _, err := n.Replace(t.Context(), "things", load(1, "between"), nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return first, nil
+		}, nil)
+		if err != nil || state.Generation != 1 {
+			t.Fatal(state, err)
+		}
+		if _, digest, _ := inRedis(t, r, "things"); digest != first.Records.Digest() {
+			t.Fatal("other records")
+		}
+	})
+	t.Run("Redis dies below it", func(t *testing.T) {
+		r := redistest.Start(t, "--save", "")
+		n := start(t, r.URL())
+		state, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+			ahead(first.Records[0])
+			stagedIn(t, r, "g1", 1)
+			r.Kill()
+			ahead(first.Records[1])
+			r.Launch()
+			r.Up()
+			return first, nil
+		}, nil)
+		if err != nil || state.Count != 1000 {
+			t.Fatal(state, err)
+		}
+		if _, digest, _ := inRedis(t, r, "things"); digest != first.Records.Digest() {
+			t.Fatal("other records")
+		}
+	})
+}
+
+// A reader that gives up by a panic leaves nothing behind either.
+func TestLoadAheadPanics(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL())
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		_, _ = n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+			ahead(load(256, "x").Records[0])
+			stagedIn(t, r, "g1", 1)
+			panic("a fault of ours")
+		}, nil)
+	}()
+	if found := generations(r, "things"); len(found) != 0 {
+		t.Fatalf("left over: %v", found)
+	}
+}
