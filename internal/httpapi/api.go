@@ -217,12 +217,15 @@ func (a *API) write(f func(*http.Request, *upload) (answer, error)) handler {
 		}
 		body := newUpload(w, r, a.limits)
 		got, err := f(r, body)
+		if err != nil {
+			if fault := body.fault(); fault != nil {
+				err = fault // what became of the body explains whatever its reader says
+			}
+			body.drain()
+		}
 		// The write may have taken longer than the time that an answer has.
 		_ = http.NewResponseController(w).SetWriteDeadline(answerDeadline(a.limits))
 		if err != nil {
-			if fault := body.fault(); fault != nil {
-				return fault // what became of the body explains whatever its reader says
-			}
 			return err
 		}
 		send(w, got)

@@ -21,6 +21,7 @@ type upload struct {
 	waited time.Duration // in the present span
 	moved  int64         // in the present span
 	err    error         // what ended it; io.EOF: all is well
+	began  bool          // somebody read from it
 }
 
 func newUpload(w http.ResponseWriter, r *http.Request, l Limits) *upload {
@@ -43,6 +44,7 @@ func (u *upload) Read(p []byte) (int, error) {
 	if u.err != nil {
 		return 0, u.err
 	}
+	u.began = true
 	start := time.Now()
 	// Where deadlines cannot be set there is no client to wait for.
 	_ = u.conn.SetReadDeadline(start.Add(u.limits.StallTime - u.waited))
@@ -87,6 +89,18 @@ func tooLong(limit int64) error {
 		Code:    dataset.TooLarge,
 		Message: fmt.Sprintf("the body is longer than %d bytes", limit),
 		Remedy:  "send less, send it compressed (Content-Encoding: gzip or zstd), or raise the limit in the configuration",
+	}
+}
+
+// drainBytes is how much of a refused body is read on, in bytes.
+const drainBytes = 64 << 20
+
+// drain reads what is left of a body that is refused, up to a bound: most clients
+// read no answer before they have sent everything, and a connection that is closed
+// on unread data takes the answer with it.
+func (u *upload) drain() {
+	if u.began && u.err == nil {
+		_, _ = io.CopyN(io.Discard, u, drainBytes) // whatever ends it, the answer is known
 	}
 }
 
