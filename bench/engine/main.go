@@ -106,7 +106,7 @@ func start(ctx context.Context, program string, settings []string) (servers []*s
 		name  string
 		words []string
 	}{{"engine", []string{program, "redis-server"}}, {"redis", []string{"redis-server"}}, {"redis again", []string{"redis-server"}}} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			done()
 			return nil, nil, err
@@ -127,14 +127,14 @@ func start(ctx context.Context, program string, settings []string) (servers []*s
 		servers = append(servers, s)
 		deadline := time.Now().Add(10 * time.Second)
 		for {
-			conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+			conn, err := new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+port)
 			if err == nil {
 				_ = conn.Close()
 				break
 			}
-			if time.Now().After(deadline) {
+			if ctx.Err() != nil || time.Now().After(deadline) {
 				done()
-				return nil, nil, fmt.Errorf("%s does not answer", c.name)
+				return nil, nil, fmt.Errorf("%s does not answer: %w", c.name, err)
 			}
 			time.Sleep(10 * time.Millisecond)
 		}

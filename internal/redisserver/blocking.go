@@ -93,7 +93,7 @@ func (e *Engine) resume(c *client) {
 
 // signalReady notes that clients blocked on key may be served, once the present
 // command or transaction has ended.
-func (db *database) signalReady(key []byte, k kind) {
+func (db *database) signalReady(key []byte) {
 	if len(db.blocked) == 0 {
 		return
 	}
@@ -112,7 +112,7 @@ func (db *database) signalReady(key []byte, k kind) {
 func (db *database) signalBlocked() {
 	for k := range db.blocked {
 		if en := db.peek([]byte(k)); en.exists() {
-			db.signalReady([]byte(k), en.kind())
+			db.signalReady([]byte(k))
 		}
 	}
 }
@@ -121,7 +121,7 @@ func (db *database) signalBlocked() {
 // a stream's group must hear that it is gone.
 func (db *database) signalGone() {
 	for k := range db.blocked {
-		db.signalReady([]byte(k), kindNone)
+		db.signalReady([]byte(k))
 	}
 }
 

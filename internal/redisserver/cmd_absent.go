@@ -10,19 +10,19 @@ import (
 func absentCommands() []command {
 	return []command{
 		{name: "acl", arity: -2, since: "6.0.0", sub: []command{
-			{name: "cat", arity: -2, flags: "noscript loading stale", since: "6.0.0", do: cmdAclCat},
+			{name: "cat", arity: -2, flags: "noscript loading stale", since: "6.0.0", do: cmdACLCat},
 			{name: "deluser", arity: -3, flags: "admin noscript loading stale", since: "6.0.0", do: absent("access control lists beyond one user")},
 			{name: "dryrun", arity: -4, flags: "admin noscript loading stale", since: "7.0.0", do: absent("access control lists beyond one user")},
 			{name: "genpass", arity: -2, flags: "noscript loading stale", since: "6.0.0", do: absent("access control lists beyond one user")},
 			{name: "getuser", arity: 3, flags: "admin noscript loading stale", since: "6.0.0", do: absent("access control lists beyond one user")},
 			{name: "help", arity: 2, flags: "loading stale", since: "6.0.0", do: absent("access control lists beyond one user")},
-			{name: "list", arity: 2, flags: "admin noscript loading stale", since: "6.0.0", do: cmdAclList},
+			{name: "list", arity: 2, flags: "admin noscript loading stale", since: "6.0.0", do: cmdACLList},
 			{name: "load", arity: 2, flags: "admin noscript loading stale", since: "6.0.0", do: absent("access control lists beyond one user")},
 			{name: "log", arity: -2, flags: "admin noscript loading stale", since: "6.0.0", do: absent("access control lists beyond one user")},
 			{name: "save", arity: 2, flags: "admin noscript loading stale", since: "6.0.0", do: absent("access control lists beyond one user")},
 			{name: "setuser", arity: -3, flags: "admin noscript loading stale", since: "6.0.0", do: absent("access control lists beyond one user")},
-			{name: "users", arity: 2, flags: "admin noscript loading stale", since: "6.0.0", do: cmdAclUsers},
-			{name: "whoami", arity: 2, flags: "noscript loading stale", since: "6.0.0", do: cmdAclWhoami},
+			{name: "users", arity: 2, flags: "admin noscript loading stale", since: "6.0.0", do: cmdACLUsers},
+			{name: "whoami", arity: 2, flags: "noscript loading stale", since: "6.0.0", do: cmdACLWhoami},
 		}},
 		{name: "module", arity: -2, since: "4.0.0", sub: []command{
 			{name: "help", arity: 2, flags: "loading stale", since: "5.0.0", do: absent("modules")},
@@ -116,17 +116,17 @@ func cmdScriptExists(e *Engine, c *client, args [][]byte) {
 }
 func cmdModuleList(e *Engine, c *client, args [][]byte) { c.array(0) }
 
-func cmdAclWhoami(e *Engine, c *client, args [][]byte) { c.bulkString("default") }
-func cmdAclUsers(e *Engine, c *client, args [][]byte) {
+func cmdACLWhoami(e *Engine, c *client, args [][]byte) { c.bulkString("default") }
+func cmdACLUsers(e *Engine, c *client, args [][]byte) {
 	c.array(1)
 	c.bulkString("default")
 }
-func cmdAclList(e *Engine, c *client, args [][]byte) {
+func cmdACLList(e *Engine, c *client, args [][]byte) {
 	c.array(1)
 	c.bulkString("user default on nopass ~* &* +@all")
 }
 
-func cmdAclCat(e *Engine, c *client, args [][]byte) {
+func cmdACLCat(e *Engine, c *client, args [][]byte) {
 	if len(args) == 2 {
 		c.array(len(categoryOrder))
 		for _, name := range categoryOrder {

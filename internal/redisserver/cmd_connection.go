@@ -16,7 +16,7 @@ func connectionCommands() []command {
 			{name: "getname", arity: 2, flags: "noscript loading stale", cats: "connection", since: "2.6.9", do: cmdClientGetname},
 			{name: "getredir", arity: 2, flags: "noscript loading stale", cats: "connection", since: "6.0.0", do: cmdClientGetredir},
 			{name: "help", arity: 2, flags: "loading stale", cats: "connection", since: "5.0.0", do: cmdClientHelp},
-			{name: "id", arity: 2, flags: "noscript loading stale", cats: "connection", since: "5.0.0", do: cmdClientId},
+			{name: "id", arity: 2, flags: "noscript loading stale", cats: "connection", since: "5.0.0", do: cmdClientID},
 			{name: "info", arity: 2, flags: "noscript loading stale", cats: "connection", tips: "nondeterministic_output", since: "6.2.0", do: cmdClientInfo},
 			{name: "kill", arity: -3, flags: "admin noscript loading stale", cats: "connection", since: "2.4.0", do: cmdClientKill},
 			{name: "list", arity: -2, flags: "admin noscript loading stale", cats: "connection", tips: "nondeterministic_output", since: "2.4.0", do: cmdClientList},
@@ -211,7 +211,7 @@ func printable(s string) bool {
 	return true
 }
 
-func cmdClientId(e *Engine, c *client, args [][]byte) { c.int(c.id) }
+func cmdClientID(e *Engine, c *client, args [][]byte) { c.int(c.id) }
 
 func cmdClientGetname(e *Engine, c *client, args [][]byte) {
 	if c.name == "" {
@@ -304,7 +304,7 @@ func (e *Engine) describe(c *client) string {
 		cap(c.out), cap(c.out), len(c.out), 0, c.front.unsent(), cap(c.req.in)+cap(c.out), last, redir, c.resp) + library
 }
 
-func cmdClientInfo(e *Engine, c *client, args [][]byte) { c.verbatim("txt", e.describe(c)+"\n") }
+func cmdClientInfo(e *Engine, c *client, args [][]byte) { c.verbatim(e.describe(c) + "\n") }
 
 // clientType is the class that CLIENT LIST TYPE and output limits know.
 func (c *client) clientType() string {
@@ -347,7 +347,7 @@ func cmdClientList(e *Engine, c *client, args [][]byte) {
 				b.WriteString(e.describe(o) + "\n")
 			}
 		}
-		c.verbatim("txt", b.String())
+		c.verbatim(b.String())
 		return
 	default:
 		c.err(errSyntax)
@@ -359,7 +359,7 @@ func cmdClientList(e *Engine, c *client, args [][]byte) {
 			b.WriteString(e.describe(o) + "\n")
 		}
 	})
-	c.verbatim("txt", b.String())
+	c.verbatim(b.String())
 }
 
 // kill ends a client's connection: at once, or after its reply if it asked itself.
@@ -375,7 +375,7 @@ func (e *Engine) kill(by, c *client) {
 
 func cmdClientKill(e *Engine, c *client, args [][]byte) {
 	var id int64 = -1
-	addr, laddr, typ, user, skipMe := "", "", "", "", true
+	addr, laddr, typ, skipMe := "", "", "", true
 	old := len(args) == 3
 	if old {
 		addr, skipMe = string(args[2]), false
@@ -405,9 +405,8 @@ func cmdClientKill(e *Engine, c *client, args [][]byte) {
 			case is(args[i], "laddr"):
 				laddr = string(v)
 			case is(args[i], "user"):
-				user = string(v)
-				if user != "default" {
-					c.err("ERR No such user '" + user + "'")
+				if string(v) != "default" { // everybody is
+					c.err("ERR No such user '" + string(v) + "'")
 					return
 				}
 			case is(args[i], "skipme") && is(v, "yes"):
@@ -537,7 +536,7 @@ func (e *Engine) pausedFor(c *client, cmd *command) bool {
 
 // postpone keeps a client's command for the end of the pause: its input is read
 // again from that command on.
-func (e *Engine) postpone(c *client, args [][]byte) {
+func (e *Engine) postpone(c *client) {
 	c.paused = true
 	c.req.pos = c.req.start
 	e.pause.queue = append(e.pause.queue, c)

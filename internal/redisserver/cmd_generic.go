@@ -39,7 +39,7 @@ func genericCommands() []command {
 		{name: "sort", arity: -2, flags: "write denyoom movablekeys", keys: "1 1 1", spec: "RO access | index 1 | range 0 1 0; RO access | unknown | unknown; OW update | unknown | unknown", cats: "set sortedset list dangerous", since: "1.0.0", do: cmdSort},
 		{name: "sort_ro", arity: -2, flags: "readonly movablekeys", keys: "1 1 1", spec: "RO access | index 1 | range 0 1 0; RO access | unknown | unknown", cats: "set sortedset list dangerous", since: "7.0.0", do: cmdSortRo},
 		{name: "touch", arity: -2, flags: "readonly fast", keys: "1 -1 1", spec: "RO", cats: "keyspace", tips: "request_policy:multi_shard; response_policy:agg_sum", since: "3.2.1", do: cmdTouch},
-		{name: "ttl", arity: 2, flags: "readonly fast", keys: "1 1 1", spec: "RO access", cats: "keyspace", tips: "nondeterministic_output", since: "1.0.0", do: cmdTtl},
+		{name: "ttl", arity: 2, flags: "readonly fast", keys: "1 1 1", spec: "RO access", cats: "keyspace", tips: "nondeterministic_output", since: "1.0.0", do: cmdTTL},
 		{name: "type", arity: 2, flags: "readonly fast", keys: "1 1 1", spec: "RO", cats: "keyspace", since: "1.0.0", do: cmdType},
 		{name: "unlink", arity: -2, flags: "write fast", keys: "1 -1 1", spec: "RM delete", cats: "keyspace", tips: "request_policy:multi_shard; response_policy:agg_sum", since: "4.0.0", do: cmdUnlink},
 		{name: "wait", arity: 3, flags: "noscript", cats: "connection", tips: "request_policy:all_shards; response_policy:agg_min", since: "3.0.0", do: cmdWait},
@@ -170,7 +170,7 @@ func (e *Engine) delName() string {
 	return "DEL"
 }
 
-func cmdTtl(e *Engine, c *client, args [][]byte)         { e.ttl(c, args[1], false, true) }
+func cmdTTL(e *Engine, c *client, args [][]byte)         { e.ttl(c, args[1], false, true) }
 func cmdPttl(e *Engine, c *client, args [][]byte)        { e.ttl(c, args[1], true, true) }
 func cmdExpiretime(e *Engine, c *client, args [][]byte)  { e.ttl(c, args[1], false, false) }
 func cmdPexpiretime(e *Engine, c *client, args [][]byte) { e.ttl(c, args[1], true, false) }
@@ -329,7 +329,7 @@ func (db *database) transfer(en *entry, to *database, key []byte) {
 		to.setExpire(&dst, at)
 	}
 	if k == kindStream {
-		db.signalReady(from, kindStream) // after the new key, as in Redis
+		db.signalReady(from) // after the new key, as in Redis
 	}
 }
 

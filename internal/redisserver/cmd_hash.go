@@ -376,14 +376,14 @@ func cmdHgetall(e *Engine, c *client, args [][]byte) {
 func cmdHkeys(e *Engine, c *client, args [][]byte) {
 	if h, ok := c.readHash(args[1], func() { c.array(0) }); ok {
 		c.array(h.len())
-		h.each(func(f, v []byte) bool { c.bulk(f); return true })
+		h.each(func(f, _ []byte) bool { c.bulk(f); return true })
 	}
 }
 
 func cmdHvals(e *Engine, c *client, args [][]byte) {
 	if h, ok := c.readHash(args[1], func() { c.array(0) }); ok {
 		c.array(h.len())
-		h.each(func(f, v []byte) bool { c.bulk(v); return true })
+		h.each(func(_, v []byte) bool { c.bulk(v); return true })
 	}
 }
 

@@ -365,7 +365,7 @@ func cmdInfo(e *Engine, c *client, args [][]byte) {
 			s.write(&b)
 		}
 	}
-	c.verbatim("txt", b.String())
+	c.verbatim(b.String())
 }
 
 type infoSection struct {
@@ -519,7 +519,7 @@ func (e *Engine) infoSections() []infoSection {
 			line(b, "used_cpu_sys", fmt.Sprintf("%.6f", sys), "used_cpu_user", fmt.Sprintf("%.6f", user),
 				"used_cpu_sys_children", "0.000000", "used_cpu_user_children", "0.000000")
 		}},
-		{"modules", "Modules", false, func(b *strings.Builder) {}},
+		{"modules", "Modules", false, func(*strings.Builder) {}},
 		{"commandstats", "Commandstats", true, func(b *strings.Builder) {
 			e.eachCommand(func(cmd *command) {
 				s := &cmd.stats
@@ -535,7 +535,7 @@ func (e *Engine) infoSections() []infoSection {
 				fmt.Fprintf(b, "errorstat_%s:count=%d\r\n", code, e.stats.errors[code])
 			}
 		}},
-		{"latencystats", "Latencystats", true, func(b *strings.Builder) {}},
+		{"latencystats", "Latencystats", true, func(*strings.Builder) {}},
 		{"cluster", "Cluster", false, func(b *strings.Builder) { line(b, "cluster_enabled", 0) }},
 		{"keyspace", "Keyspace", false, func(b *strings.Builder) {
 			for _, db := range e.dbs {
@@ -900,11 +900,11 @@ func cmdMemoryUsage(e *Engine, c *client, args [][]byte) {
 }
 
 func cmdMemoryDoctor(e *Engine, c *client, args [][]byte) {
-	c.verbatim("txt", "Nothing to report: blocks live in an arena; INFO memory has its figures.")
+	c.verbatim("Nothing to report: blocks live in an arena; INFO memory has its figures.")
 }
 
 func cmdMemoryMallocStats(e *Engine, c *client, args [][]byte) {
-	c.verbatim("txt", fmt.Sprintf("arena: %d bytes in blocks, %d asked of the system, %d spans", e.arena.used, e.arena.reserved, len(e.arena.spans)))
+	c.verbatim(fmt.Sprintf("arena: %d bytes in blocks, %d asked of the system, %d spans", e.arena.used, e.arena.reserved, len(e.arena.spans)))
 }
 
 func cmdMemoryPurge(e *Engine, c *client, args [][]byte) {
@@ -989,7 +989,7 @@ func cmdLatencyGraph(e *Engine, c *client, args [][]byte) {
 	c.err("ERR No samples available for event '" + string(args[2]) + "'")
 }
 func cmdLatencyDoctor(e *Engine, c *client, args [][]byte) {
-	c.verbatim("txt", "This engine does not sample latencies; SLOWLOG has the slow commands.")
+	c.verbatim("This engine does not sample latencies; SLOWLOG has the slow commands.")
 }
 
 func cmdLatencyHistogram(e *Engine, c *client, args [][]byte) { c.mapping(0) }
@@ -1016,7 +1016,7 @@ func cmdRole(e *Engine, c *client, args [][]byte) {
 }
 
 func cmdLolwut(e *Engine, c *client, args [][]byte) {
-	c.verbatim("txt", "Redis ver. "+redisVersion+"\n")
+	c.verbatim("Redis ver. " + redisVersion + "\n")
 }
 
 func cmdDebug(e *Engine, c *client, args [][]byte) {

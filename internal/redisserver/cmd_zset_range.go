@@ -54,7 +54,7 @@ func (c *client) zrangeArgs(args [][]byte, q zrangeQuery, open, store bool) (zra
 		return q, false
 	}
 	q.limit = -1
-	ok := false
+	var ok bool
 	for i := 2; i < len(args); i++ {
 		switch {
 		case !store && is(args[i], "withscores"):
@@ -86,24 +86,24 @@ func (c *client) zrangeArgs(args [][]byte, q zrangeQuery, open, store bool) (zra
 	if q.scores && q.by == zrangeLex {
 		return fail("ERR syntax error, WITHSCORES not supported in combination with BYLEX")
 	}
-	min, max := args[0], args[1]
+	low, high := args[0], args[1]
 	if q.reverse && q.by != zrangeRank {
-		min, max = max, min
+		low, high = high, low
 	}
 	switch q.by {
 	case zrangeRank:
-		if q.start, ok = parseInt(min); !ok {
+		if q.start, ok = parseInt(low); !ok {
 			return fail(errNotInt)
 		}
-		if q.stop, ok = parseInt(max); !ok {
+		if q.stop, ok = parseInt(high); !ok {
 			return fail(errNotInt)
 		}
 	case zrangeScore:
-		if q.interval, ok = parseScoreInterval(min, max); !ok {
+		if q.interval, ok = parseScoreInterval(low, high); !ok {
 			return fail("ERR min or max is not a float")
 		}
 	case zrangeLex:
-		if q.interval, ok = parseLexInterval(min, max); !ok {
+		if q.interval, ok = parseLexInterval(low, high); !ok {
 			return fail("ERR min or max not valid string range item")
 		}
 	}

@@ -201,7 +201,7 @@ type param struct {
 
 func configError(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
-func intParam[T int | int64](name string, field func(*config) *T, min, max int64) param {
+func intParam[T int | int64](name string, field func(*config) *T, least, most int64) param {
 	return param{name: name,
 		get: func(c *config) string { return strconv.FormatInt(int64(*field(c)), 10) },
 		set: func(c *config, v string) error {
@@ -209,23 +209,24 @@ func intParam[T int | int64](name string, field func(*config) *T, min, max int64
 			if !ok {
 				return configError("argument couldn't be parsed into an integer")
 			}
-			if n < min || n > max {
-				return configError("argument must be between %d and %d inclusive", min, max)
+			if n < least || n > most {
+				return configError("argument must be between %d and %d inclusive", least, most)
 			}
 			*field(c) = T(n)
 			return nil
 		}}
 }
 
-func memParam(name string, field func(*config) *int64, min, max int64) param {
-	p := intParam(name, field, min, max)
+func memParam(name string, field func(*config) *int64, least int64) param {
+	const most int64 = math.MaxInt64
+	p := intParam(name, field, least, most)
 	p.set = func(c *config, v string) error {
 		n, ok := parseMemory(v)
 		if !ok {
 			return configError("argument must be a memory value")
 		}
-		if n < min || n > max {
-			return configError("argument must be between %d and %d inclusive", min, max)
+		if n < least {
+			return configError("argument must be between %d and %d inclusive", least, most)
 		}
 		*field(c) = n
 		return nil
@@ -292,7 +293,7 @@ func enumParam(name string, words []string, get func(c *config) int, set func(c 
 // that is accepted, to anything else is refused.
 func fixed(name, value string) param {
 	return param{name: name, get: func(*config) string { return value },
-		set: func(c *config, v string) error {
+		set: func(_ *config, v string) error {
 			if v != value {
 				return configError("this engine supports only '%s'", value)
 			}
@@ -398,14 +399,14 @@ func params() []param {
 		fixed("aof-use-rdb-preamble", "yes"),
 		fixed("aof-timestamp-enabled", "no"),
 		intParam("auto-aof-rewrite-percentage", func(c *config) *int64 { return &c.rewritePercent }, 0, math.MaxInt32),
-		memParam("auto-aof-rewrite-min-size", func(c *config) *int64 { return &c.rewriteMin }, 0, math.MaxInt64),
+		memParam("auto-aof-rewrite-min-size", func(c *config) *int64 { return &c.rewriteMin }, 0),
 		stringParam("requirepass", func(c *config) *string { return &c.requirePass }),
-		memParam("maxmemory", func(c *config) *int64 { return &c.maxMemory }, 0, math.MaxInt64),
+		memParam("maxmemory", func(c *config) *int64 { return &c.maxMemory }, 0),
 		fixed("maxmemory-policy", "noeviction"),
 		ignored("maxmemory-samples", "5"),
 		ignored("maxmemory-eviction-tenacity", "10"),
-		memParam("proto-max-bulk-len", func(c *config) *int64 { return &c.maxBulk }, 1<<20, math.MaxInt64),
-		memParam("client-query-buffer-limit", func(c *config) *int64 { return &c.queryBufferLimit }, 1<<20, math.MaxInt64),
+		memParam("proto-max-bulk-len", func(c *config) *int64 { return &c.maxBulk }, 1<<20),
+		memParam("client-query-buffer-limit", func(c *config) *int64 { return &c.queryBufferLimit }, 1<<20),
 		{name: "client-output-buffer-limit", multi: true, get: func(c *config) string {
 			f := func(name string, l outputLimit) string {
 				return fmt.Sprintf("%s %d %d %d", name, l.hard, l.soft, l.seconds)
@@ -431,15 +432,15 @@ func params() []param {
 		boolParam("lazyfree-lazy-server-del", func(c *config) *bool { return &c.lazyServerDel }),
 		ignored("lazyfree-lazy-eviction", "no"),
 		intParam("hash-max-listpack-entries", func(c *config) *int64 { return &c.hashMaxEntries }, 0, math.MaxInt64).also("hash-max-ziplist-entries"),
-		memParam("hash-max-listpack-value", func(c *config) *int64 { return &c.hashMaxValue }, 0, math.MaxInt64).also("hash-max-ziplist-value"),
+		memParam("hash-max-listpack-value", func(c *config) *int64 { return &c.hashMaxValue }, 0).also("hash-max-ziplist-value"),
 		intParam("zset-max-listpack-entries", func(c *config) *int64 { return &c.zsetMaxEntries }, 0, math.MaxInt64).also("zset-max-ziplist-entries"),
-		memParam("zset-max-listpack-value", func(c *config) *int64 { return &c.zsetMaxValue }, 0, math.MaxInt64).also("zset-max-ziplist-value"),
+		memParam("zset-max-listpack-value", func(c *config) *int64 { return &c.zsetMaxValue }, 0).also("zset-max-ziplist-value"),
 		intParam("set-max-intset-entries", func(c *config) *int64 { return &c.setMaxIntset }, 0, math.MaxInt64),
 		intParam("list-max-listpack-size", func(c *config) *int64 { return &c.listMaxSize }, math.MinInt32, math.MaxInt32).also("list-max-ziplist-size"),
 		intParam("list-compress-depth", func(c *config) *int64 { return &c.listCompress }, 0, math.MaxInt32),
-		memParam("stream-node-max-bytes", func(c *config) *int64 { return &c.streamNodeBytes }, 0, math.MaxInt64),
+		memParam("stream-node-max-bytes", func(c *config) *int64 { return &c.streamNodeBytes }, 0),
 		intParam("stream-node-max-entries", func(c *config) *int64 { return &c.streamNodeEntries }, 0, math.MaxInt64),
-		memParam("hll-sparse-max-bytes", func(c *config) *int64 { return &c.hllSparseBytes }, 0, math.MaxInt64),
+		memParam("hll-sparse-max-bytes", func(c *config) *int64 { return &c.hllSparseBytes }, 0),
 		intParam("shutdown-timeout", func(c *config) *int64 { return &c.shutdownTimeout }, 0, math.MaxInt32),
 		enumParam("loglevel", []string{"debug", "verbose", "notice", "warning"}, func(c *config) int {
 			return slices.Index([]string{"debug", "verbose", "notice", "warning"}, c.logLevel)

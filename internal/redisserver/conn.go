@@ -2,6 +2,7 @@ package redisserver
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -36,7 +37,7 @@ func (e *Engine) Serve(l net.Listener) error {
 			if closed {
 				return ErrClosed
 			}
-			if ne, ok := err.(net.Error); ok && ne.Timeout() {
+			if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
 				continue
 			}
 			return err

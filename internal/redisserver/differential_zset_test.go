@@ -260,7 +260,7 @@ func genZsetLex(g gen) []string {
 	if g.chance(40) {
 		k = "other:string"
 	}
-	bound := func() string { return g.lexBound() }
+	bound := g.lexBound
 	switch g.IntN(20) {
 	case 0, 1, 2, 3, 4, 5:
 		cmd := []string{"zadd", k}

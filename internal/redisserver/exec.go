@@ -148,7 +148,7 @@ func (e *Engine) dispatch(c *client, args [][]byte) {
 		return
 	}
 	if e.pausedFor(c, cmd) {
-		e.postpone(c, args)
+		e.postpone(c)
 		return
 	}
 	if c.multi != nil {

@@ -64,8 +64,8 @@ func (g geohash) area() geoArea {
 	}
 }
 
-// scores is the range of scores of what lies in the cell, the second one excluded.
-func (g geohash) scores() (min, max float64) {
+// scores is the range of scores of what lies in the cell, end excluded.
+func (g geohash) scores() (first, end float64) {
 	shift := 2*geoStepMax - 2*g.step
 	return float64(g.bits << shift), float64((g.bits + 1) << shift)
 }

@@ -81,15 +81,15 @@ func (c *client) bulkInt(n int64) {
 	c.bulk(strconv.AppendInt(buf[:0], n, 10))
 }
 
-// verbatim writes text with a three-letter format, a bulk string in RESP2.
-func (c *client) verbatim(format, s string) {
+// verbatim writes plain text as a verbatim string, a bulk string in RESP2.
+func (c *client) verbatim(s string) {
 	if c.resp < 3 {
 		c.bulkString(s)
 		return
 	}
-	c.header('=', len(s)+4)
+	const format = "txt:"
+	c.header('=', len(format)+len(s))
 	c.out = append(c.out, format...)
-	c.out = append(c.out, ':')
 	c.out = append(c.out, s...)
 	c.out = append(c.out, '\r', '\n')
 }

@@ -458,7 +458,7 @@ func (s *stream) trim(t *trimming) int64 {
 		if t.limit != 0 && removed+head.count > t.limit {
 			break
 		}
-		whole := false
+		var whole bool // the whole node goes
 		if t.by == trimMaxLen {
 			whole = s.length-uint64(head.count) >= t.maxLen
 		} else {

@@ -158,7 +158,7 @@ func TestStreamModel(t *testing.T) {
 				if !trim.approx {
 					trim.limit = 0
 				}
-				want := 0
+				var want int
 				if trim.by == trimMaxLen {
 					want = max(0, len(model)-int(trim.maxLen))
 				} else {

@@ -524,9 +524,9 @@ func (b zlexBound) compare(member []byte) int {
 }
 
 // parseScoreInterval reads the bounds of ZRANGEBYSCORE.
-func parseScoreInterval(min, max []byte) (r zinterval, ok bool) {
-	if r.min, r.minEx, ok = parseScoreBound(min); ok {
-		r.max, r.maxEx, ok = parseScoreBound(max)
+func parseScoreInterval(low, high []byte) (r zinterval, ok bool) {
+	if r.min, r.minEx, ok = parseScoreBound(low); ok {
+		r.max, r.maxEx, ok = parseScoreBound(high)
 	}
 	return r, ok
 }
@@ -549,10 +549,10 @@ func parseScoreBound(b []byte) (f float64, exclusive, ok bool) {
 }
 
 // parseLexInterval reads the bounds of ZRANGEBYLEX.
-func parseLexInterval(min, max []byte) (r zinterval, ok bool) {
+func parseLexInterval(low, high []byte) (r zinterval, ok bool) {
 	r.lex = true
-	if r.minLex, r.minEx, ok = parseLexBound(min); ok {
-		r.maxLex, r.maxEx, ok = parseLexBound(max)
+	if r.minLex, r.minEx, ok = parseLexBound(low); ok {
+		r.maxLex, r.maxEx, ok = parseLexBound(high)
 	}
 	return r, ok
 }

@@ -466,7 +466,7 @@ func (t *ztree) merge(b []byte, i int, leaf bool) {
 func (t *ztree) update(old float64, h handle, member []byte, score float64) {
 	leaf, b, pos := t.locate(old, member)
 	pos--
-	stays := false // between its neighbours
+	var stays bool // between its neighbours
 	if score > old {
 		if pos+1 < zlen(b) {
 			stays = t.after(zscore(b, pos+1), zhandle(b, pos+1), score, member)
