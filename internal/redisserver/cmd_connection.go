@@ -23,6 +23,7 @@ func connectionCommands() []command {
 			{name: "no-evict", arity: 3, flags: "admin noscript loading stale", cats: "connection", since: "7.0.0", do: cmdClientNoEvict},
 			{name: "pause", arity: -3, flags: "admin noscript loading stale", cats: "connection", since: "2.9.50", do: cmdClientPause},
 			{name: "reply", arity: 3, flags: "noscript loading stale", cats: "connection", since: "3.2.0", do: cmdClientReply},
+			{name: "setinfo", arity: 4, flags: "noscript loading stale", cats: "connection", since: "7.2.0", do: cmdClientSetinfo},
 			{name: "setname", arity: 3, flags: "noscript loading stale", cats: "connection", since: "2.6.9", do: cmdClientSetname},
 			{name: "tracking", arity: -3, flags: "noscript loading stale", cats: "connection", since: "6.0.0", do: cmdClientTracking},
 			{name: "trackinginfo", arity: 2, flags: "noscript loading stale", cats: "connection", since: "6.2.0", do: cmdClientTrackinginfo},
@@ -229,6 +230,25 @@ func cmdClientSetname(e *Engine, c *client, args [][]byte) {
 	c.ok()
 }
 
+// cmdClientSetinfo is of Redis 7.2: client libraries send it unasked.
+func cmdClientSetinfo(e *Engine, c *client, args [][]byte) {
+	v := string(args[3])
+	if !printable(v) {
+		c.err("ERR " + string(args[2]) + " cannot contain spaces, newlines or special characters.")
+		return
+	}
+	switch {
+	case is(args[2], "lib-name"):
+		c.lib[0] = v
+	case is(args[2], "lib-ver"):
+		c.lib[1] = v
+	default:
+		c.err("ERR Unrecognized option '" + string(args[2]) + "'")
+		return
+	}
+	c.ok()
+}
+
 func cmdClientGetredir(e *Engine, c *client, args [][]byte) {
 	if c.tracking == nil {
 		c.int(-1)
@@ -274,10 +294,14 @@ func (e *Engine) describe(c *client) string {
 	if c.last != nil {
 		last = c.last.fullName
 	}
+	library := ""
+	if c.lib[0] != "" {
+		library = " lib-name=" + c.lib[0] + " lib-ver=" + c.lib[1]
+	}
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d multi=%d qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=%d obl=%d oll=%d omem=%d tot-mem=%d events=r cmd=%s user=default redir=%d resp=%d",
 		c.id, c.addr, c.laddr, c.fd, c.name, int64(time.Since(c.created).Seconds()), (e.now-c.active)/1000, flags, c.db.id,
 		len(c.channels), len(c.patterns), len(c.shards), multi, len(c.req.in), cap(c.req.in)-len(c.req.in), c.req.pos-c.req.start, mem,
-		cap(c.out), cap(c.out), len(c.out), 0, c.front.unsent(), cap(c.req.in)+cap(c.out), last, redir, c.resp)
+		cap(c.out), cap(c.out), len(c.out), 0, c.front.unsent(), cap(c.req.in)+cap(c.out), last, redir, c.resp) + library
 }
 
 func cmdClientInfo(e *Engine, c *client, args [][]byte) { c.verbatim("txt", e.describe(c)+"\n") }

@@ -318,9 +318,7 @@ func (e *Engine) rename(c *client, args [][]byte, nx bool) {
 func (db *database) transfer(en *entry, to *database, key []byte) {
 	at, k, enc := en.expire(), en.kind(), en.enc()
 	db.setExpire(en, 0)
-	if k == kindStream {
-		db.signalReady(db.key(en), kindStream)
-	}
+	from := bytes.Clone(db.key(en))
 	value := bytes.Clone(en.bytes()) // an object's number moves with it
 	used := en.used()
 	db.keys.remove(en.h)
@@ -329,6 +327,9 @@ func (db *database) transfer(en *entry, to *database, key []byte) {
 	dst.setUsed(used)
 	if at != 0 {
 		to.setExpire(&dst, at)
+	}
+	if k == kindStream {
+		db.signalReady(from, kindStream) // after the new key, as in Redis
 	}
 }
 

@@ -414,7 +414,9 @@ func cmdXadd(e *Engine, c *client, args [][]byte) {
 			if t.approx {
 				t.exact(out, s)
 			}
-			out[t.idAt] = bid(id)
+			if !given {
+				out[t.idAt] = bid(id)
+			}
 			c.propagateAs(out...)
 		}
 	}

@@ -322,7 +322,6 @@ func ignored(name, value string) param {
 
 func (p param) also(alias string) param { p.alias = alias; return p }
 func (p param) atStart() param          { p.immutable = true; return p }
-func (p param) several() param          { p.multi = true; return p }
 
 // params is the table of parameters, in alphabetical order of no matter: CONFIG
 // GET answers in this order.

@@ -113,8 +113,8 @@ func streamFile(t *testing.T, payload string) string {
 // files, command by command, and starts a real server on the engine's.
 func TestDifferentialStreamAppendOnly(t *testing.T) {
 	dirs := [2]string{t.TempDir(), t.TempDir()}
-	real := startRedis(t, "--appendonly", "yes", "--dir", dirs[0])
-	e, err := Open(Options{Parameters: []Parameter{{"save", []string{""}}, {"dir", []string{dirs[1]}}, {"appendonly", []string{"yes"}}}})
+	real := startRedis(t, "--appendonly", "yes", "--auto-aof-rewrite-percentage", "0", "--dir", dirs[0])
+	e, err := Open(Options{Parameters: []Parameter{{"save", []string{""}}, {"dir", []string{dirs[1]}}, {"appendonly", []string{"yes"}}, {"auto-aof-rewrite-percentage", []string{"0"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

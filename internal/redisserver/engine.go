@@ -38,7 +38,6 @@ type Engine struct {
 	now         int64  // unix ms of the present batch
 	clock       uint32 // unix seconds of the present batch
 	loading     bool
-	noTouch     bool // reads do not count as use
 
 	// Saving, see save.go.
 	epoch      byte

@@ -114,7 +114,6 @@ type database struct {
 	expiring []handle // entries with an expiry, in any order
 	watched  map[string]*clientList
 	blocked  map[string]*blockQueue // clients that wait for the key
-	ttlSum   float64
 }
 
 func newDatabase(e *Engine, id int) *database {

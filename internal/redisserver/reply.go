@@ -142,18 +142,6 @@ func (c *client) push(n int) {
 	}
 }
 
-// boolean writes true or false, an integer in RESP2.
-func (c *client) boolean(b bool) {
-	switch {
-	case c.resp < 3:
-		c.bool01(b)
-	case b:
-		c.out = append(c.out, "#t\r\n"...)
-	default:
-		c.out = append(c.out, "#f\r\n"...)
-	}
-}
-
 // double writes a number with 17 significant digits, a bulk string in RESP2.
 func (c *client) double(d float64) {
 	var buf [40]byte

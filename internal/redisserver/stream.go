@@ -378,12 +378,6 @@ func (cu *streamCursor) pairs(visit func(field, value []byte)) {
 	}
 }
 
-// has says whether a live entry has the id.
-func (s *stream) has(id rdb.StreamID) bool {
-	cu := s.walk(id, id)
-	return cu.next()
-}
-
 // lastLive is the id of the last live entry, 0-0 if there is none.
 func (s *stream) lastLive() rdb.StreamID {
 	cu := s.walkBack(rdb.StreamID{}, maxStreamID)

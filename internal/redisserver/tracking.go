@@ -13,7 +13,6 @@ type tracking struct {
 	broken                       bool // the client redirected to is gone
 	prefixes                     []string
 	caching                      bool // CLIENT CACHING was sent: the next command is the exception
-	cachingFor                   int
 }
 
 // prefixSet is the clients that want to hear of keys with a prefix, and the keys
