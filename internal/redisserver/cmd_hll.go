@@ -53,11 +53,11 @@ func cmdPfadd(e *Engine, c *client, args [][]byte) {
 	updated := 0
 	h := newHLL()
 	if en.exists() {
-		old, ok := c.asHLL(&en)
-		if !ok {
+		if _, ok := c.asHLL(&en); !ok {
 			return
 		}
-		h = c.editHLL(old)
+		c.db.setBytes(&en, encRaw, en.bytes())
+		h = c.editHLL(hyperLogLog(en.bytes()))
 	} else {
 		en = c.db.add(args[1], kindString, encRaw, h)
 		updated++
@@ -65,8 +65,7 @@ func cmdPfadd(e *Engine, c *client, args [][]byte) {
 	for _, a := range args[2:] {
 		register, rank := hashHLL(a)
 		next, changed, ok := h.set(register, rank, int(e.cfg.hllSparseBytes))
-		if !ok {
-			c.storeHLL(&en, h)
+		if !ok { // the value stays as it was: this is not propagated
 			c.err(errCorruptHLL)
 			return
 		}

@@ -312,7 +312,36 @@ func (d *differ) compareKeys() {
 			batch = append(batch, []string{"xrange", key, "-", "+"}, []string{"xinfo", "stream", key, "full"})
 		}
 		d.compare(batch)
+		d.exchange(key)
 	}
+}
+
+// exchange moves a value in DUMP's form from here to Redis, and from there to here
+// and back, and has Redis compare what arrives.
+func (d *differ) exchange(key string) {
+	d.t.Helper()
+	const out, back = "exchange:out", "exchange:back"
+	ask := func(c *rawConn, cmd ...string) reply {
+		c.send(cmd)
+		r, err := c.read()
+		if err != nil || r.typ == '-' {
+			d.t.Fatalf("%.100q with the value of %q: %v %s", cmd[0], key, err, r)
+		}
+		return r
+	}
+	ttl := "0"
+	if ask(d.a, "ttl", key).str != "-1" { // whether it expires is part of the digest
+		ttl = "1000000"
+	}
+	ask(d.a, "restore", out, ttl, ask(d.b, "dump", key).str, "replace")
+	ask(d.b, "restore", back, "0", ask(d.a, "dump", key).str, "replace")
+	ask(d.a, "restore", back, ttl, ask(d.b, "dump", back).str, "replace")
+	ask(d.b, "del", back)
+	r := ask(d.a, "debug", "digest-value", key, out, back)
+	if r.elems[1].str != r.elems[0].str || r.elems[2].str != r.elems[0].str {
+		d.t.Fatalf("the value of %q is another one after DUMP and RESTORE: %s", key, r)
+	}
+	ask(d.a, "del", out, back)
 }
 
 func quoted(cmd []string) string {
