@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -256,7 +257,7 @@ func (t *table) header() error {
 		case twice:
 			return t.badHeader(offset, fmt.Sprintf("column %d has the name of column %d, %q", i+1, first, dataset.Excerpt(name)))
 		}
-		if len(t.cells) == 1 && bytes.ContainsAny([]byte(name), ";\t|") {
+		if len(t.cells) == 1 && strings.ContainsAny(name, ";\t|") {
 			return t.badHeader(offset, "there is one column, and its name looks like several with another separator than the comma")
 		}
 		seen[name] = i + 1

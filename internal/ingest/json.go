@@ -59,17 +59,17 @@ func (r *reader) end() error {
 	if err != nil {
 		return err
 	}
-	e := r.broken(0, "there is more text after the end of the JSON value")
+	e := r.broken("there is more text after the end of the JSON value")
 	if c == '{' || c == '[' {
 		e.Remedy = "JSON is one value; for one object a line, say the format ndjson (application/x-ndjson)"
 	}
 	return e
 }
 
-// broken is the error for JSON that is none, at an offset from what is unread.
+// broken is the error for JSON that is none, at what is unread.
 // What was found to be wrong before is listed first.
-func (r *reader) broken(offset int, detail string) *dataset.Error {
-	return r.brokenAt(offset, "", detail)
+func (r *reader) broken(detail string) *dataset.Error {
+	return r.brokenAt(0, "", detail)
 }
 
 func (r *reader) brokenAt(offset int, pointer, detail string) *dataset.Error {
@@ -183,13 +183,13 @@ func (r *reader) list() error {
 			return nil
 		default:
 			in.pos--
-			return r.broken(0, "a comma or the end of the list is expected after a record")
+			return r.broken("a comma or the end of the list is expected after a record")
 		}
 	}
 }
 
 func (r *reader) cut(what string) error {
-	e := r.broken(0, "the input ends in the middle of the "+what)
+	e := r.broken("the input ends in the middle of the " + what)
 	e.Remedy = "send the whole file"
 	return e
 }
@@ -230,10 +230,10 @@ func (r *reader) object() error {
 		if err == nil && next == ',' && !first {
 			in.pos++
 			if next, err = in.skipSpace(); err == nil && next == '}' {
-				return r.broken(0, "a name is expected after a comma")
+				return r.broken("a name is expected after a comma")
 			}
 		} else if err == nil && !first && next != '}' {
-			return r.broken(0, "a comma or the end of the object is expected here")
+			return r.broken("a comma or the end of the object is expected here")
 		}
 		if err == io.EOF {
 			return r.cut("object")
@@ -245,7 +245,7 @@ func (r *reader) object() error {
 			break
 		}
 		if next != '"' {
-			return r.broken(0, "a name in quotes is expected here")
+			return r.broken("a name in quotes is expected here")
 		}
 		c.pointer = ""
 		outside := c.listed
@@ -259,7 +259,7 @@ func (r *reader) object() error {
 		}
 		name := string(unquote(quoted, nil))
 		if names[name] {
-			return r.broken(0, fmt.Sprintf("the name %q occurs twice in one object", dataset.Excerpt(name)))
+			return r.broken(fmt.Sprintf("the name %q occurs twice in one object", dataset.Excerpt(name)))
 		}
 		if names[name] = true; len(names) > c.limits.MaxFields {
 			return noList(fmt.Sprintf("the JSON object has more than %s members, so it cannot be a wrapper around a list", thousands(c.limits.MaxFields)))
@@ -271,7 +271,7 @@ func (r *reader) object() error {
 			return err
 		}
 		if next != ':' {
-			return r.broken(0, "a colon is expected after a name")
+			return r.broken("a colon is expected after a name")
 		}
 		in.pos++
 		if next, err = in.skipSpace(); err == io.EOF {
