@@ -155,7 +155,8 @@ func (g gen) sometimesWrong(args []string) []string {
 			return args[:len(args)-1]
 		}
 	case 1:
-		if !strings.Contains(args[0], "rand") { // a count of billions would keep both busy
+		// A count of billions would keep both busy, a timeout of billions waiting.
+		if !strings.Contains(args[0], "rand") && args[0] != "blpop" && args[0] != "brpop" {
 			return append(args, g.value())
 		}
 	case 2:
