@@ -59,9 +59,9 @@ type bench struct {
 	running []*exec.Cmd
 
 	redisPort   int
-	landingsURL string // http://127.0.0.1:port
-	staticURL   string
-	flaskURLs   []string // in the order of flaskForms
+	landingsURL string    // http://127.0.0.1:port
+	staticURLs  [2]string // nginx that opens files for each request, and one that keeps them open
+	flaskURLs   []string  // in the order of flaskForms
 }
 
 // client keeps its connections, asks for compression only where told, and reads in large pieces.
@@ -146,7 +146,7 @@ func (b *bench) startNginx(ctx context.Context) error {
 			return err
 		}
 	}
-	ports, err := freePorts(1)
+	ports, err := freePorts(2)
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (b *bench) startNginx(ctx context.Context) error {
 	}
 	files := min(limit.Max, 200_000)
 	var text bytes.Buffer
-	if err := conf.Execute(&text, map[string]any{"Dir": b.folder("nginx"), "Port": ports[0], "Root": os.Getuid() == 0,
+	if err := conf.Execute(&text, map[string]any{"Dir": b.folder("nginx"), "Ports": ports, "Root": os.Getuid() == 0,
 		"OpenFiles": files, "CachedFiles": files - files/10}); err != nil {
 		return err
 	}
@@ -170,9 +170,11 @@ func (b *bench) startNginx(ctx context.Context) error {
 	if err := b.start(ctx, nil, "nginx", "-p", b.folder("nginx"), "-e", b.folder("nginx", "error.log"), "-c", b.folder("nginx.conf")); err != nil {
 		return err
 	}
-	b.staticURL = "http://" + address(ports[0])
-	if err := waitFor(ctx, func() error { return dial(ctx, ports[0]) }); err != nil {
-		return err
+	for i, port := range ports {
+		b.staticURLs[i] = "http://" + address(port)
+		if err := waitFor(ctx, func() error { return dial(ctx, port) }); err != nil {
+			return err
+		}
 	}
 	// The same bytes, or the comparison means nothing.
 	for _, same := range []struct{ path, encoding string }{{"/data", ""}, {"/data", "gzip"}, {"/data/" + b.in.ids[0], ""}} {
@@ -180,7 +182,7 @@ func (b *bench) startNginx(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		theirs, err := get(ctx, b.staticURL+same.path, same.encoding)
+		theirs, err := get(ctx, b.staticURLs[0]+same.path, same.encoding)
 		if err != nil {
 			return err
 		}
