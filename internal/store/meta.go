@@ -20,8 +20,8 @@ type meta struct {
 	Run  string
 }
 
-// position in history; two metas with the same mark are at the same commit of
-// the same history.
+// mark is a place in a history: two metas with the same mark are at the same commit
+// of the same history.
 type mark struct {
 	epoch   string
 	version uint64

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -105,7 +104,6 @@ type server struct {
 	evicted   int64  // keys evicted since its start
 	saveError bool   // the last background save failed
 	aofError  bool   // the last write to the append-only file failed
-	uptime    time.Duration
 }
 
 func parseServer(info string) server {
@@ -116,7 +114,6 @@ func parseServer(info string) server {
 		}
 	}
 	evicted, _ := strconv.ParseInt(fields["evicted_keys"], 10, 64)
-	uptime, _ := strconv.ParseInt(fields["uptime_in_seconds"], 10, 64)
 	return server{
 		version:   fields["redis_version"],
 		run:       fields["run_id"] + "-" + fields["master_replid"],
@@ -126,11 +123,10 @@ func parseServer(info string) server {
 		evicted:   evicted,
 		saveError: fields["rdb_last_bgsave_status"] == "err",
 		aofError:  fields["aof_last_write_status"] == "err",
-		uptime:    time.Duration(uptime) * time.Second,
 	}
 }
 
-// pairs reads a reply that is a list of values, some of them absent.
+// optionalStrings reads a reply that is a list of values; nil where one is absent.
 func optionalStrings(r rueidis.RedisResult) ([]*string, error) {
 	list, err := r.ToArray()
 	if err != nil {
