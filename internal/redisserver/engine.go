@@ -55,6 +55,7 @@ type Engine struct {
 	opBytes []byte
 	ready   []readyKey
 	serving bool
+	waiting [kindStream + 1]int // clients that are blocked, by the kind they wait for
 	resumed []*client
 
 	// Clients.

@@ -218,7 +218,8 @@ func (db *database) add(key []byte, k kind, enc encoding, value []byte) entry {
 	binary.LittleEndian.PutUint32(b[hdrLen:], uint32(len(value)))
 	copy(b[off:], value)
 	en := entry{h, off, b}
-	db.signalReady(key)
+	db.signalReady(key, k)
+	db.e.notify(notifyNew, "new", key, db.id)
 	return en
 }
 
@@ -321,7 +322,7 @@ func (db *database) setExpire(en *entry, at int64) {
 func (db *database) removeEntry(en *entry) {
 	db.beforeWrite(en)
 	if en.kind() == kindStream {
-		db.signalReady(db.key(en)) // readers of its groups must hear of it
+		db.signalReady(db.key(en), kindStream) // readers of its groups must hear of it
 	}
 	db.setExpire(en, 0)
 	db.dropObject(en)
@@ -355,7 +356,7 @@ func (db *database) set(key []byte, k kind, enc encoding, value []byte, keepTTL 
 		db.setExpire(&en, 0)
 	}
 	if stream { // overwriting wakes nobody else, as in Redis
-		db.signalReady(key)
+		db.signalReady(key, kindStream)
 	}
 	return en
 }
