@@ -127,7 +127,7 @@ func (c *client) readHistory(s *stream, g *group, co *consumer, from rdb.StreamI
 		}
 		if cu := s.walk(item.id, item.id); cu.next() {
 			c.streamEntry(&cu)
-			e := g.pending.find(item.id)
+			e := g.pending.edit(item.id)
 			e.at = c.e.now
 			e.count++
 		} else {

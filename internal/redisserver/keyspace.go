@@ -62,8 +62,8 @@ type object interface {
 	memory(samples int) int
 	// rdbType is the type under which save writes it.
 	rdbType() rdb.Type
-	// save appends the value to an encoder. It runs under the engine's lock.
-	save(enc *rdb.Encoder)
+	// save writes the value. It runs under the engine's lock.
+	save(p *pen)
 }
 
 // The header of a keyspace entry, after its table's next handle.
@@ -257,6 +257,8 @@ func (db *database) grow(en *entry, n int) []byte {
 	if old < n {
 		db.resize(en, n, old, nil)
 		clear(en.b[en.value+old : en.value+n])
+	} else if db.e.arena.pinned(en.h) {
+		db.resize(en, n, n, nil)
 	} else {
 		binary.LittleEndian.PutUint32(en.b[hdrLen:], uint32(n))
 	}
