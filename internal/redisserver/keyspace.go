@@ -251,15 +251,19 @@ func (db *database) setObject(en *entry, enc encoding, o object) {
 }
 
 // grow makes the entry's bytes n long, keeping what it held, new bytes zero, and
-// returns them to be written. Its encoding must hold bytes.
-func (db *database) grow(en *entry, n int) []byte {
+// returns them, of which those in [from, to) may be written. Its encoding must hold bytes.
+func (db *database) grow(en *entry, n, from, to int) []byte {
 	old := en.len()
-	if old < n {
+	f := db.e.taken(en)
+	switch {
+	case f != nil && en.value+n <= len(en.b):
+		f.meet(from, to)
+		clear(en.b[en.value+min(old, n) : en.value+n])
+		binary.LittleEndian.PutUint32(en.b[hdrLen:], uint32(n))
+	case old < n:
 		db.resize(en, n, old, nil)
 		clear(en.b[en.value+old : en.value+n])
-	} else if db.e.arena.pinned(en.h) {
-		db.resize(en, n, n, nil)
-	} else {
+	default:
 		binary.LittleEndian.PutUint32(en.b[hdrLen:], uint32(n))
 	}
 	return en.b[en.value : en.value+n]

@@ -1,6 +1,7 @@
 package redisserver
 
 import (
+	"bytes"
 	"iter"
 
 	"landings/internal/rdb"
@@ -28,8 +29,8 @@ const (
 // pen is what a value is written with: an encoder that can be put down between pieces.
 type pen struct {
 	*rdb.Encoder
-	pause func() bool  // at the end of a piece; false: write no more. nil: go on
-	aside func([]byte) // takes a blob of more than largeBytes, to be written at this place. nil: at once
+	pause func() bool     // at the end of a piece; false: write no more. nil: go on
+	aside func(...[]byte) // takes the parts of a blob of more than largeBytes, to be written at this place. nil: at once
 }
 
 // rest is called between pieces, when nothing but the picture says where to go on.
@@ -80,7 +81,7 @@ type snapshot struct {
 }
 
 // begin starts writing with an encoder; due says when to pause, aside takes large blobs.
-func (s *snapshot) begin(enc *rdb.Encoder, due func() bool, aside func([]byte)) {
+func (s *snapshot) begin(enc *rdb.Encoder, due func() bool, aside func(...[]byte)) {
 	enc.Key(s.meta, s.typ, s.key)
 	s.next, s.stop = iter.Pull(func(yield func(struct{}) bool) {
 		goOn := true
@@ -91,8 +92,8 @@ func (s *snapshot) begin(enc *rdb.Encoder, due func() bool, aside func([]byte)) 
 			}
 			return goOn
 		}
-		p.aside = func(b []byte) {
-			aside(b)
+		p.aside = func(b ...[]byte) {
+			aside(b...)
 			goOn = goOn && yield(struct{}{})
 		}
 		s.save(p)
@@ -124,19 +125,64 @@ func (a *arena) unpin(p pin) {
 
 func (a *arena) pinned(h handle) bool { return a.spans[h>>spanShift].pinned }
 
-// stringPicture is a long string's.
+// stringPicture is a long string's. What is overwritten in place before it was copied is
+// kept, by pages; a writer that moves the string leaves its old memory as it was.
 type stringPicture struct {
-	a   *arena
-	pin pin
-	b   []byte
+	a     *arena
+	pin   pin
+	value []byte
+	out   [][]byte       // the first of its pages, copied
+	pages map[int][]byte // of largeBytes, as they were
 }
 
-func (e *Engine) stringPicture(en *entry) *stringPicture {
-	return &stringPicture{e.arena, e.arena.pin(en.h), en.bytes()}
+func (s *saver) stringPicture(en *entry) *stringPicture {
+	f := &stringPicture{a: s.e.arena, pin: s.e.arena.pin(en.h), value: en.bytes(), pages: map[int][]byte{}}
+	s.strings[en.h] = f
+	return f
 }
 
-func (f *stringPicture) save(p *pen)      { p.blob(f.b) }
-func (f *stringPicture) end()             { f.a.unpin(f.pin) }
+// taken is the picture of the entry's string while there is one.
+func (e *Engine) taken(en *entry) *stringPicture {
+	if e.saving == nil || !e.arena.pinned(en.h) {
+		return nil
+	}
+	return e.saving.strings[en.h]
+}
+
+// meet is called before the bytes in [from, to) change.
+func (f *stringPicture) meet(from, to int) {
+	for i := max(from/largeBytes, len(f.out)); i*largeBytes < min(to, len(f.value)); i++ {
+		if _, kept := f.pages[i]; !kept {
+			f.pages[i] = f.page(i)
+		}
+	}
+}
+
+// page copies a page.
+func (f *stringPicture) page(i int) []byte {
+	return bytes.Clone(f.value[i*largeBytes : min((i+1)*largeBytes, len(f.value))])
+}
+
+func (f *stringPicture) save(p *pen) {
+	for i := 0; i*largeBytes < len(f.value); i++ {
+		page, kept := f.pages[i]
+		if !kept {
+			page = f.page(i)
+		}
+		f.out = append(f.out, page)
+		delete(f.pages, i)
+		if !p.rest() {
+			return
+		}
+	}
+	p.aside(f.out...)
+}
+
+func (f *stringPicture) end() {
+	f.a.unpin(f.pin)
+	f.value, f.out, f.pages = nil, nil, nil
+}
+
 func (f *stringPicture) release(int) bool { return true }
 
 // tablePicture is a table's: of a hash, a set, or the members of a sorted set, bucket by
@@ -194,7 +240,7 @@ func (f *tablePicture) handOver(i int) {
 		return
 	}
 	f.seen[i/64] |= 1 << (i % 64)
-	p := &pen{aside: func(b []byte) { f.handed = append(f.handed, piece{blob: b}, piece{enc: rdb.NewEncoder(false)}) }}
+	p := &pen{aside: func(b ...[]byte) { f.handed = append(f.handed, piece{blob: b[0]}, piece{enc: rdb.NewEncoder(false)}) }}
 	for h := *f.bucket(i); h != 0; h = blockNext(f.t.a.bytes(h)) {
 		if len(f.t.a.bytes(h)) > largeBytes {
 			f.pins = append(f.pins, f.t.a.pin(h))
@@ -210,8 +256,8 @@ func (f *tablePicture) handOver(i int) {
 func (f *tablePicture) emitTo(p *pen, h handle) {
 	aside := p.aside
 	p.Encoder = f.handed[len(f.handed)-1].enc
-	p.aside = func(b []byte) {
-		aside(b)
+	p.aside = func(b ...[]byte) {
+		aside(b...)
 		p.Encoder = f.handed[len(f.handed)-1].enc
 	}
 	f.emit(p, h)

@@ -1,6 +1,7 @@
 package redisserver
 
 import (
+	"bytes"
 	"io"
 	"slices"
 	"time"
@@ -20,12 +21,13 @@ type saver struct {
 	counts []uint64 // of their keys then
 
 	// Guarded by the engine's lock.
-	pre     []*rdb.Encoder // values handed over, by database
-	held    int            // bytes in pre
-	large   []*snapshot    // pictures of large values, in the order in which they are written
-	begun   bool           // the first of them is half written
-	aside   []byte         // a blob of it, to be written before anything else
-	orphans []*table       // emptied databases' tables, to be released after the walk
+	pre     []*rdb.Encoder            // values handed over, by database
+	held    int                       // bytes in pre
+	large   []*snapshot               // pictures of large values, in the order in which they are written
+	begun   bool                      // the first of them is half written
+	aside   [][]byte                  // a blob of it, in parts, to be written before anything else
+	strings map[handle]*stringPicture // of large, by their entries' blocks
+	orphans []*table                  // emptied databases' tables, to be released after the walk
 
 	// Of the walking goroutine alone.
 	db       int
@@ -47,7 +49,7 @@ const (
 // startSave takes the picture's moment. The caller holds the lock and has made sure
 // that no other saver is at work.
 func (e *Engine) startSave(w io.Writer, aofBase bool) *saver {
-	s := &saver{e: e, fileDB: -1, budget: saveStep}
+	s := &saver{e: e, strings: map[handle]*stringPicture{}, fileDB: -1, budget: saveStep}
 	s.w = rdb.NewWriter(w, rdb.Header{Created: time.Now(), UsedMemory: e.memoryUsed(), AOFBase: aofBase},
 		rdb.WriterOptions{NoCompress: !e.cfg.compress, NoChecksum: !e.cfg.checksum})
 	for range e.dbs {
@@ -90,7 +92,7 @@ func (e *Engine) picture(en *entry) picture {
 			return o.picture()
 		}
 	case en.kind() == kindString && en.len() > largeBytes:
-		return e.stringPicture(en)
+		return e.saving.stringPicture(en)
 	}
 	return nil
 }
@@ -173,7 +175,7 @@ func (s *saver) goOn(f *snapshot) bool {
 	if !s.begun {
 		s.begun = true
 		s.in(f.db)
-		f.begin(s.w.Enc, s.due, func(b []byte) { s.aside = b })
+		f.begin(s.w.Enc, s.due, func(b ...[]byte) { s.aside = b })
 	}
 	if _, more := f.next(); more {
 		return false
@@ -221,9 +223,9 @@ func (s *saver) run() error {
 }
 
 // write takes what a step gave to the file.
-func (s *saver) write(pre []*rdb.Encoder, aside []byte) error {
+func (s *saver) write(pre []*rdb.Encoder, aside [][]byte) error {
 	if aside != nil {
-		s.w.Enc.Blob(aside)
+		s.w.Enc.Blob(bytes.Join(aside, nil))
 	}
 	for i, p := range pre {
 		if p == nil {
