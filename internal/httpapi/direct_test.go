@@ -166,7 +166,10 @@ func FuzzDirect(f *testing.F) {
 				return
 			}
 		}
-		p.compare(t, request)
+		// Between requests, net/http closes without a word where the input ends within four
+		// bytes; of a connection's first request it says that they are none. A connection
+		// that is handed over begins anew, and the four bytes make the two alike.
+		p.compare(t, append(bytes.Clone(request), "XXXX"...))
 	})
 }
 
