@@ -372,11 +372,11 @@ func cmdClientKill(e *Engine, c *client, args [][]byte) {
 	if old {
 		addr, skipMe = string(args[2]), false
 	} else {
-		if len(args)%2 == 1 {
-			c.err(errSyntax)
-			return
-		}
 		for i := 2; i < len(args); i += 2 {
+			if i+1 == len(args) {
+				c.err(errSyntax)
+				return
+			}
 			v := args[i+1]
 			switch {
 			case is(args[i], "id"):

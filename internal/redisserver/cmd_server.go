@@ -257,7 +257,7 @@ func cmdConfigGet(e *Engine, c *client, args [][]byte) {
 
 func cmdConfigSet(e *Engine, c *client, args [][]byte) {
 	if len(args)%2 == 1 {
-		c.err("ERR wrong number of arguments for 'config|set' command")
+		c.err(errSyntax)
 		return
 	}
 	cfg := e.cfg
@@ -809,11 +809,7 @@ func (e *Engine) getKeys(c *client, args [][]byte, withFlags bool) {
 		return
 	}
 	if !ok || len(at) == 0 {
-		if strings.Contains(cmd.spec, "keynum") {
-			c.err("ERR The command has no key arguments")
-		} else {
-			c.err("ERR Invalid arguments specified for command")
-		}
+		c.err("ERR Invalid arguments specified for command")
 		return
 	}
 	c.array(len(at))
