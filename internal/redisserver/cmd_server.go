@@ -1,6 +1,7 @@
 package redisserver
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"os"
@@ -244,7 +245,11 @@ func cmdConfigGet(e *Engine, c *client, args [][]byte) {
 			for _, a := range args[2:] {
 				if matchGlob(a, []byte(name), true) {
 					names = append(names, name)
-					c.bulkString(name)
+					if bytes.ContainsAny(a, "*?[") {
+						c.bulkString(name)
+					} else {
+						c.bulk(a) // in the case in which it was asked for
+					}
 					c.bulkString(def.get(&e.cfg))
 					n++
 					break
@@ -937,17 +942,13 @@ func cmdSlowlogGet(e *Engine, c *client, args [][]byte) {
 	n := int64(10)
 	if len(args) == 3 {
 		v, ok := parseInt(args[2])
-		if !ok {
-			c.err(errNotInt)
-			return
-		}
-		if v < -1 {
+		if !ok || v < -1 {
 			c.err("ERR count should be greater than or equal to -1")
 			return
 		}
 		n = v
 	} else if len(args) > 3 {
-		c.err("ERR wrong number of arguments for 'slowlog|get' command")
+		c.err("ERR unknown subcommand or wrong number of arguments for '" + string(args[1]) + "'. Try SLOWLOG HELP.")
 		return
 	}
 	list := e.slowlog.entries

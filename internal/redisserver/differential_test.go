@@ -231,7 +231,7 @@ func (d *differ) compare(batch [][]string) {
 	d.t.Helper()
 	d.a.send(batch...)
 	d.b.send(batch...)
-	for _, cmd := range batch {
+	for i, cmd := range batch {
 		x, errX := d.a.read()
 		y, errY := d.b.read()
 		if errX != nil || errY != nil {
@@ -254,7 +254,7 @@ func (d *differ) compare(batch [][]string) {
 			d.queue = nil
 		}
 		if fx != fy {
-			d.t.Errorf("%s\n redis  %s\n engine %s", quoted(cmd), cut(fx), cut(fy))
+			d.t.Errorf("%s\n redis  %s\n engine %s\nafter %q", quoted(cmd), cut(fx), cut(fy), batch[max(0, i-8):i])
 			if d.t.Failed() && strings.Count(d.t.Name(), "/") > 0 {
 				d.showState(cmd)
 				d.t.FailNow()
@@ -422,7 +422,7 @@ func near(x, y reply) (string, string) {
 }
 
 // clientForm leaves out of CLIENT LIST and CLIENT INFO what belongs to sockets,
-// buffers and the moment.
+// buffers and the moment, and what Redis shows of a transaction that it executes.
 func clientForm(r reply) string {
 	text := strings.TrimPrefix(r.str, "txt:")
 	if !strings.HasPrefix(text, "id=") {
@@ -431,7 +431,7 @@ func clientForm(r reply) string {
 	var out []string
 	for _, field := range strings.Fields(text) {
 		switch name, _, _ := strings.Cut(field, "="); name {
-		case "id", "name", "db", "sub", "psub", "ssub", "multi", "cmd", "user", "redir", "resp", "flags":
+		case "id", "name", "db", "sub", "psub", "ssub", "user", "redir", "resp":
 			out = append(out, field)
 		}
 	}
