@@ -162,7 +162,7 @@ func (g gen) sometimesWrong(args []string) []string {
 	case 1:
 		// A count of billions would keep both busy, a timeout of billions waiting.
 		if !strings.Contains(args[0], "rand") && args[0] != "blpop" && args[0] != "brpop" {
-			return append(args, g.value())
+			return append(args, strings.ReplaceAll(g.value(), "\x00", "\x01")) // error texts end at a NUL
 		}
 	case 2:
 		args[0] = strings.ToUpper(args[0])
