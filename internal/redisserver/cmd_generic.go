@@ -326,7 +326,7 @@ func (db *database) transfer(en *entry, to *database, key []byte) {
 		to.setExpire(&dst, at)
 	}
 	if k == kindStream {
-		db.signalReady(from) // after the new key, as in Redis
+		db.signalReady(from, k) // after the new key, as in Redis
 	}
 }
 

@@ -93,8 +93,8 @@ func (e *Engine) flush(c *client, args [][]byte, dbs []*database) {
 	}
 	e.invalidateAll()
 	for _, db := range dbs {
+		db.signalGone(nil)
 		e.dirty += int64(db.clear())
-		db.signalGone()
 	}
 	e.arena.trim()
 	e.dirty++
@@ -126,12 +126,12 @@ func cmdSwapdb(e *Engine, c *client, args [][]byte) {
 		a, b := e.dbs[i], e.dbs[j]
 		e.touchAllWatched(a, b)
 		e.touchAllWatched(b, a)
+		a.signalGone(b)
+		b.signalGone(a)
 		a.keys, b.keys = b.keys, a.keys
 		a.expiring, b.expiring = b.expiring, a.expiring
 		a.signalBlocked()
 		b.signalBlocked()
-		a.signalGone()
-		b.signalGone()
 		e.invalidateAll()
 	}
 	e.dirty++
