@@ -29,7 +29,7 @@ func comparePipe(ctx context.Context, program string, rounds int, length time.Du
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	e, err := redisserver.Open(redisserver.Options{Parameters: []redisserver.Parameter{
 		{Name: "dir", Args: []string{dir}}, {Name: "save", Args: []string{""}}, {Name: "appendonly", Args: []string{"yes"}}, {Name: "appendfsync", Args: []string{"always"}}}})
 	if err != nil {
