@@ -15,14 +15,16 @@ import (
 // do not go together.
 func Bind(r *Reader, filter cql2.Expr) (p Pred, err error) {
 	defer func() {
-		if f, ok := recover().(failure); ok {
+		switch f := recover().(type) {
+		case nil:
+		case failure:
 			p, err = nil, &dataset.Error{
 				Code:    dataset.Invalid,
-				Message: "The filter does not fit the dataset",
+				Message: "the filter does not fit the dataset: " + f.detail,
 				Remedy:  f.remedy,
 				Places:  []dataset.Place{{Parameter: "filter", Detail: f.detail}},
 			}
-		} else if f, ok := any(f).(error); ok && f != nil {
+		default:
 			panic(f)
 		}
 	}()
