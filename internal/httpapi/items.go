@@ -207,7 +207,7 @@ func (c *collection) at(pairs []pair) (*readmodel.Snapshot, error) {
 			Remedy:  "begin again without " + parameter + "; how long versions are kept is set by --history-age and --history-bytes",
 			Places:  []dataset.Place{{Parameter: parameter, Detail: "of a version that is gone"}},
 		}
-	case t != nil && s.State().Chain != t.chain:
+	case t != nil && historyOf(s.State()) != t.history:
 		return nil, &dataset.Error{
 			Code:    dataset.Gone,
 			Message: "the token is of another history of " + c.name + ", which was deleted or restored since",
@@ -251,8 +251,9 @@ func (i *inquiry) state() dataset.State { return i.snapshot.State() }
 // key gives what tells the answers of all questions apart.
 func (i *inquiry) key() []byte {
 	b := make([]byte, 0, 512)
-	b = append(b, i.method...)
-	b = append(b, ' ')
+	if i.method == methodQuery { // its links are others
+		b = append(b, 'Q')
+	}
 	b = append(b, i.c.base...)
 	b = append(b, 0)
 	b = append(b, i.choice...)
@@ -436,7 +437,7 @@ func (i *inquiry) links(page *query.Page, given int) (body []encode.Link, header
 	if n := len(page.Records); page.More && i.query.Limit != unlimited && n > 0 {
 		i.snapshot.Hold()
 		state := i.state()
-		next := pageToken{version: state.Version, chain: state.Chain, after: page.Records[n-1].Position, given: given + n, asked: digest(i.identity(nil))}
+		next := pageToken{version: state.Version, history: historyOf(state), after: page.Records[n-1].Position, given: given + n, asked: digest(i.identity(nil))}
 		all = append(all, encode.Link{Rel: "next", Type: t, Href: short("token", next.String())})
 	}
 	if i.token != nil {

@@ -12,9 +12,9 @@ import (
 // was of, so that no record is left out or comes twice because of a write.
 type pageToken struct {
 	version uint64
-	chain   dataset.Chain
-	after   uint64 // position of the last record of the page before
-	given   int    // records on the pages before
+	history [8]byte // digest of what tells versions of equal number apart
+	after   uint64  // position of the last record of the page before
+	given   int     // records on the pages before
 	asked   [8]byte
 }
 
@@ -24,7 +24,7 @@ const tokenForm = 1
 func (t *pageToken) String() string {
 	b := make([]byte, 0, 48)
 	b = append(b, tokenForm)
-	b = binary.BigEndian.AppendUint64(b, uint64(t.chain))
+	b = append(b, t.history[:]...)
 	b = append(b, t.asked[:]...)
 	b = binary.AppendUvarint(b, t.version)
 	b = binary.AppendUvarint(b, t.after)
@@ -38,7 +38,8 @@ func parseToken(s string) (*pageToken, error) {
 	if err != nil || len(b) < 20 || b[0] != tokenForm {
 		return nil, malformed
 	}
-	t := &pageToken{chain: dataset.Chain(binary.BigEndian.Uint64(b[1:]))}
+	t := new(pageToken)
+	copy(t.history[:], b[1:9])
 	copy(t.asked[:], b[9:17])
 	b = b[17:]
 	var numbers [3]uint64
@@ -54,4 +55,10 @@ func parseToken(s string) (*pageToken, error) {
 	}
 	t.version, t.after, t.given = numbers[0], numbers[1], int(numbers[2])
 	return t, nil
+}
+
+// historyOf gives the mark of a version in a token.
+func historyOf(s dataset.State) [8]byte {
+	b := binary.BigEndian.AppendUint64([]byte(s.Epoch), uint64(s.Chain))
+	return digest(binary.BigEndian.AppendUint64(b, s.Version))
 }

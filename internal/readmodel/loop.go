@@ -39,6 +39,11 @@ func (s *Snapshot) member(r dataset.Record, name string) any {
 					return n
 				}
 				return nil
+			case dataset.Boolean:
+				if is, ok := dataset.ParseBoolean([]byte(t)); ok {
+					return is
+				}
+				return nil
 			case dataset.Time:
 				if at, ok := dataset.ParseTime([]byte(t)); ok {
 					return float64(at.UnixMicro())
@@ -104,6 +109,8 @@ func (s *Snapshot) holds(r dataset.Record, e cql2.Expr) bool {
 	switch e := e.(type) {
 	case nil:
 		return true
+	case cql2.Boolean:
+		return e.Value
 	case cql2.And:
 		for _, x := range e.Args {
 			if !s.holds(r, x) {
