@@ -342,7 +342,7 @@ func tooCostly(err error, most time.Duration) error {
 	return &dataset.Error{
 		Code:    dataset.TooCostly,
 		Message: fmt.Sprintf("the query takes longer than %v", most),
-		Remedy:  "narrow it down with a condition on a field, or raise query_time in the configuration; explain=true tells what it does",
+		Remedy:  "narrow it down with a condition on a field, or raise --query-time; explain=true tells what it does",
 		Err:     err,
 	}
 }

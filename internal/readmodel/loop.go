@@ -127,6 +127,9 @@ func (s *Snapshot) holds(r dataset.Record, e cql2.Expr) bool {
 		return false
 	case cql2.Not:
 		return !s.holds(r, e.Arg)
+	case cql2.Like:
+		v, _ := s.value(r, e.Arg).(string)
+		return strings.HasPrefix(v, strings.TrimSuffix(e.Pattern.(cql2.String).Value, "%"))
 	case cql2.IsNull:
 		return s.value(r, e.Arg) == nil
 	case cql2.In:
