@@ -86,7 +86,7 @@ func (a *API) directList(q *direct.Request, w *direct.Response, conditions condi
 		length = list.Len
 	}
 	directHead(w, m, tag, same, codingNames[coding], length)
-	w.Field("Vary", varyEncoding[0])
+	w.Field("Vary", varyFormat[0])
 	if !same {
 		w.Field("X-Content-Type-Options", noSniff[0])
 	}

@@ -112,7 +112,7 @@ func (a *API) figures(w http.ResponseWriter, r *http.Request, known wordSet, ans
 	if err != nil {
 		return err
 	}
-	var room [16]pair
+	var room [16]parameter
 	pairs, err := a.questionPairs(w, r, room[:0])
 	if err != nil {
 		return err

@@ -67,7 +67,7 @@ type inquiry struct {
 	*question
 	c        *collection
 	snapshot *readmodel.Snapshot
-	pairs    []pair
+	pairs    []parameter
 	format   encode.Format
 	coding   encode.Coding // as negotiated; a small answer is not coded
 	base     string        // scheme and host, for links in a body
@@ -77,7 +77,7 @@ type inquiry struct {
 func (a *API) items(w http.ResponseWriter, r *http.Request, c *collection, usual encode.Format, limit int) error {
 	h := w.Header()
 	h["Vary"] = varyFormat
-	var room [16]pair
+	var room [16]parameter
 	pairs, err := a.questionPairs(w, r, room[:0])
 	if err != nil {
 		return err
@@ -156,7 +156,7 @@ func baseOf(r *http.Request) string {
 
 // at gives the version that a question is about: the one of its page token or of
 // version, else the present one.
-func (c *collection) at(pairs []pair) (*readmodel.Snapshot, error) {
+func (c *collection) at(pairs []parameter) (*readmodel.Snapshot, error) {
 	var t *pageToken
 	var version *uint64
 	for _, p := range pairs {

@@ -11,15 +11,15 @@ import (
 	"landings/internal/dataset"
 )
 
-// pair is one parameter as it was given.
-type pair struct{ name, value string }
+// parameter is one parameter as it was given.
+type parameter struct{ name, value string }
 
 // maxPairs bounds how many parameters a question has.
 const maxPairs = 1000
 
 // splitPairs reads parameters in the form of an address, without a map: their order
 // is kept, and what needs no unescaping is not copied.
-func splitPairs(pairs []pair, raw string) ([]pair, error) {
+func splitPairs(pairs []parameter, raw string) ([]parameter, error) {
 	for raw != "" {
 		var one string
 		one, raw, _ = strings.Cut(raw, "&")
@@ -46,7 +46,7 @@ func splitPairs(pairs []pair, raw string) ([]pair, error) {
 		if len(pairs) == maxPairs {
 			return nil, tooMany(name, "parameters", maxPairs)
 		}
-		pairs = append(pairs, pair{name, value})
+		pairs = append(pairs, parameter{name, value})
 	}
 	return pairs, nil
 }
@@ -62,7 +62,7 @@ var acceptQuery = []string{formType + ", " + cql2TextType + ", " + cql2JSONType}
 
 // questionPairs gives the parameters of a request: those of its address, and with
 // QUERY those of its body.
-func (a *API) questionPairs(w http.ResponseWriter, r *http.Request, room []pair) ([]pair, error) {
+func (a *API) questionPairs(w http.ResponseWriter, r *http.Request, room []parameter) ([]parameter, error) {
 	if len(r.URL.RawQuery) > a.limits.AddressBytes {
 		w.Header()["Accept-Query"] = acceptQuery
 		return nil, &dataset.Error{
@@ -123,7 +123,7 @@ func (a *API) questionPairs(w http.ResponseWriter, r *http.Request, room []pair)
 	if lang == "" {
 		return splitPairs(pairs, strings.TrimSpace(string(body)))
 	}
-	return append(pairs, pair{"filter", string(body)}, pair{"filter-lang", lang}), nil
+	return append(pairs, parameter{"filter", string(body)}, parameter{"filter-lang", lang}), nil
 }
 
 // methodQuery is the method of RFC 10008.
@@ -131,7 +131,7 @@ const methodQuery = "QUERY"
 
 // address gives a path with parameters, and one of them replaced: with an empty
 // value it is left out.
-func address(path string, pairs []pair, name, value string) string {
+func address(path string, pairs []parameter, name, value string) string {
 	b := make([]byte, 0, 256)
 	b = append(b, path...)
 	separator := byte('?')

@@ -163,7 +163,7 @@ type column struct {
 
 // ask reads the parameters of a question. It is called for every query: what is
 // usual costs no map and no copy.
-func ask(pairs []pair, schema *dataset.Schema, known wordSet, limits *Limits) (*question, error) {
+func ask(pairs []parameter, schema *dataset.Schema, known wordSet, limits *Limits) (*question, error) {
 	a := &asker{schema: schema, limits: limits, known: known}
 	a.q.query.Limit = -1
 	for i := range pairs {
@@ -197,7 +197,7 @@ func ask(pairs []pair, schema *dataset.Schema, known wordSet, limits *Limits) (*
 	return &a.q, nil
 }
 
-func (a *asker) take(p *pair) error {
+func (a *asker) take(p *parameter) error {
 	if w, ok := wordOf(p.name); ok && a.known.has(w) {
 		if a.given.has(w) {
 			return &dataset.Error{
