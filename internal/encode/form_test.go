@@ -160,8 +160,13 @@ func TestWholeAndStream(t *testing.T) {
 	}
 	for coding := range Coding(Codings) {
 		for range 3 { // coders are used again
+			dropped := NewStream(coding, io.Discard)
+			if _, err := dropped.Write(text); err != nil {
+				t.Fatal(err)
+			}
+			dropped.Drop()
 			var streamed bytes.Buffer
-			w := Stream(coding, &streamed)
+			w := NewStream(coding, &streamed)
 			for rest := text; len(rest) > 0; {
 				n := min(len(rest), 1000)
 				if _, err := w.Write(rest[:n]); err != nil {

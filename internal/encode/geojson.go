@@ -114,7 +114,7 @@ func appendPoint(b, lon []byte, x float64, lat []byte) []byte {
 	b = append(b, `{"type":"Point","coordinates":[`...)
 	if math.Abs(x) > 180 {
 		decimals := -1
-		if point := bytes.IndexByte(lon, '.'); point >= 0 && bytes.IndexAny(lon, "eE") < 0 {
+		if point := bytes.IndexByte(lon, '.'); point >= 0 && !bytes.ContainsAny(lon, "eE") {
 			decimals = len(lon) - point - 1
 		}
 		b = strconv.AppendFloat(b, x-math.Copysign(360, x), 'f', decimals, 64)

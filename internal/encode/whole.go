@@ -48,33 +48,36 @@ func Whole(coding Coding, body []byte) []byte {
 	return body
 }
 
-// Stream codes what is written to it, fast rather than small, and hands it to w.
-// Close ends the coding and does not close w.
-func Stream(coding Coding, w io.Writer) io.WriteCloser {
+// Stream codes what is written to it, fast rather than small.
+type Stream struct {
+	io.Writer
+	end  func() error
+	back func() // gives the coder back
+}
+
+// NewStream gives a stream that hands what it has coded to w. It has to be closed
+// or dropped.
+func NewStream(coding Coding, w io.Writer) *Stream {
 	switch coding {
 	case Gzip:
 		z := gzips.Get().(*gzip.Writer)
 		z.Reset(w)
-		return &stream{WriteCloser: z, done: func() { z.Reset(nil); gzips.Put(z) }}
+		return &Stream{Writer: z, end: z.Close, back: func() { z.Reset(nil); gzips.Put(z) }}
 	case Zstd:
 		z := zstds.Get().(*zstd.Encoder)
 		z.Reset(w)
-		return &stream{WriteCloser: z, done: func() { z.Reset(nil); zstds.Put(z) }}
+		return &Stream{Writer: z, end: z.Close, back: func() { z.Reset(nil); zstds.Put(z) }}
 	}
-	return &stream{WriteCloser: plain{w}, done: func() {}}
+	return &Stream{Writer: w, end: func() error { return nil }, back: func() {}}
 }
 
-type stream struct {
-	io.WriteCloser
-	done func() // gives the coder back
-}
-
-func (s *stream) Close() error {
-	err := s.WriteCloser.Close()
-	s.done()
+// Close ends the coding. It does not close what the stream writes to.
+func (s *Stream) Close() error {
+	err := s.end()
+	s.back()
 	return err
 }
 
-type plain struct{ io.Writer }
-
-func (plain) Close() error { return nil }
+// Drop gives the stream up: what was coded lacks its end, so that readers see that
+// there is more.
+func (s *Stream) Drop() { s.back() }

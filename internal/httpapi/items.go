@@ -6,13 +6,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
-	"landings/internal/cql2"
 	"landings/internal/dataset"
 	"landings/internal/encode"
 	"landings/internal/query"
@@ -23,7 +21,6 @@ const (
 	itemsLimit = 100     // records of a page of items where no limit is given
 	codedFrom  = 1400    // bytes from which an answer is compressed: less fits one packet as it is
 	wholeBytes = 4 << 20 // of records, up to which an answer is complete before anything is sent
-	exportPage = 20_000  // records of an export that are looked up at a time
 	linkBytes  = 4000    // up to which the address of a question that came by QUERY is given
 )
 
@@ -105,7 +102,7 @@ func (a *API) items(w http.ResponseWriter, r *http.Request, c *collection, usual
 		return err
 	}
 	if q.query.Explain {
-		return a.explain(w, r, i)
+		return a.explain(w, i)
 	}
 	if i.plain() && r.Method != methodQuery && q.version == nil && c.data.Snapshot() == s {
 		return a.sendList(w, r, c)
@@ -461,126 +458,4 @@ func (i *inquiry) links(page *query.Page, given int) (body []encode.Link, header
 		all = append(all, encode.Link{Rel: "collection", Type: "application/json", Href: i.base + "/collections/" + i.c.name})
 	}
 	return all, []string{string(line)}
-}
-
-// export streams an answer that is too large to be made beforehand. How many
-// records it has stands in the header, and what breaks off leaves the last chunk
-// out, so that a client sees it.
-func (a *API) export(w http.ResponseWriter, r *http.Request, i *inquiry, f *found) {
-	if r.Method == http.MethodHead {
-		return
-	}
-	out := &exporter{w: w, control: http.NewResponseController(w), limits: a.limits}
-	coded := encode.Stream(i.coding, out)
-	schema := i.state().Schema
-	form := encode.NewForm(i.format, &schema, i.fields)
-	returned, _ := strconv.Atoi(f.returned[0])
-	matched, _ := strconv.Atoi(f.matched[0])
-	given := 0
-	if i.token != nil {
-		given = i.token.given
-	}
-	links, _ := i.links(&f.page, given)
-	b := form.Open(make([]byte, 0, pieceBytes+pieceBytes/4), encode.Head{Matched: matched, Returned: returned, Time: i.snapshot.Since(), Links: links})
-	page := f.page
-	for first := true; ; {
-		for k, record := range page.Records {
-			distance := -1.0
-			if page.Distances != nil {
-				distance = page.Distances[k]
-			}
-			b = form.Record(b, record, first, distance)
-			first = false
-			if len(b) >= pieceBytes {
-				if _, err := coded.Write(b); err != nil {
-					_ = coded.Close()
-					panic(http.ErrAbortHandler)
-				}
-				b = b[:0]
-			}
-		}
-		if i.query.Limit != unlimited || !page.More || len(page.Records) == 0 {
-			break
-		}
-		q := i.query
-		q.Limit = exportPage
-		after := page.Records[len(page.Records)-1].Position
-		q.After = &after
-		ctx, cancel := a.limitTime()
-		var err error
-		page, err = i.snapshot.Query(ctx, q)
-		cancel()
-		if err != nil {
-			a.log.Error("an export broke off", "path", r.URL.Path, "error", err)
-			_ = coded.Close()
-			panic(http.ErrAbortHandler) // no last chunk
-		}
-	}
-	if _, err := coded.Write(form.Close(b)); err != nil {
-		_ = coded.Close()
-		panic(http.ErrAbortHandler)
-	}
-	if coded.Close() != nil {
-		panic(http.ErrAbortHandler)
-	}
-}
-
-// pieceBytes is how much of an export is coded at a time.
-const pieceBytes = 64 << 10
-
-// exporter gives a client the time for each piece that the limits allow.
-type exporter struct {
-	w       io.Writer
-	control *http.ResponseController
-	limits  Limits
-}
-
-func (e *exporter) Write(p []byte) (int, error) {
-	allowed := e.limits.StallTime + time.Duration(len(p))*time.Second/time.Duration(e.limits.MinRate)
-	_ = e.control.SetWriteDeadline(time.Now().Add(allowed)) // where there are no deadlines there is no client to wait for
-	return e.w.Write(p)
-}
-
-// explained is the answer to explain=true.
-type explained struct {
-	Filter   string      `json:"filter,omitempty"` // all conditions together, as CQL2 text
-	SortBy   []string    `json:"sortby,omitempty"`
-	Matched  int         `json:"numberMatched"`
-	Returned int         `json:"numberReturned"`
-	Version  uint64      `json:"version"`
-	Seconds  float64     `json:"seconds"`
-	Plan     *query.Plan `json:"plan"`
-}
-
-// explain answers with the plan of a query in place of its records.
-func (a *API) explain(w http.ResponseWriter, r *http.Request, i *inquiry) error {
-	ctx, cancel := a.limitTime()
-	defer cancel()
-	q := i.query
-	if q.Limit == unlimited {
-		q.Limit = exportPage
-	}
-	start := time.Now()
-	page, err := i.snapshot.Query(ctx, q)
-	if err != nil {
-		return tooCostly(err, a.limits.QueryTime)
-	}
-	got := explained{Matched: page.Matched, Returned: len(page.Records), Version: i.state().Version, Seconds: time.Since(start).Seconds(), Plan: page.Plan}
-	if q.Filter != nil {
-		got.Filter = cql2.Text(q.Filter)
-	}
-	for _, k := range q.SortBy {
-		name := k.Field
-		if strings.ContainsAny(name, ` ,"()`) {
-			name = `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
-		}
-		if k.Descending {
-			name = "-" + name
-		}
-		got.SortBy = append(got.SortBy, name)
-	}
-	h := w.Header()
-	h["Cache-Control"] = noStore
-	writeJSON(w, http.StatusOK, typeJSON[0], got)
-	return nil
 }

@@ -108,11 +108,11 @@ func (a *asker) end(s string, at int) (span, bool, error) {
 // An empty value is asked of records that have none.
 func (a *asker) column(c *column) error {
 	field := cql2.Property{Name: c.field.Name}
-	var any []cql2.Expr // conditions, one of which holds
+	var either []cql2.Expr // conditions, one of which holds
 	var list []cql2.Expr
 	for _, v := range c.values {
 		if v == "" {
-			any = append(any, cql2.IsNull{Arg: field})
+			either = append(either, cql2.IsNull{Arg: field})
 			continue
 		}
 		wrong := ""
@@ -153,7 +153,7 @@ func (a *asker) column(c *column) error {
 			if s.first.Equal(s.last) {
 				list = append(list, literal(s.first))
 			} else {
-				any = append(any, cql2.And{Args: []cql2.Expr{
+				either = append(either, cql2.And{Args: []cql2.Expr{
 					cql2.Comparison{Op: cql2.GreaterOrEqual, Left: field, Right: literal(s.first)},
 					cql2.Comparison{Op: cql2.LessOrEqual, Left: field, Right: literal(s.last)},
 				}})
@@ -178,14 +178,14 @@ func (a *asker) column(c *column) error {
 	switch len(list) {
 	case 0:
 	case 1:
-		any = append(any, cql2.Comparison{Op: cql2.Equal, Left: field, Right: list[0]})
+		either = append(either, cql2.Comparison{Op: cql2.Equal, Left: field, Right: list[0]})
 	default:
-		any = append(any, cql2.In{Arg: field, List: list})
+		either = append(either, cql2.In{Arg: field, List: list})
 	}
-	if len(any) == 1 {
-		a.all = append(a.all, any[0])
+	if len(either) == 1 {
+		a.all = append(a.all, either[0])
 	} else {
-		a.all = append(a.all, cql2.Or{Args: any})
+		a.all = append(a.all, cql2.Or{Args: either})
 	}
 	return nil
 }
