@@ -16,6 +16,7 @@ import (
 
 	"landings/internal/dataset"
 	"landings/internal/encode"
+	"landings/internal/query"
 	"landings/internal/readmodel"
 )
 
@@ -525,8 +526,23 @@ func TestFacetsAndSchema(t *testing.T) {
 	n.problem(n.do("GET", base+"/facets?histogram=year&bins=0", ""), dataset.Invalid)
 	n.problem(n.do("GET", base+"/summary?quantiles=2", ""), dataset.Invalid)
 	n.problem(n.do("GET", "/collections/none/facets", ""), dataset.NotFound)
-	n.want(n.do("GET", base+"/facets?histogram=year&bins=4", ""), 200)
-	n.want(n.do("GET", base+"/summary?fields=%22mass%20(g)%22&by=recclass&quantiles=0.5,1", ""), 200)
+	r = n.want(n.do("GET", base+"/facets?histogram=year&bins=4", ""), 200)
+	f = facets{}
+	if err := json.Unmarshal([]byte(r.body), &f); err != nil || len(f.Histograms) != 1 || f.Histograms[0].Missing != 1 || len(f.Histograms[0].Counts) > 4 || len(f.Histograms[0].Borders) != len(f.Histograms[0].Counts)+1 {
+		t.Errorf("histogram: %v %s", err, r.body)
+	}
+	var s summary
+	r = n.want(n.do("GET", base+"/summary?fields=%22mass%20(g)%22&by=recclass&quantiles=0.5,1", ""), 200)
+	if err := json.Unmarshal([]byte(r.body), &s); err != nil {
+		t.Fatal(err)
+	}
+	iron := slices.IndexFunc(s.Groups, func(g query.Group) bool { return string(g.By[0]) == `"Iron"` })
+	if len(s.Groups) != 4 || s.Matched != 6 || iron < 0 {
+		t.Fatalf("summary: %s", r.body)
+	}
+	if g := s.Groups[iron]; g.Records != 2 || g.Fields[0].Count != 2 || *g.Fields[0].Sum != 5 || fmt.Sprint(g.Fields[0].Quantiles) != "[2.5 3]" || g.Fields[0].Min != 2.0 {
+		t.Errorf("summary: %s", r.body)
+	}
 	for _, kind := range []string{"schema", "queryables"} {
 		r := n.want(n.do("GET", base+"/"+kind, ""), 200)
 		var s struct {

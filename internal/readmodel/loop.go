@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"landings/internal/cql2"
 	"landings/internal/dataset"
@@ -158,16 +159,26 @@ func (s *Snapshot) holds(r dataset.Record, e cql2.Expr) bool {
 		}
 		return c >= 0
 	case cql2.SpatialPredicate:
-		b := e.Right.(cql2.BBox)
-		lon, lat, ok := s.place(r)
+		b, ok := e.Right.(cql2.BBox)
+		if !ok {
+			panic(unsupported{fmt.Sprintf("%T", e.Right)})
+		}
+		lon, lat, placed := s.place(r)
 		w, east := b.Low.X.Float64(), b.High.X.Float64()
 		in := lon >= w && lon <= east
 		if w > east {
 			in = lon >= w || lon <= east
 		}
-		return ok && in && lat >= b.Low.Y.Float64() && lat <= b.High.Y.Float64()
+		return placed && in && lat >= b.Low.Y.Float64() && lat <= b.High.Y.Float64()
 	}
-	panic(fmt.Sprintf("%T", e))
+	panic(unsupported{fmt.Sprintf("%T", e)})
+}
+
+// unsupported is what the loop does not do.
+type unsupported struct{ what string }
+
+func (u unsupported) err() error {
+	return &dataset.Error{Code: dataset.Invalid, Message: u.what + " cannot be asked for yet", Remedy: "use comparisons, IN, IS NULL, AND, OR, NOT and bbox"}
 }
 
 func metres(a, b, c, d float64) float64 {
@@ -177,7 +188,16 @@ func metres(a, b, c, d float64) float64 {
 }
 
 // Query answers a query.
-func (s *Snapshot) Query(ctx context.Context, q query.Query) (query.Page, error) {
+func (s *Snapshot) Query(ctx context.Context, q query.Query) (page query.Page, err error) {
+	defer func() {
+		switch u := recover().(type) {
+		case nil:
+		case unsupported:
+			page, err = query.Page{}, u.err()
+		default:
+			panic(u)
+		}
+	}()
 	type hit struct {
 		r dataset.Record
 		d float64
@@ -281,12 +301,143 @@ func (s *Snapshot) Facets(ctx context.Context, q query.Facets) ([]query.Facet, e
 	return all, nil
 }
 
+// figures gives the values of a field among records, in ascending order, and how
+// many records have none or one that does not fit.
+func (s *Snapshot) figures(records []dataset.Record, name string) (numbers []float64, texts []string, missing, misfits int) {
+	for _, r := range records {
+		switch v := s.member(r, name).(type) {
+		case float64:
+			numbers = append(numbers, v)
+		case string:
+			texts = append(texts, v)
+		case nil:
+			var m map[string]any
+			if json.Unmarshal(r.JSON, &m) == nil && m[name] != nil && m[name] != "" {
+				misfits++
+			} else {
+				missing++
+			}
+		default:
+			texts = append(texts, fmt.Sprint(v))
+		}
+	}
+	slices.Sort(numbers)
+	slices.Sort(texts)
+	return numbers, texts, missing, misfits
+}
+
+// spell gives a value of a field: of a time the text.
+func (s *Snapshot) spell(name string, v float64) any {
+	for _, f := range s.state.Schema.Fields {
+		if f.Name == name && f.Type == dataset.Time {
+			return time.UnixMicro(int64(v)).UTC().Format(time.RFC3339Nano)
+		}
+	}
+	return v
+}
+
 // Histogram answers a histogram.
-func (s *Snapshot) Histogram(context.Context, query.Histogram) (query.Bins, error) {
-	return query.Bins{}, nil
+func (s *Snapshot) Histogram(ctx context.Context, q query.Histogram) (query.Bins, error) {
+	p, err := s.Query(ctx, query.Query{Where: q.Where, Limit: math.MaxInt})
+	if err != nil {
+		return query.Bins{}, err
+	}
+	values, _, missing, misfits := s.figures(p.Records, q.Field)
+	bins := query.Bins{Field: q.Field, Borders: []any{}, Counts: []int{}, Missing: missing + misfits}
+	if len(values) == 0 {
+		return bins, nil
+	}
+	low, high := values[0], values[len(values)-1]
+	width := 1.0
+	if high > low {
+		width = math.Pow(10, math.Floor(math.Log10((high-low)/float64(q.Bins))))
+		for _, m := range []float64{1, 2, 5, 10, 20} {
+			if n := math.Floor(high/(m*width)) - math.Floor(low/(m*width)) + 1; n <= float64(q.Bins) || m == 20 {
+				width *= m
+				break
+			}
+		}
+	}
+	first := math.Floor(low / width)
+	n := max(1, int(math.Ceil(high/width-first)))
+	bins.Counts = make([]int, n)
+	for i := range n + 1 {
+		bins.Borders = append(bins.Borders, s.spell(q.Field, (first+float64(i))*width))
+	}
+	for _, v := range values {
+		bins.Counts[min(int(v/width-first), n-1)]++
+	}
+	return bins, nil
 }
 
 // Summary answers a summary.
-func (s *Snapshot) Summary(context.Context, query.Summary) ([]query.Group, error) {
-	return []query.Group{}, nil
+func (s *Snapshot) Summary(ctx context.Context, q query.Summary) ([]query.Group, error) {
+	p, err := s.Query(ctx, query.Query{Where: q.Where, Limit: math.MaxInt})
+	if err != nil {
+		return nil, err
+	}
+	type group struct {
+		by      []json.RawMessage
+		key     string
+		records []dataset.Record
+	}
+	byKey := map[string]*group{}
+	var groups []*group
+	if len(q.By) == 0 {
+		groups = []*group{{records: p.Records}}
+		p.Records = nil
+	}
+	for _, r := range p.Records {
+		var by []json.RawMessage
+		for _, name := range q.By {
+			b, err := json.Marshal(s.member(r, name))
+			if err != nil {
+				return nil, err
+			}
+			by = append(by, b)
+		}
+		key := fmt.Sprintf("%s", by)
+		if byKey[key] == nil {
+			byKey[key] = &group{by: by, key: key}
+			groups = append(groups, byKey[key])
+		}
+		byKey[key].records = append(byKey[key].records, r)
+	}
+	slices.SortFunc(groups, func(a, b *group) int {
+		return cmp.Or(cmp.Compare(len(b.records), len(a.records)), cmp.Compare(a.key, b.key))
+	})
+	out := []query.Group{}
+	for _, g := range groups[:min(len(groups), q.Limit)] {
+		o := query.Group{By: g.by, Records: len(g.records)}
+		for _, name := range q.Fields {
+			numbers, texts, missing, misfits := s.figures(g.records, name)
+			f := query.Figures{Field: name, Count: len(numbers) + len(texts), Missing: missing, Misfits: misfits}
+			if n := len(texts); n > 0 {
+				f.Min, f.Max = texts[0], texts[n-1]
+			}
+			if n := len(numbers); n > 0 {
+				f.Min, f.Max = s.spell(name, numbers[0]), s.spell(name, numbers[n-1])
+				if _, isTime := f.Min.(string); !isTime {
+					sum := 0.0
+					for _, v := range numbers {
+						sum += v
+					}
+					mean := sum / float64(n)
+					f.Sum, f.Mean = &sum, &mean
+					for _, quantile := range q.Quantiles {
+						at := quantile * float64(n-1)
+						low := int(at)
+						v := numbers[low]
+						if low+1 < n {
+							v += (at - float64(low)) * (numbers[low+1] - v)
+						}
+						f.Quantiles = append(f.Quantiles, v)
+					}
+				}
+			}
+			o.Fields = append(o.Fields, f)
+		}
+		out = append(out, o)
+	}
+	return out, nil
 }
