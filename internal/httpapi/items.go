@@ -79,32 +79,14 @@ func (a *API) items(w http.ResponseWriter, r *http.Request, c *collection, usual
 	if err != nil {
 		return err
 	}
-	s, err := c.at(pairs)
+	i, err := a.inquire(c, pairs, r.Method, r.Header["Accept"], r.Header["Accept-Encoding"], usual, limit)
 	if err != nil {
 		return err
 	}
-	state := s.State()
-	q, err := ask(pairs, &state.Schema, itemsWords, &a.limits)
-	if err != nil {
-		return err
-	}
-	if q.query.Limit < 0 {
-		q.query.Limit = limit
-	}
-	i := &inquiry{question: q, c: c, snapshot: s, pairs: pairs, method: r.Method}
-	if i.format, err = formatOf(q.choice, r.Header["Accept"], usual); err != nil {
-		return err
-	}
-	if i.coding, err = negotiate(r.Header["Accept-Encoding"]); err != nil {
-		return err
-	}
-	if err := i.begin(); err != nil {
-		return err
-	}
-	if q.query.Explain {
+	if i.query.Explain {
 		return a.explain(w, i)
 	}
-	if i.plain() && r.Method != methodQuery && q.version == nil && c.data.Snapshot() == s {
+	if i.plain() && r.Method != methodQuery && i.version == nil && c.data.Snapshot() == i.snapshot {
 		return a.sendList(w, r, c)
 	}
 	if i.format == encode.GeoJSON {
@@ -132,6 +114,30 @@ func (a *API) items(w http.ResponseWriter, r *http.Request, c *collection, usual
 	}
 	a.sendFound(w, r, f)
 	return nil
+}
+
+// inquire understands a request for items.
+func (a *API) inquire(c *collection, pairs []parameter, method string, accept, acceptEncoding []string, usual encode.Format, limit int) (*inquiry, error) {
+	s, err := c.at(pairs)
+	if err != nil {
+		return nil, err
+	}
+	state := s.State()
+	q, err := ask(pairs, &state.Schema, itemsWords, &a.limits)
+	if err != nil {
+		return nil, err
+	}
+	if q.query.Limit < 0 {
+		q.query.Limit = limit
+	}
+	i := &inquiry{question: q, c: c, snapshot: s, pairs: pairs, method: method}
+	if i.format, err = formatOf(q.choice, accept, usual); err != nil {
+		return nil, err
+	}
+	if i.coding, err = negotiate(acceptEncoding); err != nil {
+		return nil, err
+	}
+	return i, i.begin()
 }
 
 func (a *API) sendFound(w http.ResponseWriter, r *http.Request, f *found) {
@@ -267,10 +273,15 @@ func (i *inquiry) key() []byte {
 	return i.question.key(b, i.format)
 }
 
-// known answers with what the client has, or gives the answer of the cache. It sets
-// the header that all answers to questions have; done: nothing is left to send.
-func (a *API) known(w http.ResponseWriter, r *http.Request, state dataset.State, key []byte, coding encode.Coding, contentType []string, find func() (any, int64, error)) (value any, done bool, err error) {
-	h := w.Header()
+// tagged is how an answer is named: to clients and in the cache.
+type tagged struct {
+	tags    [2]string // entity tags of the answer as it is, and coded
+	version string
+	key     readmodel.Key
+}
+
+// tagsOf names the answer to a question of a key at a version.
+func tagsOf(state dataset.State, key []byte, coding encode.Coding) *tagged {
 	key = append(key, 0)
 	key = append(key, state.Name...)
 	key = append(key, 0)
@@ -280,51 +291,59 @@ func (a *API) known(w http.ResponseWriter, r *http.Request, state dataset.State,
 	key = append(key, ' ')
 	key = strconv.AppendUint(key, uint64(state.Chain), 16)
 	sum := sha256.Sum256(key)
-	var tags [2]string // not coded, and coded
+	t := new(tagged)
 	tag := make([]byte, 0, 64)
 	tag = append(tag, '"')
-	version := len(tag)
 	tag = strconv.AppendUint(tag, state.Version, 10)
-	versionEnd := len(tag)
+	t.version = string(tag[1:])
 	tag = append(tag, '-')
 	tag = base64.RawURLEncoding.AppendEncode(tag, sum[:15])
 	tag = append(tag, '"')
-	tags[0] = string(tag)
-	tags[1] = tags[0]
+	t.tags[0] = string(tag)
+	t.tags[1] = t.tags[0]
 	if coding != encode.Identity {
-		tags[1] = tags[0][:len(tags[0])-1] + "-" + coding.String() + `"`
+		t.tags[1] = t.tags[0][:len(t.tags[0])-1] + "-" + coding.String() + `"`
 	}
+	key = append(key, byte(coding))
+	t.key = readmodel.Key{Dataset: state.Name, Epoch: state.Epoch, Version: state.Version, Text: string(key)}
+	return t
+}
+
+// known answers with what the client has, or gives the answer of the cache. It sets
+// the header that all answers to questions have; done: nothing is left to send.
+func (a *API) known(w http.ResponseWriter, r *http.Request, state dataset.State, key []byte, coding encode.Coding, contentType []string, find func() (any, int64, error)) (value any, done bool, err error) {
+	h := w.Header()
+	t := tagsOf(state, key, coding)
 	h["Cache-Control"] = noCache
 	if state.Exists() {
-		h["Dataset-Version"] = []string{tags[0][version:versionEnd]}
+		h["Dataset-Version"] = []string{t.version}
 	}
 	c, err := parseConditions(r)
 	if err != nil {
 		return nil, false, err
 	}
 	if c != (conditions{}) {
-		for _, t := range tags {
-			same, err := c.notModified(t, tags[:]...)
+		for _, tag := range t.tags {
+			same, err := c.notModified(tag, t.tags[:]...)
 			if err != nil {
 				return nil, false, err
 			}
 			if same {
-				h["Etag"] = []string{t}
+				h["Etag"] = []string{tag}
 				w.WriteHeader(http.StatusNotModified)
 				return nil, true, nil
 			}
 		}
 	}
-	key = append(key, byte(coding))
-	value, err = a.results.Get(readmodel.Key{Dataset: state.Name, Epoch: state.Epoch, Version: state.Version, Text: string(key)}, find)
+	value, err = a.results.Get(t.key, find)
 	if err != nil {
 		return nil, false, tooCostly(err, a.limits.QueryTime)
 	}
 	f := value.(*found)
 	if f.coding == encode.Identity {
-		h["Etag"] = tags[:1]
+		h["Etag"] = t.tags[:1]
 	} else {
-		h["Etag"] = tags[1:]
+		h["Etag"] = t.tags[1:]
 		h["Content-Encoding"] = codingNames[f.coding]
 	}
 	h["Content-Type"] = contentType
