@@ -20,7 +20,7 @@ type Request struct {
 // complete, or not ordinary.
 func (r *Request) parse(in []byte) int {
 	*r = Request{}
-	at := 0
+	var at int
 	switch {
 	case bytes.HasPrefix(in, []byte("GET /")):
 		at = 4
