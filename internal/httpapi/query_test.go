@@ -611,3 +611,34 @@ func TestNASAQueries(t *testing.T) {
 		t.Errorf("GeoJSON: %d without a place", strings.Count(r.body, `"geometry":null`))
 	}
 }
+
+func TestQueryLimits(t *testing.T) {
+	n := start(t, func(c *Config) {
+		c.Limits = Limits{QueryTime: time.Nanosecond, Positions: 5, Fields: 2, FilterBytes: 200, QueryBytes: 1000}
+	})
+	n.want(n.do("POST", "/data", stones), 200)
+	if p := n.problem(n.do("GET", "/data?recclass=L5", ""), dataset.TooCostly); p.Remedy == "" {
+		t.Errorf("%+v", p)
+	}
+	n.problem(n.do("GET", "/collections/meteorite_landings/facets", ""), dataset.TooCostly)
+	n.problem(n.do("GET", "/data?explain=true", ""), dataset.TooCostly)
+	line := "filter=" + url.QueryEscape("S_INTERSECTS(geometry, LINESTRING(0 0,1 1,2 2,3 3,4 4,5 5))")
+	for q, parameter := range map[string]string{
+		line:                                 "filter",
+		"filter=" + strings.Repeat("(", 300): "filter",
+		"sortby=year,name,id":                "sortby",
+		"properties=year,name,id":            "properties",
+		"year=1&year=2&year=3":               "year",
+		"year=1&name=2&id=3":                 "id",
+	} {
+		if p := n.problem(n.do("GET", "/data?"+q, ""), dataset.TooLarge); p.Errors[0].Parameter != parameter {
+			t.Errorf("%.40s: %+v", q, p)
+		}
+	}
+	n.problem(n.do("QUERY", "/data", "limit=1&q="+strings.Repeat("a", 1000), "Content-Type", formType), dataset.TooLarge)
+	deep := "filter=" + strings.Repeat("NOT(", 120) + "true" + strings.Repeat(")", 120)
+	m := startStones(t)
+	if p := m.problem(m.do("GET", "/data?"+deep, ""), dataset.Invalid); !strings.Contains(p.Errors[0].Detail, "100 levels") {
+		t.Errorf("nesting: %+v", p)
+	}
+}
