@@ -41,6 +41,10 @@ type serveCommand struct {
 	MaxBody           int64         `help:"Largest request body, in bytes as sent." default:"1073741824" placeholder:"BYTES"`
 	WriteTimeout      time.Duration `help:"How long a write waits for Redis." default:"5s"`
 	DrainTimeout      time.Duration `help:"How long requests may go on after SIGTERM." default:"10s"`
+	QueryTime         time.Duration `help:"How long one query may take." default:"5s"`
+	ResultBytes       int64         `help:"Memory for answers to queries that are asked again, in bytes." default:"33554432" placeholder:"BYTES"`
+	HistoryBytes      int64         `help:"Memory for old versions of each dataset, for page tokens and version=, in bytes; 0 keeps none." default:"67108864" placeholder:"BYTES"`
+	HistoryAge        time.Duration `help:"How long old versions are kept." default:"5m"`
 	LogFormat         string        `help:"Format of the log: text or json." enum:"text,json" default:"text"`
 
 	file *configFile
@@ -79,6 +83,12 @@ func (s *serveCommand) Validate() error {
 		return errors.New("--max-body must be at least 1")
 	case s.WriteTimeout <= 0:
 		return errors.New("--write-timeout must be more than 0s")
+	case s.QueryTime <= 0:
+		return errors.New("--query-time must be more than 0s")
+	case s.ResultBytes < 1:
+		return errors.New("--result-bytes must be at least 1")
+	case s.HistoryBytes < 0 || s.HistoryAge < 0:
+		return errors.New("--history-bytes and --history-age must not be negative")
 	case s.DrainTimeout < 0:
 		return errors.New("--drain-timeout must not be negative")
 	}
@@ -100,7 +110,7 @@ func (s *serveCommand) Run(e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	catalog := readmodel.NewCatalog(coder)
+	catalog := readmodel.NewCatalogKeeping(coder, readmodel.History{Bytes: s.HistoryBytes, Age: s.HistoryAge})
 	node := s.Node
 	if node == "" {
 		node = hostname() + "-" + s.Listen
@@ -138,7 +148,7 @@ func (s *serveCommand) Run(e *env) (err error) {
 		Tokens:            s.Tokens,
 		AllowRemoteWrites: s.AllowRemoteWrites,
 		AllowedOrigins:    s.AllowedOrigins,
-		Limits:            httpapi.Limits{BodyBytes: s.MaxBody},
+		Limits:            httpapi.Limits{BodyBytes: s.MaxBody, QueryTime: s.QueryTime, ResultBytes: s.ResultBytes},
 		Logger:            log,
 		Version:           e.version,
 	})

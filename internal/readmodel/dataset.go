@@ -20,10 +20,11 @@ type Dataset struct {
 
 	current atomic.Pointer[Snapshot]
 	mu      sync.Mutex // held while current is replaced: by the writer or at the end of a fold
+	past    past       // guarded by mu
 }
 
-func newDataset(name string, coder *encode.Coder, folds *sync.WaitGroup) *Dataset {
-	d := &Dataset{coder: coder, seed: maphash.MakeSeed(), folds: folds}
+func newDataset(name string, coder *encode.Coder, history History, folds *sync.WaitGroup) *Dataset {
+	d := &Dataset{coder: coder, seed: maphash.MakeSeed(), folds: folds, past: past{bounds: history}}
 	d.current.Store(newSnapshot(dataset.State{Name: name}, directory{}, index{seed: d.seed}, coder))
 	return d
 }
@@ -47,14 +48,21 @@ func (d *Dataset) Replace(s dataset.State, records dataset.Sequence) {
 	ids := index{seed: d.seed, base: newTable(d.seed, dir)}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.current.Store(newSnapshot(s, dir, ids, d.coder))
+	d.become(newSnapshot(s, dir, ids, d.coder))
 }
 
 // Clear removes all records: the dataset was deleted, or never was.
 func (d *Dataset) Clear(s dataset.State) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.current.Store(newSnapshot(s, directory{}, index{seed: d.seed}, d.coder))
+	d.become(newSnapshot(s, directory{}, index{seed: d.seed}, d.coder))
+}
+
+// become makes next the present version, with mu held.
+func (d *Dataset) become(next *Snapshot) {
+	old := d.current.Load()
+	d.current.Store(next)
+	d.past.add(old, next, d.expire)
 }
 
 // Apply makes the changes of one commit; where an id occurs more than once, the
@@ -70,7 +78,7 @@ func (d *Dataset) Apply(s dataset.State, changes []dataset.Change) {
 		next.ids = next.ids.freeze()
 		d.folds.Go(func() { d.fold(next) })
 	}
-	d.current.Store(next)
+	d.become(next)
 }
 
 // plan turns changes, which speak of ids, into edits of positions in ascending
@@ -135,4 +143,5 @@ func (d *Dataset) fold(frozen *Snapshot) {
 	next := *now
 	next.ids.base, next.ids.folding = base, nil
 	d.current.Store(&next)
+	d.past.refresh(&next)
 }

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"landings/internal/dataset"
 	"landings/internal/encode"
@@ -17,6 +18,8 @@ type Snapshot struct {
 	ids   index
 	lists *lists // shared with snapshots of the same version
 	coder *encode.Coder
+	since time.Time
+	held  *atomic.Bool // somebody was promised this version, see Hold; shared as lists are
 }
 
 type lists [encode.Codings]struct {
@@ -25,7 +28,7 @@ type lists [encode.Codings]struct {
 }
 
 func newSnapshot(state dataset.State, dir directory, ids index, coder *encode.Coder) *Snapshot {
-	return &Snapshot{state: state, dir: dir, ids: ids, lists: new(lists), coder: coder}
+	return &Snapshot{state: state, dir: dir, ids: ids, lists: new(lists), coder: coder, since: time.Now(), held: new(atomic.Bool)}
 }
 
 // State describes the version.
