@@ -111,6 +111,11 @@ func (r *Reader) Find(name string) (int, bool) {
 // none.
 func (r *Reader) Place() int { return r.place }
 
+// IsID says whether a field is the id of the records.
+func (r *Reader) IsID(field int) bool {
+	return field == r.id || r.fields[field].Name == r.schema.IDField
+}
+
 // Schema gives the schema.
 func (r *Reader) Schema() *dataset.Schema { return &r.schema }
 

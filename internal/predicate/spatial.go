@@ -73,10 +73,15 @@ func (v Value) Geometry() (*geo.Geometry, bool) {
 		return nil, false
 	case v.IsPoint():
 		return geo.NewPoint(v.LonLat()), true
+	case v.shape != nil:
+		return v.shape, true
 	}
 	g, err := geo.ParseGeoJSON([]byte(v.Text))
 	return g, err == nil
 }
+
+// GeometryValue gives a Place of a geometry that is no point.
+func GeometryValue(g *geo.Geometry) Value { return Value{Kind: Place, shape: g} }
 
 // geometryValue reads a GeoJSON geometry. One that is empty is no place.
 func geometryValue(raw []byte) Value {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"landings/internal/dataset"
+	"landings/internal/geo"
 )
 
 // Kind is what a [Value] is.
@@ -28,10 +29,11 @@ const (
 // Value is a value of a record's field, or one computed of such. It may share
 // memory with the record.
 type Value struct {
-	Kind Kind
-	Bits uint64 // Number: its IEEE 754 bits; Integer, Instant, start of Span: as int64; Boolean: 0 or 1; point: bits of the longitude
-	More uint64 // end of Span; point: bits of the latitude
-	Text string // Text; Place that is no point: GeoJSON; JSON: its spelling
+	Kind  Kind
+	Bits  uint64        // Number: its IEEE 754 bits; Integer, Instant, start of Span: as int64; Boolean: 0 or 1; point: bits of the longitude
+	More  uint64        // end of Span; point: bits of the latitude
+	Text  string        // Text; Place that is no point: GeoJSON; JSON: its spelling
+	shape *geo.Geometry // Place that is no point and was read already
 }
 
 // Float gives the float64 of a Number or Integer.
@@ -46,7 +48,7 @@ func (v Value) Float() float64 {
 func (v Value) Int() int64 { return int64(v.Bits) }
 
 // IsPoint says whether a Place is a point.
-func (v Value) IsPoint() bool { return v.Text == "" }
+func (v Value) IsPoint() bool { return v.Text == "" && v.shape == nil }
 
 // LonLat gives the degrees of a Place that is a point.
 func (v Value) LonLat() (lon, lat float64) {
@@ -77,6 +79,9 @@ func booleanValue(b bool) Value {
 	}
 	return v
 }
+
+// PointValue gives a Place of a point, with the longitude within 180 degrees.
+func PointValue(lon, lat float64) Value { return pointValue(lon, lat) }
 
 func pointValue(lon, lat float64) Value {
 	if lon > 180 {
