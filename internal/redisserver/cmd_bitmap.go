@@ -467,14 +467,17 @@ func (e *Engine) bitfield(c *client, args [][]byte, readOnly bool) {
 				c.int(next)
 			}
 			setField(b, op.off, op.width, uint64(next))
-			if next != value {
+			if grown || next != value {
 				changes++
 			}
 		}
 	}
-	if changes > 0 || grown {
+	switch {
+	case changes > 0:
 		c.changed(notifyString, "setbit", args[1])
-		e.dirty += max(changes, 1) - 1
+		e.dirty += changes - 1
+	case grown: // and every write failed: zeros were added, of which Redis does not tell
+		e.dirty++
 	}
 }
 

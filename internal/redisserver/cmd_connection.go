@@ -135,38 +135,30 @@ func cmdHello(e *Engine, c *client, args [][]byte) {
 		}
 		resp = int(n)
 	}
-	name, setName := "", false
-	var user, pass []byte
-	for i := 2; i < len(args); i++ {
+	for i := 2; i < len(args); i++ { // what comes before an error has been done
 		switch {
 		case is(args[i], "auth") && i+2 < len(args):
-			user, pass = args[i+1], args[i+2]
+			if !e.checkPassword(args[i+1], args[i+2]) {
+				c.err(errWrongPass)
+				return
+			}
+			c.authed = true
 			i += 2
 		case is(args[i], "setname") && i+1 < len(args):
-			name, setName = string(args[i+1]), true
-			if !printable(name) {
+			if !printable(string(args[i+1])) {
 				c.err("ERR Client names cannot contain spaces, newlines or special characters.")
 				return
 			}
+			c.name = string(args[i+1])
 			i++
 		default:
 			c.err("ERR Syntax error in HELLO option '" + string(args[i]) + "'")
 			return
 		}
 	}
-	if user != nil {
-		if !e.checkPassword(user, pass) {
-			c.err(errWrongPass)
-			return
-		}
-		c.authed = true
-	}
 	if !c.authed {
 		c.err("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
 		return
-	}
-	if setName {
-		c.name = name
 	}
 	c.resp = resp
 	c.mapping(7)
@@ -380,11 +372,11 @@ func cmdClientKill(e *Engine, c *client, args [][]byte) {
 	if old {
 		addr, skipMe = string(args[2]), false
 	} else {
-		if len(args)%2 == 1 {
-			c.err(errSyntax)
-			return
-		}
 		for i := 2; i < len(args); i += 2 {
+			if i+1 == len(args) {
+				c.err(errSyntax)
+				return
+			}
 			v := args[i+1]
 			switch {
 			case is(args[i], "id"):
@@ -422,7 +414,7 @@ func cmdClientKill(e *Engine, c *client, args [][]byte) {
 	killed := 0
 	self := false
 	e.clientOrder.each(func(o *client) {
-		if addr != "" && o.addr != addr || laddr != "" && o.laddr != laddr || typ != "" && o.clientType() != typ ||
+		if (old || addr != "") && o.addr != addr || laddr != "" && o.laddr != laddr || typ != "" && o.clientType() != typ ||
 			id >= 0 && o.id != id || o == c && skipMe || o.closing {
 			return
 		}
@@ -487,7 +479,7 @@ func cmdClientUnblock(e *Engine, c *client, args [][]byte) {
 			return
 		}
 	} else if len(args) > 4 {
-		c.err(errSyntax)
+		c.err("ERR unknown subcommand or wrong number of arguments for '" + string(args[1]) + "'. Try CLIENT HELP.")
 		return
 	}
 	id, ok := parseInt(args[2])
@@ -568,7 +560,7 @@ func cmdClientPause(e *Engine, c *client, args [][]byte) {
 			return
 		}
 	} else if len(args) != 3 {
-		c.err(errSyntax)
+		c.err("ERR unknown subcommand or wrong number of arguments for '" + string(args[1]) + "'. Try CLIENT HELP.")
 		return
 	}
 	d, ok := blockTimeout(c, args[2], time.Millisecond)
@@ -605,7 +597,7 @@ func cmdClientUnpause(e *Engine, c *client, args [][]byte) {
 
 func cmdClientCaching(e *Engine, c *client, args [][]byte) {
 	t := c.tracking
-	if t == nil || !t.optin && !t.optout {
+	if t == nil {
 		c.err("ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled")
 		return
 	}
@@ -701,9 +693,6 @@ func cmdClientTracking(e *Engine, c *client, args [][]byte) {
 		return
 	}
 	if t.bcast {
-		if len(t.prefixes) == 0 && (c.tracking == nil || len(c.tracking.prefixes) == 0) {
-			t.prefixes = []string{""}
-		}
 		var have []string
 		if c.tracking != nil {
 			have = c.tracking.prefixes
@@ -722,6 +711,9 @@ func cmdClientTracking(e *Engine, c *client, args [][]byte) {
 					return
 				}
 			}
+		}
+		if len(t.prefixes) == 0 {
+			t.prefixes = []string{""} // every key; Redis lets it stand beside others
 		}
 		t.prefixes = slices.DeleteFunc(t.prefixes, func(p string) bool { return slices.Contains(have, p) })
 	}

@@ -190,10 +190,7 @@ func (e *Engine) ttl(c *client, key []byte, ms, relative bool) {
 		at = max(0, at-e.now)
 	}
 	if !ms {
-		if relative {
-			at += 500
-		}
-		at /= 1000
+		at = int64((uint64(at) + 500) / 1000)
 	}
 	c.int(at)
 }

@@ -1,6 +1,7 @@
 package redisserver
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"os"
@@ -244,7 +245,11 @@ func cmdConfigGet(e *Engine, c *client, args [][]byte) {
 			for _, a := range args[2:] {
 				if matchGlob(a, []byte(name), true) {
 					names = append(names, name)
-					c.bulkString(name)
+					if bytes.ContainsAny(a, "*?[") {
+						c.bulkString(name)
+					} else {
+						c.bulk(a) // in the case in which it was asked for
+					}
 					c.bulkString(def.get(&e.cfg))
 					n++
 					break
@@ -257,7 +262,7 @@ func cmdConfigGet(e *Engine, c *client, args [][]byte) {
 
 func cmdConfigSet(e *Engine, c *client, args [][]byte) {
 	if len(args)%2 == 1 {
-		c.err("ERR wrong number of arguments for 'config|set' command")
+		c.err(errSyntax)
 		return
 	}
 	cfg := e.cfg
@@ -618,7 +623,7 @@ func cmdCommandInfo(e *Engine, c *client, args [][]byte) {
 		if cmd := e.commandByName(a); cmd != nil {
 			cmd.describe(c)
 		} else {
-			c.nullArray()
+			c.null()
 		}
 	}
 }
@@ -659,6 +664,10 @@ func (cmd *command) describe(c *client) {
 		c.bulkString(t)
 	}
 	cmd.describeKeys(c)
+	if len(cmd.subs) == 0 {
+		c.set(0)
+		return
+	}
 	c.array(len(cmd.subs))
 	for _, name := range slices.Sorted(mapKeys(cmd.subs)) {
 		cmd.subs[name].describe(c)
@@ -728,10 +737,8 @@ func cmdCommandList(e *Engine, c *client, args [][]byte) {
 	for _, name := range slices.Sorted(mapKeys(e.commands)) {
 		cmd := e.commands[name]
 		list := []*command{cmd}
-		{
-			for _, sub := range slices.Sorted(mapKeys(cmd.subs)) {
-				list = append(list, cmd.subs[sub])
-			}
+		for _, sub := range slices.Sorted(mapKeys(cmd.subs)) {
+			list = append(list, cmd.subs[sub])
 		}
 		for _, l := range list {
 			if keep(l) {
@@ -740,7 +747,7 @@ func cmdCommandList(e *Engine, c *client, args [][]byte) {
 			}
 		}
 	}
-	c.fillSet(p, n)
+	c.fillArray(p, n)
 }
 
 func cmdCommandDocs(e *Engine, c *client, args [][]byte) {
@@ -807,11 +814,7 @@ func (e *Engine) getKeys(c *client, args [][]byte, withFlags bool) {
 		return
 	}
 	if !ok || len(at) == 0 {
-		if strings.Contains(cmd.spec, "keynum") {
-			c.err("ERR The command has no key arguments")
-		} else {
-			c.err("ERR Invalid arguments specified for command")
-		}
+		c.err("ERR Invalid arguments specified for command")
 		return
 	}
 	c.array(len(at))
@@ -939,17 +942,13 @@ func cmdSlowlogGet(e *Engine, c *client, args [][]byte) {
 	n := int64(10)
 	if len(args) == 3 {
 		v, ok := parseInt(args[2])
-		if !ok {
-			c.err(errNotInt)
-			return
-		}
-		if v < -1 {
+		if !ok || v < -1 {
 			c.err("ERR count should be greater than or equal to -1")
 			return
 		}
 		n = v
 	} else if len(args) > 3 {
-		c.err("ERR wrong number of arguments for 'slowlog|get' command")
+		c.err("ERR unknown subcommand or wrong number of arguments for '" + string(args[1]) + "'. Try SLOWLOG HELP.")
 		return
 	}
 	list := e.slowlog.entries

@@ -249,14 +249,18 @@ func (e *Engine) deliver(list []*client, ends []int64) {
 // lockedReceive executes what a connection read.
 func (e *Engine) lockedReceive(c *client, in []byte) {
 	e.mu.Lock()
+	e.take(c, in)
+	e.unlockAndFlush()
+}
+
+// take executes what came from c. The caller holds the lock.
+func (e *Engine) take(c *client, in []byte) {
 	if c.closing {
-		e.mu.Unlock()
 		return
 	}
 	e.stats.netIn += int64(len(in))
 	c.req.in = append(c.req.in, in...)
 	e.receive(c)
-	e.unlockAndFlush()
 }
 
 // gone forgets a client whose connection ended.

@@ -1,6 +1,7 @@
 package redisserver
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -77,7 +78,7 @@ func (e *Engine) execute(c *client, args [][]byte) {
 	if c.noReply || c.skipReply > 0 {
 		c.out = append(c.out[:mark], c.kept...)
 	}
-	if t := c.tracking; t != nil && t.caching && c.multi == nil && (c.last == nil || c.last.fullName != "client|caching") {
+	if t := c.tracking; t != nil && t.caching && c.multi == nil && (c.last == nil || !strings.HasPrefix(c.last.fullName, "client|")) {
 		t.caching = false
 	}
 }
@@ -97,6 +98,7 @@ func (e *Engine) dispatch(c *client, args [][]byte) {
 		if sub := cmd.subs[string(foldName(args[1], &e.nameBuf))]; sub != nil {
 			cmd = sub
 		} else if cmd.do == nil || cmd.name == "command" {
+			c.last = nil
 			e.reject(c, cmd, fmt.Sprintf("ERR unknown subcommand '%.128s'. Try %s HELP.", args[1], strings.ToUpper(cmd.name)))
 			return
 		}
@@ -104,13 +106,15 @@ func (e *Engine) dispatch(c *client, args [][]byte) {
 	c.last = cmd
 	if cmd == nil {
 		var b strings.Builder
+		name, _, _ := bytes.Cut(args[0], []byte{0})
 		for _, a := range args[1:] {
 			if b.Len() >= 128 {
 				break
 			}
+			a, _, _ = bytes.Cut(a, []byte{0}) // as C's strings end
 			fmt.Fprintf(&b, "'%.*s' ", 128-b.Len(), a)
 		}
-		e.reject(c, nil, fmt.Sprintf("ERR unknown command '%.128s', with args beginning with: %s", args[0], b.String()))
+		e.reject(c, nil, fmt.Sprintf("ERR unknown command '%.128s', with args beginning with: %s", name, b.String()))
 		return
 	}
 	if !cmd.arityOK(len(args)) || cmd.do == nil {
@@ -152,7 +156,7 @@ func (e *Engine) dispatch(c *client, args [][]byte) {
 		return
 	}
 	if c.multi != nil {
-		switch cmd.name {
+		switch cmd.fullName {
 		case "exec", "discard", "multi", "watch", "quit", "reset":
 		default:
 			c.multi.queue(cmd, args)
@@ -164,7 +168,7 @@ func (e *Engine) dispatch(c *client, args [][]byte) {
 }
 
 func allowedWhileSubscribed(cmd *command) bool {
-	switch cmd.name {
+	switch cmd.fullName {
 	case "ping", "subscribe", "ssubscribe", "sunsubscribe", "psubscribe", "unsubscribe", "punsubscribe", "quit", "reset":
 		return true
 	}
