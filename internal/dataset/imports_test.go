@@ -38,10 +38,12 @@ var layers = map[string][]string{
 	"internal/ingest": {"internal/dataset"},
 	// records -> bytes
 	"internal/encode": {"internal/dataset"},
+	// values by field and their indexes; it knows no version
+	"internal/columns": {"internal/dataset", "internal/predicate", "internal/geo", "internal/textsearch"},
 	// memory alone: it never waits for Redis
 	// what a filter means for a record
 	"internal/predicate": {"internal/dataset", "internal/cql2", "internal/geo", "internal/textsearch"},
-	"internal/readmodel": {"internal/dataset", "internal/cql2", "internal/encode", "internal/query", "internal/predicate", "internal/geo", "internal/textsearch"},
+	"internal/readmodel": {"internal/dataset", "internal/cql2", "internal/encode", "internal/query", "internal/columns", "internal/predicate", "internal/geo", "internal/textsearch"},
 	// the truth; it sees the read model through an interface of its own
 	"internal/store": {"internal/dataset", "internal/telemetry"},
 	// plain reads without net/http; it knows no dataset

@@ -7,7 +7,7 @@ import "slices"
 
 // Intersects says that a and b have a point in common.
 func Intersects(a, b *Geometry) bool {
-	if a.empty || b.empty || !a.box.meets(&b.box) {
+	if a.empty || b.empty || !a.box.Meets(&b.box) {
 		return false
 	}
 	if p, ok := a.Point(); ok {
@@ -55,7 +55,7 @@ func Equals(a, b *Geometry) bool {
 
 // Touches says that a and b meet, but not with their interiors.
 func Touches(a, b *Geometry) bool {
-	if a.empty || b.empty || !a.box.meets(&b.box) {
+	if a.empty || b.empty || !a.box.Meets(&b.box) {
 		return false
 	}
 	m := relate(a, b)
@@ -66,7 +66,7 @@ func Touches(a, b *Geometry) bool {
 // and that the one of the smaller dimension leaves the other; or that two lines meet
 // in points.
 func Crosses(a, b *Geometry) bool {
-	if a.empty || b.empty || !a.box.meets(&b.box) {
+	if a.empty || b.empty || !a.box.Meets(&b.box) {
 		return false
 	}
 	m := relate(a, b)
@@ -83,7 +83,7 @@ func Crosses(a, b *Geometry) bool {
 // Overlaps says that a and b, of one dimension, share a part of that dimension and
 // each have another one of their own.
 func Overlaps(a, b *Geometry) bool {
-	if a.empty || b.empty || a.dimension() != b.dimension() || !a.box.meets(&b.box) {
+	if a.empty || b.empty || a.dimension() != b.dimension() || !a.box.Meets(&b.box) {
 		return false
 	}
 	m := relate(a, b)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"landings/internal/columns"
 	"landings/internal/dataset"
 	"landings/internal/encode"
 )
@@ -21,6 +22,7 @@ type Dataset struct {
 	current atomic.Pointer[Snapshot]
 	mu      sync.Mutex // held while current is replaced: by the writer or at the end of a fold
 	past    past       // guarded by mu
+	making  bool       // guarded by mu: columns are being made anew
 }
 
 func newDataset(name string, coder *encode.Coder, history History, folds *sync.WaitGroup) *Dataset {
@@ -78,7 +80,40 @@ func (d *Dataset) Apply(s dataset.State, changes []dataset.Change) {
 		next.ids = next.ids.freeze()
 		d.folds.Go(func() { d.fold(next) })
 	}
+	if table := old.base.made.Load(); table != nil && sameSchema(&old.state.Schema, &s.Schema) {
+		next.base, next.recent = old.base, old.recent.with(table, edits)
+		if next.recent.due(next.dir.records) && !d.making {
+			d.making = true
+			d.folds.Go(func() { d.renew(next, table) })
+		}
+	}
 	d.become(next)
+}
+
+// sameSchema says whether columns made by one schema serve the other.
+func sameSchema(a, b *dataset.Schema) bool {
+	return slices.Equal(a.Fields, b.Fields) && a.IDField == b.IDField && a.TimeField == b.TimeField && a.Features == b.Features &&
+		(a.Geometry == b.Geometry || a.Geometry != nil && b.Geometry != nil && *a.Geometry == *b.Geometry)
+}
+
+// renew makes the columns of frozen, which has just become current, and gives them
+// to whatever is current by then. What changed meanwhile stays on top of them.
+func (d *Dataset) renew(frozen *Snapshot, old *columns.Table) {
+	table := columns.New(old.Reader(), frozen.Records())
+	table.Like(old)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.making = false
+	now := d.current.Load()
+	if now.base != frozen.base {
+		return // replaced or cleared
+	}
+	next := *now
+	next.base = new(base)
+	next.base.made.Store(table)
+	next.recent = now.recent.since(frozen.recent, table)
+	d.current.Store(&next)
+	d.past.refresh(&next)
 }
 
 // plan turns changes, which speak of ids, into edits of positions in ascending
