@@ -167,7 +167,7 @@ func (w *wire) deleteBuckets(ctx context.Context, name string, generation, bucke
 func (s *Store) discard(name string, g *staged) {
 	ctx, cancel := context.WithTimeout(s.ctx, s.opts.WriteTimeout)
 	defer cancel()
-	w, err := s.open(ctx)
+	w, err := s.open(ctx, gensKey(name))
 	if err != nil {
 		return
 	}

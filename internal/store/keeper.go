@@ -262,6 +262,8 @@ func (k *keeper) broke(err error) error {
 	k.armed, k.suspect = false, true
 	if !isReply(err) {
 		k.hangUp()
+	} else if _, moved := movedTo(err, ""); moved {
+		k.hangUp() // a wire does not follow: the next one goes to whom the topology learned of
 	}
 	return k.store.explain(err)
 }

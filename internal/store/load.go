@@ -259,7 +259,7 @@ func (k *keeper) planFirst(ctx context.Context, batch []*request) (*plan, error)
 	if err := k.wire.begin(ctx, k.name, g, k.store.opts.Lease); err != nil {
 		return nil, err
 	}
-	if err := k.store.client.Do(ctx, k.store.client.B().Sadd().Key(datasetsKey).Member(k.name).Build()).Error(); err != nil {
+	if err := k.store.shared(ctx, cmd("SADD", datasetsKey, k.name)).Error(); err != nil {
 		return nil, err
 	}
 	p = &plan{next: k.state, rest: batch}

@@ -3,20 +3,16 @@ package store
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
 	"net"
-	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/redis/rueidis"
 
 	"landings/internal/dataset"
 )
@@ -24,8 +20,11 @@ import (
 // Options says which Redis to use and how. URL and NewReplica are needed; the
 // rest has defaults.
 type Options struct {
-	// URL is redis://[user:password@]host:port/db, rediss:// with TLS, or
-	// unix:///path/to/socket?db=n.
+	// URL is redis://[user:password@]host:port/db, rediss:// with TLS,
+	// unix:///path/to/socket?db=n, redis://host1:port,host2:port for a cluster (one
+	// host that belongs to one is enough), or
+	// redis-sentinel://[user:password@]host1:port,host2:port/master/db, with
+	// ?sentinel_user=...&sentinel_password=... where the sentinels ask for them.
 	URL string
 	// Dial, when set, makes the connections instead of the network: the embedded
 	// engine's pipe.
@@ -74,11 +73,11 @@ func (o *Options) defaults() {
 
 // Store is the datasets in one Redis. Its methods are safe for concurrent use.
 type Store struct {
-	opts    Options
-	client  rueidis.Client
-	address string // of Redis, without the password
-	seq     atomic.Uint64
-	peers   peers
+	opts     Options
+	topology *topology
+	address  string // of Redis, without the password
+	seq      atomic.Uint64
+	peers    peers
 
 	ctx    context.Context // ends when the store is closed
 	cancel context.CancelFunc
@@ -97,15 +96,14 @@ type health struct{ err error }
 // the address cannot be read.
 func New(o Options) (*Store, error) {
 	o.defaults()
-	option, address, err := clientOption(o)
+	a, err := parseAddress(o)
+	if err == nil {
+		err = a.check()
+	}
 	if err != nil {
 		return nil, err
 	}
-	client, err := rueidis.NewClient(option)
-	if client == nil {
-		return nil, &dataset.Error{Code: dataset.Unavailable, Message: "Redis at " + address + " cannot be used: " + err.Error(), Err: err}
-	}
-	s := &Store{opts: o, client: client, address: address, keepers: map[string]*keeper{}}
+	s := &Store{opts: o, topology: newTopology(a), address: a.text, keepers: map[string]*keeper{}}
 	// A node that is restarted must not use a number of its earlier life again.
 	s.seq.Store(uint64(time.Now().UnixNano()))
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -137,7 +135,7 @@ func (s *Store) Open(ctx context.Context) error {
 	}
 	s.health.Store(&health{})
 	s.wg.Go(s.watch)
-	s.wg.Go(s.listen)
+	s.wg.Go(func() { s.listen(nodesTopic) })
 	return nil
 }
 
@@ -166,7 +164,7 @@ func (s *Store) firstLook(ctx context.Context) ([]string, error) {
 func (s *Store) lookOnce(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.WriteTimeout)
 	defer cancel()
-	w, err := s.open(ctx)
+	w, err := s.open(ctx, datasetsKey)
 	if err != nil {
 		return nil, err
 	}
@@ -180,12 +178,12 @@ func (s *Store) lookOnce(ctx context.Context) ([]string, error) {
 func (s *Store) Close() {
 	if s.ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
-		_ = s.client.Do(ctx, s.client.B().Spublish().Channel(nodesTopic).Message("bye "+s.opts.Node).Build()).Error()
+		_ = s.shared(ctx, cmd("SPUBLISH", nodesTopic, "bye "+s.opts.Node)).Error()
 		cancel()
 	}
 	s.cancel()
 	s.wg.Wait()
-	s.client.Close()
+	s.topology.close()
 }
 
 // Ready says what forbids to write now; nil when nothing does.
@@ -215,6 +213,7 @@ func (s *Store) keeper(name string) *keeper {
 		k = newKeeper(s, name, s.opts.NewReplica(name))
 		s.keepers[name] = k
 		s.wg.Go(k.run)
+		s.wg.Go(func() { s.listen(topic(name)) })
 	}
 	return k
 }
@@ -246,11 +245,22 @@ func (s *Store) Drop(ctx context.Context, name string, check dataset.Check) (dat
 // maxKeys bounds what Keys holds in memory to tell each key once.
 const maxKeys = 5_000_000
 
-// Keys gives every key in the database once, whoever made it, in no order.
+// Keys gives every key in the database once, whoever made it, in no order; in a
+// cluster those of all masters.
 func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
+		masters, err := s.topology.masters(ctx)
+		if err != nil {
+			yield("", s.explain(err))
+			return
+		}
 		seen := map[string]struct{}{} // SCAN may tell a key twice
-		for _, node := range s.client.Nodes() {
+		for _, addr := range masters {
+			node, err := s.topology.client(addr)
+			if err != nil {
+				yield("", s.explain(err))
+				return
+			}
 			cursor := uint64(0)
 			for {
 				entry, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Count(1000).Build()).AsScanEntry()
@@ -294,7 +304,7 @@ func (s *Store) Rejected(ctx context.Context, name string) ([]dataset.Rejection,
 	if !state.Exists() {
 		return nil, 0, notFound(name)
 	}
-	lines, err := s.client.Do(ctx, s.client.B().Lrange().Key(rejectedKey(name, state.Generation)).Start(0).Stop(-1).Build()).AsStrSlice()
+	lines, err := s.shared(ctx, cmd("LRANGE", rejectedKey(name, state.Generation), "0", "-1")).AsStrSlice()
 	if err != nil {
 		return nil, 0, s.explain(err)
 	}
@@ -303,44 +313,6 @@ func (s *Store) Rejected(ctx context.Context, name string) ([]dataset.Rejection,
 
 func notFound(name string) error {
 	return &dataset.Error{Code: dataset.NotFound, Message: "there is no dataset " + name, Remedy: "load one: POST /data, or landings load FILE"}
-}
-
-// clientOption reads the address.
-func clientOption(o Options) (rueidis.ClientOption, string, error) {
-	bad := func(err error) error {
-		return &dataset.Error{
-			Code:    dataset.Invalid,
-			Message: "the address of Redis cannot be read: " + err.Error(),
-			Remedy:  "write redis://user:password@host:6379/0, rediss:// for TLS, or unix:///path/to/redis.sock",
-		}
-	}
-	var option rueidis.ClientOption
-	var address string
-	if o.Dial != nil {
-		address = "the embedded engine"
-		option.InitAddress = []string{"127.0.0.1:6379"} // not dialled
-		option.DialCtxFn = func(ctx context.Context, _ string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
-			return o.Dial(ctx)
-		}
-	} else {
-		u, err := url.Parse(o.URL)
-		if err != nil {
-			// The parser's message repeats the address, with its password.
-			return option, "", bad(errors.New("it is not a URL"))
-		}
-		address = u.Redacted()
-		if option, err = rueidis.ParseURL(o.URL); err != nil {
-			return option, "", bad(err)
-		}
-	}
-	option.ForceSingleClient = true
-	option.DisableCache = true // every answer must be Redis's own
-	option.DisableRetry = true // what is tried again, and when, is decided here
-	option.Dialer.Timeout = 2 * time.Second
-	option.ConnWriteTimeout = o.WriteTimeout
-	option.BlockingPoolSize = 1 << 14 // one wire a dataset and more; opened when needed
-	option.ClientName = "landings"
-	return option, address, nil
 }
 
 // peers is which other nodes are known to be alive.

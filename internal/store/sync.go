@@ -90,7 +90,7 @@ var errAgain = errors.New("look again")
 // round is one step of sync; done says that state and Redis are the same.
 func (k *keeper) round(ctx context.Context) (done bool, err error) {
 	if k.wire == nil {
-		if k.wire, err = k.store.open(ctx); err != nil {
+		if k.wire, err = k.store.open(ctx, metaKey(k.name)); err != nil {
 			return false, err
 		}
 		k.suspect = false
