@@ -79,7 +79,7 @@ func (tr *traffic) write(nodes []*node, i int, path string) {
 		tr.mu.Lock()
 		tr.most[path] = n
 		tr.mu.Unlock()
-		r, err := http.NewRequest("PUT", nodes[(i+n)%len(nodes)].base+path, strings.NewReader(fmt.Sprintf(`{"n":%d}`, n)))
+		r, err := http.NewRequest("PUT", nodes[(i+n)%len(nodes)].base+path, strings.NewReader(fmt.Sprintf(`{"id":%q,"n":%d}`, path[strings.LastIndexByte(path, '/')+1:], n)))
 		if err != nil {
 			tr.t.Error(err)
 			return

@@ -66,10 +66,17 @@ func parseAddress(o Options) (address, error) {
 	if kind, isSentinel := strings.CutSuffix(scheme, "-sentinel"); isSentinel {
 		port = "26379"
 		plain.Scheme = kind
-		a.master, plain.Path, _ = strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+		var database string
+		if a.master, database, _ = strings.Cut(strings.TrimPrefix(u.Path, "/"), "/"); database != "" {
+			database = "/" + database
+		}
+		plain.Path = database
 		if a.master == "" {
 			return a, badAddress("it does not name the master that the sentinels watch")
 		}
+	}
+	if plain.Scheme != "unix" {
+		plain.Path = strings.TrimSuffix(plain.Path, "/")
 	}
 	if a.option, err = rueidis.ParseURL(plain.String()); err != nil {
 		return a, badAddress(strings.ReplaceAll(err.Error(), plain.String(), "it"))

@@ -55,8 +55,11 @@ func (s *Store) openAt(ctx context.Context, addr, key string) (*wire, error) {
 	if err = w.identify(ctx); err == nil {
 		err = w.server.usable()
 	}
-	if err == nil && w.server.cluster {
-		err = s.topology.isCluster()
+	if w.server.cluster {
+		// Before anything else that may be wrong with a server that was asked by mistake.
+		if unknown := s.topology.isCluster(); unknown != nil {
+			err = unknown
+		}
 	}
 	if err != nil {
 		s.topology.learn(addr, key, err)
