@@ -82,6 +82,9 @@ func New(c Config) (*API, error) {
 		"PUT":    {handle: a.write(a.load), parameters: loadParameters},
 		"DELETE": {handle: a.write(a.drop)},
 	})
+	copies := methods{"GET": {handle: a.getBackup}, "PUT": {handle: a.write(a.restore)}}
+	a.route("/backup", copies)
+	a.route("/collections/{c}/backup", copies)
 	a.route("/collections/{c}/items", methods{"GET": {handle: a.getItems, parameters: []string{"f"}}})
 	a.route("/collections/{c}/items/{id}", record)
 	a.route("/collections/{c}/rejected", methods{"GET": {handle: a.getRejected}})

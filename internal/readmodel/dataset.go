@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"landings/internal/dataset"
 	"landings/internal/encode"
@@ -20,7 +21,18 @@ type Dataset struct {
 
 	current atomic.Pointer[Snapshot]
 	mu      sync.Mutex // held while current is replaced: by the writer or at the end of a fold
+
+	vanished atomic.Pointer[vanished] // nil: it has not, or it was longer ago than vanishedTime
 }
+
+// vanished is the last snapshot of a dataset that is no more.
+type vanished struct {
+	snapshot *Snapshot
+	at       time.Time
+}
+
+// vanishedTime is how long it stays, for whoever deleted by mistake.
+const vanishedTime = time.Hour
 
 func newDataset(name string, coder *encode.Coder, folds *sync.WaitGroup) *Dataset {
 	d := &Dataset{coder: coder, seed: maphash.MakeSeed(), folds: folds}
@@ -54,7 +66,21 @@ func (d *Dataset) Replace(s dataset.State, records dataset.Sequence) {
 func (d *Dataset) Clear(s dataset.State) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if last := d.current.Load(); last.state.Exists() && last.Len() > 0 {
+		v := &vanished{last, time.Now()}
+		d.vanished.Store(v)
+		time.AfterFunc(vanishedTime, func() { d.vanished.CompareAndSwap(v, nil) })
+	}
 	d.current.Store(newSnapshot(s, directory{}, index{seed: d.seed}, d.coder))
+}
+
+// Vanished gives the last snapshot before the dataset was deleted or its keys were
+// lost, and when that was, for an hour; nil where there is none.
+func (d *Dataset) Vanished() (*Snapshot, time.Time) {
+	if v := d.vanished.Load(); v != nil {
+		return v.snapshot, v.at
+	}
+	return nil, time.Time{}
 }
 
 // Apply makes the changes of one commit; where an id occurs more than once, the
