@@ -88,6 +88,10 @@ func New(c Config) (*API, error) {
 	a.route("/collections/{c}/items", methods{"GET": {handle: a.getItems, parameters: []string{"f"}}})
 	a.route("/collections/{c}/items/{id}", record)
 	a.route("/collections/{c}/rejected", methods{"GET": {handle: a.getRejected}})
+	a.route("/collections/{c}/generations", methods{
+		"GET":  {handle: a.getGenerations},
+		"POST": {handle: a.write(a.rollBack), parameters: []string{"number"}},
+	})
 	a.route("/problems/{code}", methods{"GET": {handle: a.getProblem}})
 	a.route("/livez", methods{"GET": {handle: a.live}})
 	a.route("/readyz", methods{"GET": {handle: a.ready}})

@@ -25,6 +25,11 @@ type Store interface {
 	Drop(ctx context.Context, name string, check dataset.Check) (dataset.State, error)
 	// Rejected gives what the last load left out, and how many there were in all.
 	Rejected(ctx context.Context, name string) ([]dataset.Rejection, int, error)
+	// Generations gives the loads of a dataset that are there, the newest first.
+	Generations(ctx context.Context, name string) ([]dataset.Generation, error)
+	// RollBack makes the content of an earlier one the dataset's, under a new number,
+	// and gives the state after it.
+	RollBack(ctx context.Context, name string, generation uint64, check dataset.Check) (dataset.State, error)
 	// Keys gives every key in the database, each once, in no order.
 	Keys(ctx context.Context) iter.Seq2[string, error]
 	// Ready says what keeps the store from taking writes; nil: nothing.

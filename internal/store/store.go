@@ -42,7 +42,8 @@ type Options struct {
 	KeepDropped  time.Duration // how long the history of a deleted dataset stays; 24 h
 	Look         time.Duration // how often Redis is looked at; 1 s
 	Window       time.Duration // how long a recovery waits for nodes known to be alive; 5 s
-	KeepLoads    int           // how many earlier generations stay; 1
+	KeepLoads    int           // how many earlier generations stay; 1, none where it is negative
+	KeepLoadsFor time.Duration // how long they stay after they were replaced; 0: for ever
 }
 
 func (o *Options) defaults() {
@@ -60,8 +61,11 @@ func (o *Options) defaults() {
 	if o.KeepBytes == 0 {
 		o.KeepBytes = 64 << 20
 	}
-	if o.KeepLoads == 0 {
+	switch {
+	case o.KeepLoads == 0:
 		o.KeepLoads = 1
+	case o.KeepLoads < 0:
+		o.KeepLoads = 0
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -354,14 +354,19 @@ const readWindow = 64
 
 // readGeneration reads the buckets of a generation.
 func (k *keeper) readGeneration(ctx context.Context, generation, buckets uint64) (dataset.Sequence, error) {
+	return k.wire.readGeneration(ctx, k.name, generation, buckets)
+}
+
+// readGeneration reads the buckets of a dataset's generation.
+func (w *wire) readGeneration(ctx context.Context, name string, generation, buckets uint64) (dataset.Sequence, error) {
 	records := make(dataset.Sequence, 0, buckets)
 	for first := uint64(0); first < buckets; first += readWindow {
 		last := min(first+readWindow, buckets)
 		commands := make([]command, 0, readWindow)
 		for b := first; b < last; b++ {
-			commands = append(commands, cmd("HGETALL", bucketKey(k.name, generation, b)))
+			commands = append(commands, cmd("HGETALL", bucketKey(name, generation, b)))
 		}
-		results, err := k.wire.pipeline(ctx, commands)
+		results, err := w.pipeline(ctx, commands)
 		if err != nil {
 			return nil, err
 		}
@@ -375,8 +380,8 @@ func (k *keeper) readGeneration(ctx context.Context, generation, buckets uint64)
 			}
 			b, err := decodeBucket(first+uint64(i), fields)
 			if err != nil {
-				return nil, damaged(err, bucketKey(k.name, generation, first+uint64(i))+" in Redis is damaged: "+err.Error(),
-					"restore an earlier dump, or delete the key "+metaKey(k.name)+" and load the dataset again")
+				return nil, damaged(err, bucketKey(name, generation, first+uint64(i))+" in Redis is damaged: "+err.Error(),
+					"restore an earlier dump, or delete the key "+metaKey(name)+" and load the dataset again")
 			}
 			records = append(records, b)
 		}
