@@ -37,6 +37,8 @@ type keeper struct {
 	held       *request  // taken from requests, next to be served
 	trimmed    uint64    // the stream was trimmed up to this version
 	collected  time.Time // when generations were last collected
+	kept       time.Time // when housekeep last ran
+	used       time.Time // when the wire was last needed for more than that
 }
 
 // request is a write that waits for its keeper. It is an update of one record
@@ -165,6 +167,10 @@ func (k *keeper) notDone() error {
 	return e
 }
 
+// idleTime is how long a dataset's committing connection stays without use: with
+// thousands of datasets, few are written to.
+const idleTime = time.Minute
+
 // run is the keeper's life.
 func (k *keeper) run() {
 	ctx := k.store.ctx
@@ -184,6 +190,7 @@ func (k *keeper) run() {
 		}
 	}
 	opened()
+	k.used, k.kept = time.Now(), time.Now()
 	k.housekeep()
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
@@ -197,12 +204,21 @@ func (k *keeper) run() {
 		case <-ctx.Done():
 			return
 		case r := <-k.requests:
+			k.used = time.Now()
 			k.write(r)
 		case <-k.hints:
+			k.used = time.Now()
 			k.disarm()
 			k.note(k.sync(ctx))
 		case <-tick.C:
-			k.housekeep()
+			idle := time.Since(k.used) > idleTime
+			if !idle || time.Since(k.kept) > 10*idleTime {
+				k.kept = time.Now()
+				k.housekeep()
+			}
+			if idle {
+				k.hangUp() // the next write opens another
+			}
 		}
 	}
 }
