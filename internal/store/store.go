@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +43,9 @@ type Options struct {
 	Look         time.Duration // how often Redis is looked at; 1 s
 	Window       time.Duration // how long a recovery waits for nodes known to be alive; 5 s
 	KeepLoads    int           // how many earlier generations stay; 1
+	// Grace is how long a node that starts beside a Redis that has just started
+	// leaves the nodes that know more the chance to say so; 300 ms.
+	Grace time.Duration
 }
 
 func (o *Options) defaults() {
@@ -58,6 +60,7 @@ func (o *Options) defaults() {
 	set(&o.KeepDropped, 24*time.Hour)
 	set(&o.Look, time.Second)
 	set(&o.Window, 5*time.Second)
+	set(&o.Grace, 300*time.Millisecond)
 	if o.KeepBytes == 0 {
 		o.KeepBytes = 64 << 20
 	}
@@ -87,7 +90,10 @@ type Store struct {
 	mu      sync.Mutex
 	keepers map[string]*keeper // guarded by mu
 
-	health atomic.Pointer[health]
+	health   atomic.Pointer[health]
+	lastSeen atomic.Int64 // when a look at Redis last found it well, in nanoseconds since 1970
+
+	counts counts
 }
 
 // health is what the last look at Redis found.
@@ -118,10 +124,23 @@ func New(o Options) (*Store, error) {
 // waited for until ctx ends; what waiting cannot heal (a wrong password, a policy
 // that evicts) is returned at once. Whether it succeeds or not, call Close.
 func (s *Store) Open(ctx context.Context) error {
-	names, err := s.firstLook(ctx)
+	names, young, err := s.firstLook(ctx)
 	if err != nil {
 		return err
 	}
+	if young && s.opts.Dial == nil {
+		// Redis may have forgotten what other nodes still have. They come back to it
+		// within a moment; whoever made a dataset anew before that would be in their way.
+		if !pause(ctx, s.opts.Grace) {
+			return context.Cause(ctx)
+		}
+		if names, _, err = s.firstLook(ctx); err != nil {
+			return err
+		}
+	}
+	s.seen(nil)
+	s.wg.Go(s.watch)
+	s.wg.Go(s.listen)
 	var opening []*keeper
 	for _, name := range names {
 		if dataset.CheckName(name) == nil {
@@ -135,22 +154,36 @@ func (s *Store) Open(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
-	s.health.Store(&health{})
-	s.wg.Go(s.watch)
-	s.wg.Go(s.listen)
 	return nil
 }
 
-// firstLook waits until Redis answers and gives the names of the datasets.
-func (s *Store) firstLook(ctx context.Context) ([]string, error) {
+// seen notes what a look at Redis found.
+func (s *Store) seen(err error) (before error) {
+	if err == nil {
+		s.lastSeen.Store(time.Now().UnixNano())
+	}
+	return s.health.Swap(&health{err: err}).err
+}
+
+// Age says how long ago Redis was last seen to be well; 0 while it is.
+func (s *Store) Age() time.Duration {
+	if s.health.Load().err == nil {
+		return 0
+	}
+	return max(time.Nanosecond, time.Since(time.Unix(0, s.lastSeen.Load())))
+}
+
+// firstLook waits until Redis answers, and gives the names of the datasets and
+// whether Redis has only just started. It learns which nodes there are.
+func (s *Store) firstLook(ctx context.Context) (names []string, young bool, err error) {
 	var said string
 	for {
-		names, err := s.lookOnce(ctx)
+		names, young, err := s.lookOnce(ctx)
 		if err == nil {
-			return names, nil
+			return names, young, nil
 		}
 		if healingOf(err) == never {
-			return nil, err
+			return nil, false, err
 		}
 		if text := err.Error(); text != said {
 			said = text
@@ -158,21 +191,28 @@ func (s *Store) firstLook(ctx context.Context) ([]string, error) {
 		}
 		s.health.Store(&health{err: err})
 		if !pause(ctx, 50*time.Millisecond) {
-			return nil, err
+			return nil, false, err
 		}
 	}
 }
 
-func (s *Store) lookOnce(ctx context.Context) ([]string, error) {
+func (s *Store) lookOnce(ctx context.Context) (names []string, young bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.WriteTimeout)
 	defer cancel()
 	w, err := s.open(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer w.close()
-	names, err := w.do(ctx, cmd("SMEMBERS", datasetsKey)).AsStrSlice()
-	return names, s.explain(err)
+	nodes, err := w.do(ctx, cmd("SMEMBERS", nodesKey)).AsStrSlice()
+	if err != nil {
+		return nil, false, s.explain(err)
+	}
+	for _, node := range nodes {
+		s.peers.heard(node, true) // it has its time to say that it lives
+	}
+	names, err = w.do(ctx, cmd("SMEMBERS", datasetsKey)).AsStrSlice()
+	return names, w.server.uptime < 2, s.explain(err)
 }
 
 // Close says goodbye, ends what goes on and waits for it. Writes that have not
@@ -180,6 +220,7 @@ func (s *Store) lookOnce(ctx context.Context) ([]string, error) {
 func (s *Store) Close() {
 	if s.ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		_ = s.client.Do(ctx, s.client.B().Srem().Key(nodesKey).Member(s.opts.Node).Build()).Error()
 		_ = s.client.Do(ctx, s.client.B().Spublish().Channel(nodesTopic).Message("bye "+s.opts.Node).Build()).Error()
 		cancel()
 	}
@@ -233,6 +274,38 @@ func (s *Store) Update(ctx context.Context, name, id string, decide dataset.Deci
 		return dataset.State{}, err
 	}
 	return s.keeper(name).submit(ctx, &request{id: id, decide: decide})
+}
+
+// Reach returns once the node's copy of a dataset shows a version or a later one;
+// with [dataset.Latest], once it has been seen at Redis's state since the call, which is
+// when reads of it are linearizable. It waits as long as a write may.
+func (s *Store) Reach(ctx context.Context, name string, version uint64) error {
+	if err := dataset.CheckName(name); err != nil {
+		return err
+	}
+	k := s.existing(name)
+	if k == nil {
+		// Only what exists gets a keeper: anybody can ask for names.
+		n, err := s.client.Do(ctx, s.client.B().Exists().Key(metaKey(name)).Build()).AsInt64()
+		switch {
+		case err != nil:
+			return s.explain(err)
+		case n == 0 && version == dataset.Latest:
+			return nil
+		case n == 0:
+			return tooEarly(name, version, 0)
+		}
+		k = s.keeper(name)
+	}
+	return k.reach(ctx, version)
+}
+
+func tooEarly(name string, version, now uint64) error {
+	return &dataset.Error{
+		Code:    dataset.Unavailable,
+		Message: fmt.Sprintf("the dataset %s is at version %d here, version %d is not there yet", name, now, version),
+		Remedy:  "try again in a moment, or ask another node",
+	}
 }
 
 // Drop deletes a dataset, and gives the state that it had.
@@ -341,47 +414,6 @@ func clientOption(o Options) (rueidis.ClientOption, string, error) {
 	option.BlockingPoolSize = 1 << 14 // one wire a dataset and more; opened when needed
 	option.ClientName = "landings"
 	return option, address, nil
-}
-
-// peers is which other nodes are known to be alive.
-type peers struct {
-	self string
-	mu   sync.Mutex
-	seen map[string]time.Time // guarded by mu: when a node was last heard of
-}
-
-// forget is how long after its last word a node counts as alive.
-const forget = 10 * time.Second
-
-func (p *peers) heard(node string, alive bool) {
-	if node == p.self || node == "" {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.seen == nil {
-		p.seen = map[string]time.Time{}
-	}
-	if alive {
-		p.seen[node] = time.Now()
-	} else {
-		delete(p.seen, node)
-	}
-}
-
-func (p *peers) alive() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var names []string
-	for node, at := range p.seen {
-		if time.Since(at) > forget {
-			delete(p.seen, node)
-			continue
-		}
-		names = append(names, node)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // token gives 16 random hexadecimal digits.

@@ -43,8 +43,7 @@ func (s *Store) watch() {
 		} else if err = s.explain(w.server.usable()); err == nil {
 			err = s.explain(w.server.writable())
 		}
-		before := s.health.Swap(&health{err: err})
-		s.report(before.err, err)
+		s.report(s.seen(err), err)
 		if err != nil && w == nil {
 			if !pause(s.ctx, 50*time.Millisecond) {
 				return
@@ -92,10 +91,22 @@ func (s *Store) look(ctx context.Context, w *wire) error {
 	for _, k := range keepers {
 		commands = append(commands, cmd("HMGET", metaKey(k.name), metaFields...))
 	}
-	commands = append(commands, cmd("SPUBLISH", nodesTopic, "here "+s.opts.Node))
+	commands = append(commands, cmd("SPUBLISH", nodesTopic, "here "+s.opts.Node), cmd("SISMEMBER", nodesKey, s.opts.Node))
 	results, err := w.pipeline(ctx, commands)
 	if err != nil {
 		return err
+	}
+	// The set changes only when nodes come and go: a Redis where nothing happens has
+	// nothing to save.
+	if known, err := results[len(results)-1].AsBool(); err == nil && !known {
+		if err := w.do(ctx, cmd("SADD", nodesKey, s.opts.Node)).Error(); err != nil {
+			return err
+		}
+	}
+	if gone := s.peers.gotThrough(s.opts.Look); len(gone) > 0 {
+		if err := w.do(ctx, cmd("SREM", nodesKey, gone...)).Error(); err != nil {
+			return err
+		}
 	}
 	for i, k := range keepers {
 		values, err := optionalStrings(results[i])
@@ -118,6 +129,14 @@ func (s *Store) look(ctx context.Context, w *wire) error {
 		}
 	}
 	return nil
+}
+
+// tellNew tells the other nodes of a dataset that they may not know yet. It is a hint
+// that may get lost.
+func (s *Store) tellNew(name string) {
+	s.wg.Go(func() {
+		_ = s.client.Do(s.ctx, s.client.B().Spublish().Channel(nodesTopic).Message("new "+name).Build()).Error()
+	})
 }
 
 // forget takes the name of a dataset without any trace out of the set, unless a
@@ -171,7 +190,14 @@ func (s *Store) listen() {
 func (s *Store) hear(m rueidis.PubSubMessage) {
 	first, second, _ := strings.Cut(m.Message, " ")
 	if m.Channel == nodesTopic {
-		s.peers.heard(second, first == "here")
+		switch first {
+		case "new":
+			if dataset.CheckName(second) == nil {
+				s.keeper(second)
+			}
+		default:
+			s.peers.heard(second, first == "here")
+		}
 		return
 	}
 	if first == s.opts.Node {
@@ -181,6 +207,9 @@ func (s *Store) hear(m rueidis.PubSubMessage) {
 	name, ok := strings.CutPrefix(m.Channel, "landings:{")
 	if name, ok2 := strings.CutSuffix(name, "}:commits"); ok && ok2 {
 		if k := s.existing(name); k != nil {
+			if second == "recover" {
+				k.asked.Store(true)
+			}
 			k.hint()
 		}
 	}
