@@ -115,7 +115,11 @@ func (c *collection) whole() (*readmodel.Snapshot, *marks, error) {
 // getList answers GET /data: all records as a JSON list, an empty one where there
 // is no dataset.
 func (a *API) getList(w http.ResponseWriter, r *http.Request) error {
-	return a.sendList(w, r, a.data)
+	c, err := a.collection(r)
+	if err != nil {
+		return err
+	}
+	return a.sendList(w, r, c)
 }
 
 // getItems answers GET /collections/{c}/items, so far as a JSON list alone.

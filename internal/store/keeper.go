@@ -20,7 +20,6 @@ type keeper struct {
 	replica Replica
 
 	requests chan *request // shared: writes that wait for their turn
-	asked    atomic.Bool   // shared: another node recovers the dataset and waits for this one
 	hints    chan struct{} // shared: something may have changed in Redis
 	ready    chan struct{} // shared: closed once the dataset was read, found absent or found damaged
 
@@ -271,7 +270,7 @@ func (k *keeper) note(err error) {
 	}
 	switch {
 	case k.store.ctx.Err() != nil:
-	case err != nil && err.Error() != was:
+	case err != nil && was == "":
 		k.store.opts.Logger.Error("cannot commit", "dataset", k.name, "error", err)
 	case err == nil && was != "":
 		k.store.opts.Logger.Info("can commit again", "dataset", k.name, "version", k.state.Version)

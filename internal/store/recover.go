@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"landings/internal/dataset"
 )
 
@@ -45,6 +47,7 @@ func (k *keeper) recover(ctx context.Context, m meta) error {
 			return errAgain
 		}
 	}
+	k.store.tellNew(k.name) // Redis may have forgotten even the name
 	waited, err := k.elected(ctx, m)
 	if err != nil {
 		return err
@@ -72,6 +75,9 @@ func (k *keeper) recover(ctx context.Context, m meta) error {
 		err = k.rewrite(ctx, m)
 	}
 	if err != nil {
+		return err
+	}
+	if err := k.wire.do(ctx, k.announcement(k.state.Version)).Error(); err != nil {
 		return err
 	}
 	k.store.counts.recoveries.Add(1)
@@ -435,18 +441,42 @@ func (k *keeper) elected(ctx context.Context, m meta) (time.Duration, error) {
 	}
 }
 
-// abstain announces that this node has nothing of a dataset that others recover, so
-// that nobody waits for it.
-func (k *keeper) abstain(ctx context.Context) error {
-	if k.state.Epoch != "" || !k.asked.Swap(false) {
-		return nil
-	}
+// watchRecovery gives the commands that find out whether others recover a dataset of
+// which this node has nothing, and make EXEC fail once they begin to.
+func (k *keeper) watchRecovery() []command {
 	key := recoverKey(k.name, k.wire.server.run)
-	going, err := k.wire.do(ctx, cmd("EXISTS", key)).AsBool()
-	if err != nil || !going {
+	return []command{cmd("WATCH", key), cmd("HGETALL", key), cmd("TIME", "")}
+}
+
+// recovering reads the replies to watchRecovery.
+func (k *keeper) recovering(replies []rueidis.RedisResult) (bool, error) {
+	said, err := replies[1].AsStrMap()
+	if err != nil {
+		return false, err
+	}
+	now, err := parseTime(replies[2].AsStrSlice())
+	if err != nil {
+		return false, err
+	}
+	for _, text := range said {
+		if a, err := parseAnnouncement(text); err == nil && a.version > 0 && now-a.at < staleAfter.Milliseconds() {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// abstain announces that this node has nothing of the dataset that others recover, so
+// that nobody waits for it, and waits for them.
+func (k *keeper) abstain(ctx context.Context) error {
+	key := recoverKey(k.name, k.wire.server.run)
+	if err := k.wire.do(ctx, cmd("HSET", key, k.store.opts.Node, announcement{chain: k.state.Chain.String()}.String())).Error(); err != nil {
 		return err
 	}
-	return k.wire.do(ctx, cmd("HSET", key, k.store.opts.Node, announcement{chain: k.state.Chain.String()}.String())).Error()
+	if !pause(ctx, repeatAfter/10) {
+		return ctx.Err()
+	}
+	return errAgain
 }
 
 // best gives the node with the highest (term, version) among those that spoke

@@ -90,6 +90,7 @@ type Store struct {
 	mu      sync.Mutex
 	keepers map[string]*keeper // guarded by mu
 
+	kick     chan struct{} // makes the next look come at once
 	health   atomic.Pointer[health]
 	lastSeen atomic.Int64 // when a look at Redis last found it well, in nanoseconds since 1970
 
@@ -111,7 +112,7 @@ func New(o Options) (*Store, error) {
 	if client == nil {
 		return nil, &dataset.Error{Code: dataset.Unavailable, Message: "Redis at " + address + " cannot be used: " + err.Error(), Err: err}
 	}
-	s := &Store{opts: o, client: client, address: address, keepers: map[string]*keeper{}}
+	s := &Store{opts: o, client: client, address: address, keepers: map[string]*keeper{}, kick: make(chan struct{}, 1)}
 	// A node that is restarted must not use a number of its earlier life again.
 	s.seq.Store(uint64(time.Now().UnixNano()))
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -286,13 +287,13 @@ func (s *Store) Reach(ctx context.Context, name string, version uint64) error {
 	k := s.existing(name)
 	if k == nil {
 		// Only what exists gets a keeper: anybody can ask for names.
-		n, err := s.client.Do(ctx, s.client.B().Exists().Key(metaKey(name)).Build()).AsInt64()
+		known, err := s.client.Do(ctx, s.client.B().Sismember().Key(datasetsKey).Member(name).Build()).AsBool()
 		switch {
 		case err != nil:
 			return s.explain(err)
-		case n == 0 && version == dataset.Latest:
+		case !known && version == dataset.Latest:
 			return nil
-		case n == 0:
+		case !known:
 			return tooEarly(name, version, 0)
 		}
 		k = s.keeper(name)

@@ -106,8 +106,12 @@ func (k *keeper) round(ctx context.Context) (done bool, err error) {
 	}
 	// What was watched before may have changed since, and EXEC would fail for it.
 	commands := append([]command{cmd("UNWATCH", "")}, k.watchMeta()...)
-	if k.known && k.state.Epoch != "" {
+	has := k.state.Epoch != ""
+	if has {
 		commands = append(commands, k.entriesAfter(k.state.Version))
+	} else {
+		// What is not there may be about to be brought back.
+		commands = append(commands, k.watchRecovery()...)
 	}
 	results, err := k.wire.pipeline(ctx, commands)
 	if err != nil {
@@ -119,10 +123,19 @@ func (k *keeper) round(ctx context.Context) (done bool, err error) {
 		}
 	}
 	look := results[1:3]
-	if k.stands(look) {
-		return true, k.abstain(ctx)
+	if !has && absent(look[1]) {
+		going, err := k.recovering(results[3:])
+		if err != nil {
+			return false, err
+		}
+		if going {
+			return false, k.abstain(ctx)
+		}
 	}
-	if len(results) > 3 {
+	if k.stands(look) {
+		return true, nil
+	}
+	if has && k.known {
 		// Most often others have made a few commits.
 		if err := k.absorb(look[1], results[3]); err != nil && !errors.Is(err, errGap) && !errors.Is(err, errFork) {
 			return false, err
@@ -136,6 +149,12 @@ func (k *keeper) round(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	return false, k.reconcile(ctx, m)
+}
+
+// absent says whether a reply to HMGET is that of a hash which does not exist.
+func absent(reply rueidis.RedisResult) bool {
+	values, err := optionalStrings(reply)
+	return err == nil && !slices.ContainsFunc(values, func(v *string) bool { return v != nil })
 }
 
 // absorb takes in the commits that others made up to the state of a look, which is

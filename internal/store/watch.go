@@ -44,15 +44,35 @@ func (s *Store) watch() {
 			err = s.explain(w.server.writable())
 		}
 		s.report(s.seen(err), err)
+		wait := s.opts.Look
 		if err != nil && w == nil {
-			if !pause(s.ctx, 50*time.Millisecond) {
-				return
-			}
-			continue
+			wait = 50 * time.Millisecond
 		}
-		if !pause(s.ctx, s.opts.Look) {
+		if !s.rest(wait) {
 			return
 		}
+	}
+}
+
+// rest waits until the next look is due, or something is known to have happened.
+func (s *Store) rest(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.kick:
+		return pause(s.ctx, 5*time.Millisecond)
+	case <-s.ctx.Done():
+		return false
+	}
+}
+
+// lookSoon makes the next look come at once.
+func (s *Store) lookSoon() {
+	select {
+	case s.kick <- struct{}{}:
+	default:
 	}
 }
 
@@ -131,10 +151,11 @@ func (s *Store) look(ctx context.Context, w *wire) error {
 	return nil
 }
 
-// tellNew tells the other nodes of a dataset that they may not know yet. It is a hint
-// that may get lost.
+// tellNew tells the other nodes of a dataset that they may not know yet. When it
+// fails, the looks will tell them.
 func (s *Store) tellNew(name string) {
 	s.wg.Go(func() {
+		_ = s.client.Do(s.ctx, s.client.B().Sadd().Key(datasetsKey).Member(name).Build()).Error()
 		_ = s.client.Do(s.ctx, s.client.B().Spublish().Channel(nodesTopic).Message("new "+name).Build()).Error()
 	})
 }
@@ -177,6 +198,7 @@ func (s *Store) listen() {
 		cancel()
 		if err != nil && !ended {
 			// The connection broke: whatever happened, the keepers should look.
+			s.lookSoon()
 			s.mu.Lock()
 			for _, k := range s.keepers {
 				k.hint()
@@ -207,9 +229,6 @@ func (s *Store) hear(m rueidis.PubSubMessage) {
 	name, ok := strings.CutPrefix(m.Channel, "landings:{")
 	if name, ok2 := strings.CutSuffix(name, "}:commits"); ok && ok2 {
 		if k := s.existing(name); k != nil {
-			if second == "recover" {
-				k.asked.Store(true)
-			}
 			k.hint()
 		}
 	}
