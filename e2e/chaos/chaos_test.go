@@ -109,7 +109,7 @@ func history(t *testing.T, seed uint64, m mode) {
 		w.dump()
 		return
 	}
-	t.Logf("%s; ready %v after the last disturbance", check.summary(), recovered.Round(time.Millisecond))
+	t.Logf("ready %v after the last disturbance", recovered.Round(time.Millisecond))
 }
 
 // begin loads the dataset.

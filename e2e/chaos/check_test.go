@@ -69,6 +69,7 @@ func (c *checker) run() {
 	if c.w.t.Failed() {
 		return
 	}
+	defer func() { c.w.t.Log(c.summary()) }()
 	c.replay()
 	c.checkWrites()
 	c.checkReads()
@@ -301,6 +302,28 @@ func (c *checker) explained(o *op) bool {
 	return false
 }
 
+// fork says whether an operation was answered from a history that was lost: while writes were acknowledged that are
+// not in the final one, and at a version that they had made.
+func (c *checker) fork(o *op) bool {
+	if o.writes() && o.result == done {
+		return !c.fits(o) && c.explained(o)
+	}
+	// The lost writes of one loss follow each other closely; the next loss has a recovery before it.
+	for i, l := range c.lost {
+		if i > 0 && l.call.Sub(c.lost[i-1].ret) < time.Second {
+			continue
+		}
+		last := i
+		for last+1 < len(c.lost) && c.lost[last+1].call.Sub(c.lost[last].ret) < time.Second {
+			last++
+		}
+		if o.version >= l.version && o.ret.After(l.call) && o.call.Before(c.lost[last].ret.Add(time.Second)) {
+			return true
+		}
+	}
+	return !c.fits(o) && c.explained(o)
+}
+
 // checkWrites: what was acknowledged is there, at the version that the answer told; what was not carried out is not.
 func (c *checker) checkWrites() {
 	for _, o := range c.ops {
@@ -329,6 +352,7 @@ func (c *checker) checkWrites() {
 		case unknown:
 		}
 	}
+	slices.SortFunc(c.lost, func(a, b *op) int { return a.call.Compare(b.call) })
 }
 
 // value gives a record as it was at a version.
@@ -359,10 +383,10 @@ func (c *checker) fits(o *op) bool {
 		return now != o.match
 	case o.result == absent:
 		return now == ""
-	case o.result == done:
+	case o.result == done && o.verb != list:
 		return now == o.value
 	}
-	return true
+	return true // a list: it is compared elsewhere
 }
 
 func (c *checker) checkReads() {
@@ -409,7 +433,7 @@ func (c *checker) ordered(o *op) bool {
 func (c *checker) checkOrder() {
 	var calls, rets []*op
 	for _, o := range c.ops {
-		if c.ordered(o) && (o.verb == list || c.fits(o) || !c.explained(o)) {
+		if c.ordered(o) && !c.fork(o) {
 			calls, rets = append(calls, o), append(rets, o)
 		}
 	}
@@ -444,7 +468,7 @@ func (c *checker) linearizable() {
 		if o.key == "" || o.result == nothing || !o.writes() && !o.latest || !o.writes() && o.result == unknown {
 			continue
 		}
-		if o.result != unknown && !c.fits(o) && c.explained(o) {
+		if o.result != unknown && c.fork(o) {
 			continue // it saw what was lost
 		}
 		ret := o.ret.Sub(begin).Nanoseconds()
