@@ -125,19 +125,21 @@ func New(o Options) (*Store, error) {
 // waited for until ctx ends; what waiting cannot heal (a wrong password, a policy
 // that evicts) is returned at once. Whether it succeeds or not, call Close.
 func (s *Store) Open(ctx context.Context) error {
-	names, young, err := s.firstLook(ctx)
+	names, beside, err := s.firstLook(ctx)
 	if err != nil {
 		return err
 	}
-	if young && s.opts.Dial == nil {
-		// Redis may have forgotten what other nodes still have. They come back to it
-		// within a moment; whoever made a dataset anew before that would be in their way.
+	// Redis may have forgotten what other nodes still have. They come back to it
+	// within a moment; whoever made a dataset anew before that would be in their way.
+	for young := beside.uptime < 2 && s.opts.Dial == nil; young; {
 		if !pause(ctx, s.opts.Grace) {
 			return context.Cause(ctx)
 		}
-		if names, _, err = s.firstLook(ctx); err != nil {
+		was := beside.run
+		if names, beside, err = s.firstLook(ctx); err != nil {
 			return err
 		}
+		young = beside.run != was // it has started once more
 	}
 	s.seen(nil)
 	s.wg.Go(s.watch)
@@ -174,17 +176,17 @@ func (s *Store) Age() time.Duration {
 	return max(time.Nanosecond, time.Since(time.Unix(0, s.lastSeen.Load())))
 }
 
-// firstLook waits until Redis answers, and gives the names of the datasets and
-// whether Redis has only just started. It learns which nodes there are.
-func (s *Store) firstLook(ctx context.Context) (names []string, young bool, err error) {
+// firstLook waits until Redis answers, and gives the names of the datasets and which
+// Redis it is. It learns which nodes there are.
+func (s *Store) firstLook(ctx context.Context) (names []string, beside server, err error) {
 	var said string
 	for {
-		names, young, err := s.lookOnce(ctx)
+		names, beside, err := s.lookOnce(ctx)
 		if err == nil {
-			return names, young, nil
+			return names, beside, nil
 		}
 		if healingOf(err) == never {
-			return nil, false, err
+			return nil, server{}, err
 		}
 		if text := err.Error(); text != said {
 			said = text
@@ -192,28 +194,28 @@ func (s *Store) firstLook(ctx context.Context) (names []string, young bool, err 
 		}
 		s.health.Store(&health{err: err})
 		if !pause(ctx, 50*time.Millisecond) {
-			return nil, false, err
+			return nil, server{}, err
 		}
 	}
 }
 
-func (s *Store) lookOnce(ctx context.Context) (names []string, young bool, err error) {
+func (s *Store) lookOnce(ctx context.Context) (names []string, beside server, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.WriteTimeout)
 	defer cancel()
 	w, err := s.open(ctx)
 	if err != nil {
-		return nil, false, err
+		return nil, server{}, err
 	}
 	defer w.close()
 	nodes, err := w.do(ctx, cmd("SMEMBERS", nodesKey)).AsStrSlice()
 	if err != nil {
-		return nil, false, s.explain(err)
+		return nil, server{}, s.explain(err)
 	}
 	for _, node := range nodes {
 		s.peers.heard(node, true) // it has its time to say that it lives
 	}
 	names, err = w.do(ctx, cmd("SMEMBERS", datasetsKey)).AsStrSlice()
-	return names, w.server.uptime < 2, s.explain(err)
+	return names, w.server, s.explain(err)
 }
 
 // Close says goodbye, ends what goes on and waits for it. Writes that have not
