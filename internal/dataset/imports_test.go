@@ -14,23 +14,53 @@ import (
 
 // layers is the import table: for each package of this module, the packages of
 // this module that it may import. Imports point down only. The reason stands
-// beside each line, so that whoever wants to break it knows what breaks.
+// above each entry, so that whoever wants to break it knows what breaks.
 var layers = map[string][]string{
-	"internal/dataset":     {},                                                                                                                                                                                                                                       // the domain: standard library alone
-	"internal/telemetry":   {"internal/dataset"},                                                                                                                                                                                                                     // logs and metrics, usable from everywhere above
-	"internal/rdb":         {},                                                                                                                                                                                                                                       // Redis's files: of use without Landings
-	"internal/redisserver": {"internal/rdb"},                                                                                                                                                                                                                         // the engine: a Redis, it knows no dataset
-	"internal/cql2":        {"internal/dataset"},                                                                                                                                                                                                                     // syntax alone; the read model executes it
-	"internal/sample":      {"internal/dataset"},                                                                                                                                                                                                                     // generated records
-	"internal/ingest":      {"internal/dataset"},                                                                                                                                                                                                                     // bytes -> records
-	"internal/encode":      {"internal/dataset"},                                                                                                                                                                                                                     // records -> bytes
-	"internal/readmodel":   {"internal/dataset", "internal/cql2", "internal/encode"},                                                                                                                                                                                 // memory alone: it never waits for Redis
-	"internal/store":       {"internal/dataset", "internal/telemetry"},                                                                                                                                                                                               // the truth; it sees the read model through an interface of its own
-	"internal/web":         {},                                                                                                                                                                                                                                       // embedded files
-	"internal/httpapi":     {"internal/dataset", "internal/ingest", "internal/encode", "internal/readmodel", "internal/cql2", "internal/telemetry", "internal/web"},                                                                                                  // never store or redisserver: it declares what it needs of them
-	"internal/cli":         {"internal/dataset", "internal/ingest", "internal/encode", "internal/readmodel", "internal/cql2", "internal/telemetry", "internal/web", "internal/httpapi", "internal/store", "internal/redisserver", "internal/rdb", "internal/sample"}, // the one place that wires the parts
-	"internal/redistest":   {},                                                                                                                                                                                                                                       // real redis-server processes for tests
-	"cmd/landings":         {"internal/cli"},                                                                                                                                                                                                                         // signals and the exit code
+	// the domain: standard library alone
+	"internal/dataset": {},
+	// logs and metrics, usable from everywhere above
+	"internal/telemetry": {"internal/dataset"},
+	// Redis's files: of use without Landings
+	"internal/rdb": {},
+	// the engine: a Redis, it knows no dataset
+	"internal/redisserver": {"internal/rdb"},
+	// syntax alone; the read model executes it
+	"internal/cql2": {"internal/dataset"},
+	// geometries, distances and their index: numbers alone
+	"internal/geo": {"internal/dataset"},
+	// folding, patterns and their index
+	"internal/textsearch": {},
+	// what is asked and what comes back; no index, no HTTP
+	"internal/query": {"internal/dataset", "internal/cql2"},
+	// generated records
+	"internal/sample": {"internal/dataset"},
+	// bytes -> records
+	"internal/ingest": {"internal/dataset"},
+	// records -> bytes
+	"internal/encode": {"internal/dataset"},
+	// memory alone: it never waits for Redis
+	"internal/readmodel": {"internal/dataset", "internal/cql2", "internal/encode", "internal/query", "internal/geo", "internal/textsearch"},
+	// the truth; it sees the read model through an interface of its own
+	"internal/store": {"internal/dataset", "internal/telemetry"},
+	// plain reads without net/http; it knows no dataset
+	"internal/direct": {},
+	// embedded files
+	"internal/web": {},
+	// never store or redisserver: it declares what it needs of them
+	"internal/httpapi": {
+		"internal/dataset", "internal/ingest", "internal/encode", "internal/readmodel", "internal/query", "internal/cql2",
+		"internal/telemetry", "internal/web", "internal/direct",
+	},
+	// the one place that wires the parts
+	"internal/cli": {
+		"internal/dataset", "internal/ingest", "internal/encode", "internal/readmodel", "internal/query", "internal/cql2",
+		"internal/telemetry", "internal/web", "internal/httpapi", "internal/store", "internal/redisserver", "internal/rdb",
+		"internal/sample",
+	},
+	// real redis-server processes for tests
+	"internal/redistest": {},
+	// signals and the exit code
+	"cmd/landings": {"internal/cli"},
 }
 
 // owners lists libraries that belong to one package, so that a technology stays

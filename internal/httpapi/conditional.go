@@ -54,7 +54,11 @@ type tags struct {
 }
 
 func parseConditions(r *http.Request) (conditions, error) {
-	match, noneMatch := r.Header["If-Match"], r.Header["If-None-Match"]
+	return conditionsOf(r.Header["If-Match"], r.Header["If-None-Match"])
+}
+
+// conditionsOf reads the lines of If-Match and If-None-Match.
+func conditionsOf(match, noneMatch []string) (conditions, error) {
 	if match == nil && noneMatch == nil {
 		return conditions{}, nil
 	}

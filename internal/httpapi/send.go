@@ -107,6 +107,11 @@ func sendPart(w http.ResponseWriter, p *encode.Part, l Limits) {
 	} else {
 		_, _ = s.WriteTo(w)
 	}
+	s.release()
+}
+
+// release gives the room back for the next body.
+func (s *gathered) release() {
 	clear(s.room[:cap(s.room)]) // or the pool keeps old datasets in memory
 	s.rest = nil
 	gatheredPool.Put(s)

@@ -6,12 +6,15 @@ import (
 	"net"
 	"net/http"
 	"sync"
+
+	"landings/internal/direct"
 )
 
 // Server serves an API with its limits.
 type Server struct {
 	api   *API
-	http  *http.Server
+	front *direct.Front // answers plain reads
+	http  *http.Server  // and this all the rest
 	slots chan struct{} // one is taken by each open connection
 }
 
@@ -28,38 +31,52 @@ func NewServer(a *API) *Server {
 		WriteTimeout:   l.answerTime(),
 		MaxHeaderBytes: l.HeaderBytes,
 		ErrorLog:       slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-		ConnState:      s.release,
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			if state == http.StateClosed || state == http.StateHijacked {
+				s.release()
+			}
+		},
 	}
+	s.front = direct.New(direct.Config{
+		Answer:     a.direct,
+		Ended:      s.release,
+		HeaderTime: l.HeaderTime,
+		IdleTime:   l.IdleTime,
+		WriteTime:  l.answerTime(),
+	})
 	return s
 }
 
 // Serve accepts connections until the server is shut down, and then returns
 // [http.ErrServerClosed].
 func (s *Server) Serve(l net.Listener) error {
-	return s.http.Serve(&listener{Listener: l, slots: s.slots, done: make(chan struct{})})
+	return s.http.Serve(s.front.Listen(&listener{Listener: l, slots: s.slots, done: make(chan struct{})}))
 }
 
 // Shutdown makes /readyz fail, stops accepting, and returns when all requests are
 // answered or ctx ends; then it cuts those that are left.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.api.Drain()
-	err := s.http.Shutdown(ctx)
+	err := s.http.Shutdown(ctx) // closes the listener first
+	if e := s.front.Shutdown(ctx); err == nil {
+		err = e
+	}
 	if err != nil {
-		_ = s.http.Close() // the first error is the one to tell
+		_ = s.Close() // the first error is the one to tell
 	}
 	return err
 }
 
 // Close cuts all connections.
-func (s *Server) Close() error { return s.http.Close() }
+func (s *Server) Close() error {
+	err := s.http.Close()
+	s.front.Close()
+	return err
+}
 
 // release gives a connection's slot back. Connections are counted here and not by
-// a wrapper, for net/http sends with writev on a bare *net.TCPConn only.
-func (s *Server) release(_ net.Conn, state http.ConnState) {
-	if state == http.StateClosed || state == http.StateHijacked {
-		<-s.slots
-	}
-}
+// a wrapper, for bodies are sent with writev on a bare *net.TCPConn only.
+func (s *Server) release() { <-s.slots }
 
 // listener accepts while there are slots.
 type listener struct {

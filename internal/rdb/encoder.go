@@ -72,6 +72,15 @@ func NewEncoder(compress bool) *Encoder { return &Encoder{Compress: compress} }
 // Reset empties the buffer and keeps its memory.
 func (e *Encoder) Reset() { e.Buf = e.Buf[:0] }
 
+// DB says what [Writer.BeginDB] says, in the encoder alone.
+func (e *Encoder) DB(db int, keys, expires uint64) {
+	e.Buf = append(e.Buf, opSelectDB)
+	e.Len(uint64(db))
+	e.Buf = append(e.Buf, opResizeDB)
+	e.Len(keys)
+	e.Len(expires)
+}
+
 // Key writes the head of a key: what m says, t, and the key's name.
 func (e *Encoder) Key(m Meta, t Type, key []byte) {
 	if m.ExpireAt != NoExpiry {
@@ -180,9 +189,12 @@ func (e *Encoder) Fixed64(n uint64) { e.Buf = binary.LittleEndian.AppendUint64(e
 
 // Packed writes a list node that is a listpack.
 func (e *Encoder) Packed(lp Listpack) {
-	e.Len(nodePacked)
+	e.PackedHead()
 	e.Blob(lp)
 }
+
+// PackedHead is what Packed writes before the listpack, which follows as a Blob.
+func (e *Encoder) PackedHead() { e.Len(nodePacked) }
 
 // Plain writes a list node that is one large element. An empty one becomes a
 // listpack: Redis loads no empty plain node.
@@ -199,13 +211,18 @@ func (e *Encoder) Plain(s []byte) {
 // StreamPack writes a listpack of stream entries with the id that they are
 // relative to.
 func (e *Encoder) StreamPack(first StreamID, lp Listpack) {
-	e.Buf = append(e.Buf, 16) // length of the id as a string
-	e.rawID(first)
+	e.StreamPackHead(first)
 	e.Blob(lp)
 }
 
-// rawID writes an id as 16 bytes, big endian.
-func (e *Encoder) rawID(id StreamID) {
+// StreamPackHead is what StreamPack writes before the listpack, which follows as a Blob.
+func (e *Encoder) StreamPackHead(first StreamID) {
+	e.Buf = append(e.Buf, 16) // length of the id as a string
+	e.ID(first)
+}
+
+// ID writes an id as 16 bytes, big endian.
+func (e *Encoder) ID(id StreamID) {
 	e.Buf = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(e.Buf, id.Ms), id.Seq)
 }
 
@@ -233,17 +250,35 @@ func (e *Encoder) StreamHead(s *Stream, groups int) {
 	e.Len(uint64(groups))
 }
 
-// Group writes a consumer group.
-func (e *Encoder) Group(g *Group) {
+// GroupHead writes what stands before the pending entries of a group, of which so many
+// follow, each a PendingEntry; then the Len of its consumers, each ConsumerHead.
+func (e *Encoder) GroupHead(g *Group, pending int) {
 	e.Blob(g.Name)
 	e.lenID(g.LastID)
 	e.Len(uint64(g.EntriesRead))
-	e.Len(uint64(len(g.Pending)))
+	e.Len(uint64(pending))
+}
+
+// PendingEntry writes a delivered entry of a group; its owner is not looked at.
+func (e *Encoder) PendingEntry(p *Pending) {
+	e.ID(p.ID)
+	e.Fixed64(uint64(p.DeliveredAt))
+	e.Len(p.Deliveries)
+}
+
+// ConsumerHead writes what stands before the ids that a consumer has pending, of which
+// so many follow, each an ID.
+func (e *Encoder) ConsumerHead(c *Consumer, pending int) {
+	e.Blob(c.Name)
+	e.Fixed64(uint64(c.SeenAt))
+	e.Len(uint64(pending))
+}
+
+// Group writes a consumer group.
+func (e *Encoder) Group(g *Group) {
+	e.GroupHead(g, len(g.Pending))
 	for i := range g.Pending {
-		p := &g.Pending[i]
-		e.rawID(p.ID)
-		e.Fixed64(uint64(p.DeliveredAt))
-		e.Len(p.Deliveries)
+		e.PendingEntry(&g.Pending[i])
 	}
 	e.Len(uint64(len(g.Consumers)))
 	// starts[c] is where in order consumer c's entries begin, ends are starts moved on
@@ -262,11 +297,9 @@ func (e *Encoder) Group(g *Group) {
 		ends[c]++
 	}
 	for c := range g.Consumers {
-		e.Blob(g.Consumers[c].Name)
-		e.Fixed64(uint64(g.Consumers[c].SeenAt))
-		e.Len(uint64(starts[c+1] - starts[c]))
+		e.ConsumerHead(&g.Consumers[c], starts[c+1]-starts[c])
 		for _, i := range order[starts[c]:starts[c+1]] {
-			e.rawID(g.Pending[i].ID)
+			e.ID(g.Pending[i].ID)
 		}
 	}
 }

@@ -76,11 +76,7 @@ func (w *Writer) Function(source []byte) error {
 // BeginDB says that the keys that follow are in database db, which has so many
 // keys, so many of them with an expiry; these are hints to the reader.
 func (w *Writer) BeginDB(db int, keys, expires uint64) error {
-	w.Enc.Buf = append(w.Enc.Buf, opSelectDB)
-	w.Enc.Len(uint64(db))
-	w.Enc.Buf = append(w.Enc.Buf, opResizeDB)
-	w.Enc.Len(keys)
-	w.Enc.Len(expires)
+	w.Enc.DB(db, keys, expires)
 	return w.Commit()
 }
 

@@ -25,6 +25,7 @@ type span struct {
 	mem        []byte
 	class      int16  // index in classSize; -1: one large block
 	listed     bool   // in its class's list of spans with room
+	pinned     bool   // a large block that is replaced rather than overwritten, see pin
 	live       uint32 // blocks in use
 	bump       uint32 // bytes handed out at least once
 	free       uint32 // first free block, in units + 1; its first four bytes name the next
@@ -151,7 +152,7 @@ func (a *arena) free(h handle) {
 func (a *arena) fits(h handle, n int) bool {
 	s := &a.spans[h>>spanShift]
 	if s.class < 0 {
-		return n <= len(s.mem) && n > len(s.mem)/2 && n > maxSmall
+		return n <= len(s.mem) && n > len(s.mem)/2 && n > maxSmall && !s.pinned
 	}
 	return n <= maxSmall && classOf(n) == int(s.class)
 }

@@ -49,6 +49,7 @@ func (e *Engine) blockOn(c *client, k kind, keys [][]byte, timeout time.Duration
 	}
 	c.block = b
 	e.stats.blocked++
+	e.waiting[k]++
 	if timeout > 0 {
 		b.timer = time.AfterFunc(timeout, func() {
 			e.mu.Lock()
@@ -72,6 +73,7 @@ func (e *Engine) unblock(c *client) {
 	}
 	c.block = nil
 	e.stats.blocked--
+	e.waiting[b.kind]--
 	if b.timer != nil {
 		b.timer.Stop()
 	}
@@ -91,10 +93,11 @@ func (e *Engine) resume(c *client) {
 	e.resumed = append(e.resumed, c)
 }
 
-// signalReady notes that clients blocked on key may be served, once the present
-// command or transaction has ended.
-func (db *database) signalReady(key []byte) {
-	if len(db.blocked) == 0 {
+// signalReady notes that clients that wait for a value of kind k at key may be served,
+// once the present command or transaction has ended. Nothing is noted while nobody
+// waits for that kind: which of several keys is served first depends on it.
+func (db *database) signalReady(key []byte, k kind) {
+	if len(db.blocked) == 0 || db.e.waiting[k] == 0 {
 		return
 	}
 	if q := db.blocked[string(key)]; q != nil {
@@ -112,16 +115,28 @@ func (db *database) signalReady(key []byte) {
 func (db *database) signalBlocked() {
 	for k := range db.blocked {
 		if en := db.peek([]byte(k)); en.exists() {
-			db.signalReady([]byte(k))
+			db.signalReady([]byte(k), en.kind())
 		}
 	}
 }
 
-// signalGone tells the clients that wait on keys of an emptied or exchanged database: readers of
-// a stream's group must hear that it is gone.
-func (db *database) signalGone() {
+// signalGone tells the clients that wait for streams of a database that is about to
+// be emptied, or to get the content of another one (by, else nil): readers of a
+// stream's group must hear that it is gone.
+func (db *database) signalGone(by *database) {
+	if db.e.waiting[kindStream] == 0 {
+		return
+	}
 	for k := range db.blocked {
-		db.signalReady([]byte(k))
+		if en := db.peek([]byte(k)); !en.exists() || en.kind() != kindStream {
+			continue
+		}
+		if by != nil {
+			if en := by.peek([]byte(k)); en.exists() && en.kind() == kindStream {
+				continue
+			}
+		}
+		db.signalReady([]byte(k), kindStream)
 	}
 }
 

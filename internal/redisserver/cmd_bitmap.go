@@ -40,9 +40,9 @@ func bitOffset(c *client, arg []byte, hash bool, width int64) (int64, bool) {
 	return n, true
 }
 
-// stringToEdit finds a string to write to, or creates it, raw and at least n bytes
-// long; false after an error. grown says whether it is longer than before.
-func (c *client) stringToEdit(key []byte, n int) (b []byte, grown, ok bool) {
+// stringToEdit finds a string to write to, its bytes from the given one up to n, or
+// creates it, raw and at least n bytes long; false after an error. grown says whether it is longer than before.
+func (c *client) stringToEdit(key []byte, from, n int) (b []byte, grown, ok bool) {
 	en := c.db.lookupWrite(key)
 	if !en.exists() {
 		en = c.db.add(key, kindString, encRaw, make([]byte, n))
@@ -54,7 +54,7 @@ func (c *client) stringToEdit(key []byte, n int) (b []byte, grown, ok bool) {
 	}
 	var buf [24]byte
 	old := len(en.text(&buf))
-	return c.db.rawString(&en, max(n, old)), n > old, true
+	return c.db.rawString(&en, max(n, old), from, n), n > old, true
 }
 
 func cmdSetbit(e *Engine, c *client, args [][]byte) {
@@ -67,7 +67,7 @@ func cmdSetbit(e *Engine, c *client, args [][]byte) {
 		c.err("ERR bit is not an integer or out of range")
 		return
 	}
-	b, grown, ok := c.stringToEdit(args[1], int(off>>3)+1)
+	b, grown, ok := c.stringToEdit(args[1], int(off>>3), int(off>>3)+1)
 	if !ok {
 		return
 	}
@@ -362,7 +362,7 @@ func cmdBitfieldRo(e *Engine, c *client, args [][]byte) { e.bitfield(c, args, tr
 func (e *Engine) bitfield(c *client, args [][]byte, readOnly bool) {
 	var ops []bitfieldOp
 	overflow := byte('w')
-	end := int64(0) // bytes that the writes need
+	begin, end := int64(math.MaxInt64), int64(0) // the bytes that the writes need
 	writes := false
 	for i := 2; i < len(args); {
 		left := len(args) - i - 1
@@ -409,7 +409,7 @@ func (e *Engine) bitfield(c *client, args [][]byte, readOnly bool) {
 		i += 3
 		if kind != 'g' {
 			writes = true
-			end = max(end, (op.off+op.width-1)>>3+1)
+			begin, end = min(begin, op.off>>3), max(end, (op.off+op.width-1)>>3+1)
 			if op.arg, ok = parseInt(args[i]); !ok {
 				c.err(errNotInt)
 				return
@@ -436,7 +436,7 @@ func (e *Engine) bitfield(c *client, args [][]byte, readOnly bool) {
 			return
 		}
 		var ok bool
-		if b, grown, ok = c.stringToEdit(args[1], int(end)); !ok {
+		if b, grown, ok = c.stringToEdit(args[1], int(begin), int(end)); !ok {
 			return
 		}
 	}
@@ -467,14 +467,17 @@ func (e *Engine) bitfield(c *client, args [][]byte, readOnly bool) {
 				c.int(next)
 			}
 			setField(b, op.off, op.width, uint64(next))
-			if next != value {
+			if grown || next != value {
 				changes++
 			}
 		}
 	}
-	if changes > 0 || grown {
+	switch {
+	case changes > 0:
 		c.changed(notifyString, "setbit", args[1])
-		e.dirty += max(changes, 1) - 1
+		e.dirty += changes - 1
+	case grown: // and every write failed: zeros were added, of which Redis does not tell
+		e.dirty++
 	}
 }
 

@@ -135,38 +135,30 @@ func cmdHello(e *Engine, c *client, args [][]byte) {
 		}
 		resp = int(n)
 	}
-	name, setName := "", false
-	var user, pass []byte
-	for i := 2; i < len(args); i++ {
+	for i := 2; i < len(args); i++ { // what comes before an error has been done
 		switch {
 		case is(args[i], "auth") && i+2 < len(args):
-			user, pass = args[i+1], args[i+2]
+			if !e.checkPassword(args[i+1], args[i+2]) {
+				c.err(errWrongPass)
+				return
+			}
+			c.authed = true
 			i += 2
 		case is(args[i], "setname") && i+1 < len(args):
-			name, setName = string(args[i+1]), true
-			if !printable(name) {
+			if !printable(string(args[i+1])) {
 				c.err("ERR Client names cannot contain spaces, newlines or special characters.")
 				return
 			}
+			c.name = string(args[i+1])
 			i++
 		default:
 			c.err("ERR Syntax error in HELLO option '" + string(args[i]) + "'")
 			return
 		}
 	}
-	if user != nil {
-		if !e.checkPassword(user, pass) {
-			c.err(errWrongPass)
-			return
-		}
-		c.authed = true
-	}
 	if !c.authed {
 		c.err("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
 		return
-	}
-	if setName {
-		c.name = name
 	}
 	c.resp = resp
 	c.mapping(7)
@@ -422,7 +414,7 @@ func cmdClientKill(e *Engine, c *client, args [][]byte) {
 	killed := 0
 	self := false
 	e.clientOrder.each(func(o *client) {
-		if addr != "" && o.addr != addr || laddr != "" && o.laddr != laddr || typ != "" && o.clientType() != typ ||
+		if (old || addr != "") && o.addr != addr || laddr != "" && o.laddr != laddr || typ != "" && o.clientType() != typ ||
 			id >= 0 && o.id != id || o == c && skipMe || o.closing {
 			return
 		}
@@ -605,7 +597,7 @@ func cmdClientUnpause(e *Engine, c *client, args [][]byte) {
 
 func cmdClientCaching(e *Engine, c *client, args [][]byte) {
 	t := c.tracking
-	if t == nil || !t.optin && !t.optout {
+	if t == nil {
 		c.err("ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled")
 		return
 	}

@@ -190,10 +190,7 @@ func (e *Engine) ttl(c *client, key []byte, ms, relative bool) {
 		at = max(0, at-e.now)
 	}
 	if !ms {
-		if relative {
-			at += 500
-		}
-		at /= 1000
+		at = int64((uint64(at) + 500) / 1000)
 	}
 	c.int(at)
 }
@@ -329,7 +326,7 @@ func (db *database) transfer(en *entry, to *database, key []byte) {
 		to.setExpire(&dst, at)
 	}
 	if k == kindStream {
-		db.signalReady(from) // after the new key, as in Redis
+		db.signalReady(from, k) // after the new key, as in Redis
 	}
 }
 

@@ -92,8 +92,8 @@ func (e *Engine) flush(c *client, args [][]byte, dbs []*database) {
 	}
 	e.invalidateAll()
 	for _, db := range dbs {
+		db.signalGone(nil)
 		e.dirty += int64(db.clear())
-		db.signalGone()
 	}
 	e.arena.trim()
 	e.dirty++
@@ -125,12 +125,12 @@ func cmdSwapdb(e *Engine, c *client, args [][]byte) {
 		a, b := e.dbs[i], e.dbs[j]
 		e.touchAllWatched(a, b)
 		e.touchAllWatched(b, a)
+		a.signalGone(b)
+		b.signalGone(a)
 		a.keys, b.keys = b.keys, a.keys
 		a.expiring, b.expiring = b.expiring, a.expiring
 		a.signalBlocked()
 		b.signalBlocked()
-		a.signalGone()
-		b.signalGone()
 		e.invalidateAll()
 	}
 	e.dirty++
@@ -618,7 +618,7 @@ func cmdCommandInfo(e *Engine, c *client, args [][]byte) {
 		if cmd := e.commandByName(a); cmd != nil {
 			cmd.describe(c)
 		} else {
-			c.nullArray()
+			c.null()
 		}
 	}
 }
@@ -659,6 +659,10 @@ func (cmd *command) describe(c *client) {
 		c.bulkString(t)
 	}
 	cmd.describeKeys(c)
+	if len(cmd.subs) == 0 {
+		c.set(0)
+		return
+	}
 	c.array(len(cmd.subs))
 	for _, name := range slices.Sorted(mapKeys(cmd.subs)) {
 		cmd.subs[name].describe(c)
@@ -728,10 +732,8 @@ func cmdCommandList(e *Engine, c *client, args [][]byte) {
 	for _, name := range slices.Sorted(mapKeys(e.commands)) {
 		cmd := e.commands[name]
 		list := []*command{cmd}
-		{
-			for _, sub := range slices.Sorted(mapKeys(cmd.subs)) {
-				list = append(list, cmd.subs[sub])
-			}
+		for _, sub := range slices.Sorted(mapKeys(cmd.subs)) {
+			list = append(list, cmd.subs[sub])
 		}
 		for _, l := range list {
 			if keep(l) {
@@ -740,7 +742,7 @@ func cmdCommandList(e *Engine, c *client, args [][]byte) {
 			}
 		}
 	}
-	c.fillSet(p, n)
+	c.fillArray(p, n)
 }
 
 func cmdCommandDocs(e *Engine, c *client, args [][]byte) {

@@ -420,7 +420,7 @@ func cmdXadd(e *Engine, c *client, args [][]byte) {
 			c.propagateAs(out...)
 		}
 	}
-	c.db.signalReady(args[1])
+	c.db.signalReady(args[1], kindStream)
 }
 
 func (t *trimArgs) trim(s *stream) bool { return s.trim(&t.trimming) > 0 }

@@ -127,7 +127,7 @@ func (c *client) readHistory(s *stream, g *group, co *consumer, from rdb.StreamI
 		}
 		if cu := s.walk(item.id, item.id); cu.next() {
 			c.streamEntry(&cu)
-			e := g.pending.find(item.id)
+			e := g.pending.edit(item.id)
 			e.at = c.e.now
 			e.count++
 		} else {
@@ -255,7 +255,7 @@ func cmdXgroupDestroy(e *Engine, c *client, args [][]byte) {
 	c.int(1)
 	e.dirty++
 	e.notify(notifyStream, "xgroup-destroy", args[2], c.db.id)
-	c.db.signalReady(args[2]) // its readers wait in vain
+	c.db.signalReady(args[2], kindStream) // its readers wait in vain
 }
 
 func cmdXgroupCreateconsumer(e *Engine, c *client, args [][]byte) {

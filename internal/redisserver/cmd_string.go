@@ -302,14 +302,15 @@ func (c *client) tooLong(n int64) bool {
 	return false
 }
 
-// rawString makes an existing string raw with room for n bytes and returns them.
-func (db *database) rawString(en *entry, n int) []byte {
+// rawString makes an existing string raw with room for n bytes and returns them; those
+// in [from, to) may be written.
+func (db *database) rawString(en *entry, n, from, to int) []byte {
 	if en.enc() == encInt {
 		var buf [24]byte
 		db.setBytes(en, encRaw, bytes.Clone(en.text(&buf)))
 	}
 	en.setEnc(encRaw)
-	return db.grow(en, n)
+	return db.grow(en, n, from, to)
 }
 
 func cmdAppend(e *Engine, c *client, args [][]byte) {
@@ -329,7 +330,7 @@ func cmdAppend(e *Engine, c *client, args [][]byte) {
 	if c.tooLong(int64(n) + int64(len(args[2]))) {
 		return
 	}
-	copy(c.db.rawString(&en, n+len(args[2]))[n:], args[2])
+	copy(c.db.rawString(&en, n+len(args[2]), n, n+len(args[2]))[n:], args[2])
 	c.int(int64(n + len(args[2])))
 	c.changed(notifyString, "append", args[1])
 }
@@ -369,7 +370,7 @@ func cmdSetrange(e *Engine, c *client, args [][]byte) {
 		var buf [24]byte
 		n = max(n, len(en.text(&buf)))
 	}
-	copy(c.db.rawString(&en, n)[off:], v)
+	copy(c.db.rawString(&en, n, int(off), int(off)+len(v))[off:], v)
 	c.int(int64(n))
 	c.changed(notifyString, "setrange", args[1])
 }

@@ -92,7 +92,7 @@ func (c *client) storeZset(key []byte, z *zset, event string) {
 		en.b[hdrKind] = byte(v.kind)
 		c.db.setExpire(&en, 0)
 		if stream {
-			c.db.signalReady(key)
+			c.db.signalReady(key, kindStream)
 		}
 	}
 	c.changed(notifyZSet, event, key)

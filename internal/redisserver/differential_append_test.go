@@ -68,7 +68,8 @@ func TestDifferentialAppendOnly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return form(cmd, r)
+			fx, _ := forms(cmd, r, r)
+			return fx
 		}
 		return ask("type", key) + ask("lrange", key, "0", "-1") + ask("smembers", key) + ask("get", key)
 	}

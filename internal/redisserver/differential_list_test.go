@@ -56,11 +56,14 @@ func genList(g gen) []string {
 		for g.chance(2) {
 			cmd = append(cmd, g.any("count", "COUNT", "count", "foo"), g.any("1", "2", "3", "0", "x", "100"))
 		}
-		if g.chance(2) {
+		if g.chance(10) {
 			return append([]string{"blmpop", timeout()}, cmd[1:]...)
 		}
 		return cmd
 	case 27:
+		if !g.chance(5) { // a timeout takes its time
+			return []string{"lrange", k, "0", "-1"}
+		}
 		switch g.IntN(4) {
 		case 0:
 			return []string{"blmove", k, k2, end(), end(), timeout()}

@@ -72,7 +72,7 @@ func TestDifferentialStreamBlocking(t *testing.T) {
 		if errX != nil || errY != nil {
 			t.Fatalf("%s: redis: %v, engine: %v", quoted(cmd), errX, errY)
 		}
-		if fx, fy := form(cmd, x), form(cmd, y); fx != fy {
+		if fx, fy := forms(cmd, x, y); fx != fy {
 			t.Fatalf("%s\n redis  %s\n engine %s", quoted(cmd), cut(fx), cut(fy))
 		}
 	}

@@ -4,13 +4,23 @@ package redisserver
 
 import "strconv"
 
+// genString makes commands on strings. Keys that begin with s expire after a while,
+// those with e at a moment.
 func genString(g gen) []string {
 	k := g.key("s")
+	at := g.chance(4)
+	if at {
+		k = "e" + g.any("0", "1", "2")
+	}
 	switch g.IntN(22) {
 	case 0, 1:
 		cmd := []string{"set", k, g.value()}
 		for g.chance(2) {
-			switch g.IntN(8) {
+			option := g.IntN(8)
+			if at && (option == 4 || option == 5) {
+				option += 2
+			}
+			switch option {
 			case 0:
 				cmd = append(cmd, "nx")
 			case 1:
@@ -26,7 +36,7 @@ func genString(g gen) []string {
 			case 6:
 				cmd = append(cmd, "exat", g.any("4000000000", "0", "-5"))
 			case 7:
-				cmd = append(cmd, "pxat", g.any("4000000000000", "x"))
+				cmd = append(cmd, "pxat", g.any("4000000000000", "4000000000499", "4000000000500", "x"))
 			}
 		}
 		return cmd
@@ -37,7 +47,11 @@ func genString(g gen) []string {
 	case 4:
 		cmd := []string{"getex", k}
 		for g.chance(2) {
-			cmd = append(cmd, []string{g.any("persist", "ex", "px", "exat", "pxat", "100", "4000000000", "x", "0")}...)
+			word := g.any("persist", "ex", "px", "exat", "pxat", "100000", "4000000000", "x", "0")
+			if at && (word == "ex" || word == "px") {
+				word += "at"
+			}
+			cmd = append(cmd, word)
 		}
 		return cmd
 	case 5:
@@ -55,7 +69,7 @@ func genString(g gen) []string {
 	case 13:
 		return []string{g.any("mset", "msetnx"), k, g.value(), g.key("s"), g.value()}
 	case 14:
-		return []string{g.any("setex", "psetex"), k, g.any("100", "100000", "0", "-1", "x", "9223372036854775807"), g.value()}
+		return []string{g.any("setex", "psetex"), g.key("s"), g.any("100000", "1000000", "0", "-1", "x", "9223372036854775807"), g.value()}
 	case 15:
 		cmd := []string{"lcs", k, g.key("s")}
 		for g.chance(2) {
@@ -67,7 +81,10 @@ func genString(g gen) []string {
 	case 17:
 		return []string{"object", "refcount", k}
 	case 18:
-		return []string{g.any("ttl", "pttl", "expiretime", "pexpiretime"), k}
+		if at {
+			return []string{g.any("expiretime", "pexpiretime"), k}
+		}
+		return []string{g.any("ttl", "pttl"), k}
 	case 19:
 		return []string{"append", k, g.value()}
 	case 20:

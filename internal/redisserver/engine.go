@@ -44,6 +44,7 @@ type Engine struct {
 	saving     *saver
 	aof        *aofLog
 	orphans    []*table     // of emptied databases, to be released
+	leftovers  []picture    // that have blocks to release
 	abandoned  int          // savers given up since entries were last stamped
 	heap       int64        // bytes in use outside the arena, as of the last collection
 	syncPolicy atomic.Int32 // appendfsync, for those without the lock
@@ -55,6 +56,7 @@ type Engine struct {
 	opBytes []byte
 	ready   []readyKey
 	serving bool
+	waiting [kindStream + 1]int // clients that are blocked, by the kind they wait for
 	resumed []*client
 
 	// Clients.

@@ -77,7 +77,7 @@ func (e *Engine) execute(c *client, args [][]byte) {
 	if c.noReply || c.skipReply > 0 {
 		c.out = append(c.out[:mark], c.kept...)
 	}
-	if t := c.tracking; t != nil && t.caching && c.multi == nil && (c.last == nil || c.last.fullName != "client|caching") {
+	if t := c.tracking; t != nil && t.caching && c.multi == nil && (c.last == nil || !strings.HasPrefix(c.last.fullName, "client|")) {
 		t.caching = false
 	}
 }
@@ -97,6 +97,7 @@ func (e *Engine) dispatch(c *client, args [][]byte) {
 		if sub := cmd.subs[string(foldName(args[1], &e.nameBuf))]; sub != nil {
 			cmd = sub
 		} else if cmd.do == nil || cmd.name == "command" {
+			c.last = nil
 			e.reject(c, cmd, fmt.Sprintf("ERR unknown subcommand '%.128s'. Try %s HELP.", args[1], strings.ToUpper(cmd.name)))
 			return
 		}

@@ -14,6 +14,24 @@ import (
 type idMap[V any] struct {
 	runs [][]idItem[V] // none is empty
 	n    int
+	// taken says that somebody has a copy of the list of runs (see picture): a run is
+	// copied before it changes, but for what is appended.
+	taken bool
+}
+
+// picture is the map as it is now. It shares the runs, which is why the map copies each
+// that it changes until taken is false again.
+func (m *idMap[V]) picture() idMap[V] {
+	m.taken = true
+	return idMap[V]{runs: slices.Clone(m.runs), n: m.n}
+}
+
+// own makes run r one that may be changed in place.
+func (m *idMap[V]) own(r int) []idItem[V] {
+	if m.taken {
+		m.runs[r] = slices.Clone(m.runs[r])
+	}
+	return m.runs[r]
 }
 
 type idItem[V any] struct {
@@ -92,11 +110,19 @@ func (m *idMap[V]) last() *idItem[V] {
 	return &run[len(run)-1]
 }
 
-// find is the value of id, nil if there is none. It may be changed, until
-// something is added or removed.
+// find is the value of id, nil if there is none.
 func (m *idMap[V]) find(id rdb.StreamID) *V {
 	if it := m.at(m.seek(id)); it != nil && it.id == id {
 		return &it.v
+	}
+	return nil
+}
+
+// edit is find for a value that may be changed, until something is added or removed.
+func (m *idMap[V]) edit(id rdb.StreamID) *V {
+	p := m.seek(id)
+	if it := m.at(p); it != nil && it.id == id {
+		return &m.own(p.run)[p.i].v
 	}
 	return nil
 }
@@ -114,7 +140,7 @@ func (m *idMap[V]) set(id rdb.StreamID, v V) bool {
 		m.n++
 		return true
 	}
-	if old := m.find(id); old != nil {
+	if old := m.edit(id); old != nil {
 		*old = v
 		return false
 	}
@@ -122,13 +148,13 @@ func (m *idMap[V]) set(id rdb.StreamID, v V) bool {
 	if len(m.runs[r]) >= maxRun {
 		half := len(m.runs[r]) / 2
 		upper := slices.Clone(m.runs[r][half:])
-		m.runs[r] = m.runs[r][:half]
+		m.runs[r] = m.runs[r][:half:half]
 		m.runs = slices.Insert(m.runs, r+1, upper)
 		if !id.Less(upper[0].id) {
 			r++
 		}
 	}
-	run := m.runs[r]
+	run := m.own(r)
 	i := sort.Search(len(run), func(i int) bool { return id.Less(run[i].id) })
 	m.runs[r] = slices.Insert(run, i, item)
 	m.n++
@@ -144,7 +170,7 @@ func (m *idMap[V]) removeAt(p idPos) {
 	case len(run) > 1 && p.i == 0:
 		run = run[1:]
 	case len(run) > 1:
-		run = slices.Delete(run, p.i, p.i+1)
+		run = slices.Delete(m.own(p.run), p.i, p.i+1)
 	case p.run == 0:
 		m.runs[0] = nil
 		m.runs = m.runs[1:]
@@ -155,7 +181,7 @@ func (m *idMap[V]) removeAt(p idPos) {
 	}
 	m.runs[p.run] = run
 	if p.run > 0 && len(run)+len(m.runs[p.run-1]) <= maxRun/2 { // few are left of both
-		m.runs[p.run-1] = append(m.runs[p.run-1], run...)
+		m.runs[p.run-1] = append(m.own(p.run-1), run...)
 		m.runs = slices.Delete(m.runs, p.run, p.run+1)
 	}
 }

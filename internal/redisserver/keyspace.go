@@ -62,8 +62,8 @@ type object interface {
 	memory(samples int) int
 	// rdbType is the type under which save writes it.
 	rdbType() rdb.Type
-	// save appends the value to an encoder. It runs under the engine's lock.
-	save(enc *rdb.Encoder)
+	// save writes the value. It runs under the engine's lock.
+	save(p *pen)
 }
 
 // The header of a keyspace entry, after its table's next handle.
@@ -218,7 +218,8 @@ func (db *database) add(key []byte, k kind, enc encoding, value []byte) entry {
 	binary.LittleEndian.PutUint32(b[hdrLen:], uint32(len(value)))
 	copy(b[off:], value)
 	en := entry{h, off, b}
-	db.signalReady(key)
+	db.signalReady(key, k)
+	db.e.notify(notifyNew, "new", key, db.id)
 	return en
 }
 
@@ -250,13 +251,19 @@ func (db *database) setObject(en *entry, enc encoding, o object) {
 }
 
 // grow makes the entry's bytes n long, keeping what it held, new bytes zero, and
-// returns them to be written. Its encoding must hold bytes.
-func (db *database) grow(en *entry, n int) []byte {
+// returns them, of which those in [from, to) may be written. Its encoding must hold bytes.
+func (db *database) grow(en *entry, n, from, to int) []byte {
 	old := en.len()
-	if old < n {
+	f := db.e.taken(en)
+	switch {
+	case f != nil && en.value+n <= len(en.b):
+		f.meet(from, to)
+		clear(en.b[en.value+min(old, n) : en.value+n])
+		binary.LittleEndian.PutUint32(en.b[hdrLen:], uint32(n))
+	case old < n:
 		db.resize(en, n, old, nil)
 		clear(en.b[en.value+old : en.value+n])
-	} else {
+	default:
 		binary.LittleEndian.PutUint32(en.b[hdrLen:], uint32(n))
 	}
 	return en.b[en.value : en.value+n]
@@ -321,7 +328,7 @@ func (db *database) setExpire(en *entry, at int64) {
 func (db *database) removeEntry(en *entry) {
 	db.beforeWrite(en)
 	if en.kind() == kindStream {
-		db.signalReady(db.key(en)) // readers of its groups must hear of it
+		db.signalReady(db.key(en), kindStream) // readers of its groups must hear of it
 	}
 	db.setExpire(en, 0)
 	db.dropObject(en)
@@ -355,7 +362,7 @@ func (db *database) set(key []byte, k kind, enc encoding, value []byte, keepTTL 
 		db.setExpire(&en, 0)
 	}
 	if stream { // overwriting wakes nobody else, as in Redis
-		db.signalReady(key)
+		db.signalReady(key, kindStream)
 	}
 	return en
 }

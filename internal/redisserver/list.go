@@ -11,6 +11,7 @@ type chunk struct {
 	h     handle
 	size  uint32 // bytes of the listpack in the block
 	count uint32 // its elements
+	taken bool   // the list's picture, while there is one, has the block too
 }
 
 // quicklist is a list with encQuicklist: a row of chunks, each a listpack in a
@@ -21,6 +22,7 @@ type quicklist struct {
 	row   []chunk // chunks in use from first on
 	first int
 	count int
+	taken *listPicture // while it is saved, or nil
 }
 
 func (q *quicklist) chunks() []chunk { return q.row[q.first:] }
@@ -34,16 +36,34 @@ func (q *quicklist) lp(i int) rdb.Listpack {
 // room gives chunk i a block for a listpack of n bytes.
 func (q *quicklist) room(i, n int) rdb.Listpack {
 	c := &q.chunks()[i]
-	if n > len(q.a.bytes(c.h)) {
-		q.move(c, n)
+	if n > len(q.a.bytes(c.h)) || c.taken && q.taken != nil {
+		q.move(c, max(n, int(c.size)))
 	}
 	return q.lp(i)
+}
+
+// edit is lp, to be changed in place and given back with store.
+func (q *quicklist) edit(i int) rdb.Listpack {
+	if c := &q.chunks()[i]; c.taken && q.taken != nil {
+		q.move(c, int(c.size))
+	}
+	return q.lp(i)
+}
+
+// free gives the block of a chunk free, or leaves it to the list's picture.
+func (q *quicklist) free(c *chunk) {
+	if c.taken && q.taken != nil {
+		q.taken.blocks = append(q.taken.blocks, c.h)
+	} else {
+		q.a.free(c.h)
+	}
+	c.taken = false
 }
 
 func (q *quicklist) move(c *chunk, n int) {
 	h := q.a.alloc(n)
 	copy(q.a.bytes(h), q.a.bytes(c.h)[:c.size])
-	q.a.free(c.h)
+	q.free(c)
 	c.h = h
 }
 
@@ -78,8 +98,9 @@ func (q *quicklist) open(i int, lp rdb.Listpack) {
 
 // drop removes n chunks from i on.
 func (q *quicklist) drop(i, n int) {
-	for _, c := range q.chunks()[i : i+n] {
-		q.a.free(c.h)
+	for j := range n {
+		c := &q.chunks()[i+j]
+		q.free(c)
 		q.count -= int(c.count)
 	}
 	if i > 0 {
@@ -100,17 +121,17 @@ func (q *quicklist) sweep() {
 		if c.count > 0 {
 			kept = append(kept, c)
 		} else {
-			q.a.free(c.h)
+			q.free(&c)
 		}
 	}
 	q.row = kept
 }
 
 func (q *quicklist) release() {
-	for _, c := range q.chunks() {
-		q.a.free(c.h)
+	for i := range q.chunks() {
+		q.free(&q.chunks()[i])
 	}
-	q.row, q.first, q.count = nil, 0, 0
+	q.row, q.first, q.count, q.taken = nil, 0, 0, nil
 }
 
 func (q *quicklist) memory(samples int) int {
@@ -124,19 +145,61 @@ func (q *quicklist) memory(samples int) int {
 	if n == 0 {
 		return 0
 	}
-	return int(float64(total)/float64(n)*float64(len(q.chunks()))) + 12*cap(q.row)
+	return int(float64(total)/float64(n)*float64(len(q.chunks()))) + 16*cap(q.row)
 }
 
 func (q *quicklist) rdbType() rdb.Type { return rdb.TypeListQuicklist2 }
 
-func (q *quicklist) save(enc *rdb.Encoder) {
-	enc.Len(uint64(len(q.chunks())))
-	for i := range q.chunks() {
-		if lp := q.lp(i); len(lp) > rdb.MaxListpack { // one huge element, which Redis keeps outside a listpack
-			enc.Plain(lp.AppendTo(nil, lp.First()))
-		} else {
-			enc.Packed(lp)
+func (q *quicklist) save(p *pen) {
+	(&listPicture{blocksLeft: blocksLeft{a: q.a}, row: q.chunks()}).save(p)
+}
+
+// listPicture is a list's: its chunks, whose blocks it may share with the list.
+type listPicture struct {
+	blocksLeft
+	q   *quicklist
+	row []chunk
+}
+
+func (q *quicklist) picture() picture {
+	total := 0
+	for _, c := range q.chunks() {
+		if total += int(c.size); total > largeBytes {
+			break
 		}
+	}
+	if total <= largeBytes {
+		return nil
+	}
+	for i := range q.chunks() {
+		q.chunks()[i].taken = true
+	}
+	q.taken = &listPicture{blocksLeft: blocksLeft{a: q.a}, q: q, row: slices.Clone(q.chunks())}
+	return q.taken
+}
+
+func (f *listPicture) save(p *pen) {
+	p.Len(uint64(len(f.row)))
+	for _, c := range f.row {
+		switch lp := rdb.Listpack(f.a.bytes(c.h)[:c.size]); {
+		case len(lp) > rdb.MaxListpack: // one huge element, which Redis keeps outside a listpack
+			p.Plain(lp.AppendTo(nil, lp.First()))
+		case len(lp) > largeBytes:
+			p.PackedHead()
+			p.blob(lp)
+		default:
+			p.Packed(lp)
+		}
+		if !p.rest() {
+			return
+		}
+	}
+}
+
+func (f *listPicture) end() {
+	f.row = nil
+	if f.q.taken == f {
+		f.q.taken = nil
 	}
 }
 
@@ -189,6 +252,14 @@ func (l *list) chunk(i int) rdb.Listpack {
 		return l.big.lp(i)
 	}
 	return rdb.Listpack(l.en.bytes())
+}
+
+// edit is chunk, to be changed in place without growing, and given back with store.
+func (l *list) edit(i int) rdb.Listpack {
+	if l.big != nil {
+		return l.big.edit(i)
+	}
+	return l.chunk(i)
 }
 
 func (l *list) chunkLen(i int) int {
@@ -345,7 +416,7 @@ func (l *list) remove(start, n int) {
 			l.big.drop(i, whole)
 			continue
 		}
-		lp, before := l.chunk(i), l.chunkLen(i)
+		lp, before := l.edit(i), l.chunkLen(i)
 		l.store(i, lp.Delete(pos, n))
 		n -= before - l.chunkLen(i)
 		if i++; n > 0 {
@@ -378,6 +449,9 @@ func (l *list) removeMatching(v []byte, limit int64, backward bool) int64 {
 			at := pos
 			if backward {
 				pos = lp.Prev(pos)
+			}
+			if removed == before {
+				lp = l.edit(i)
 			}
 			lp = lp.Delete(at, 1)
 			if removed++; removed == limit {
@@ -431,7 +505,7 @@ func (l *list) split(i, pos int) {
 		n++
 	}
 	l.big.open(i+1, slices.Clone(lp).Delete(lp.First(), n))
-	lp = l.chunk(i)
+	lp = l.edit(i)
 	l.store(i, lp.Delete(pos, lp.Len()))
 }
 
@@ -443,7 +517,7 @@ func (l *list) replace(i, pos int, v []byte) {
 		l.store(i, l.room(i, n).Replace(pos, v))
 		return
 	}
-	l.store(i, lp.Delete(pos, 1))
+	l.store(i, l.edit(i).Delete(pos, 1))
 	l.insert(i, pos, v)
 }
 

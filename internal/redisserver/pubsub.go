@@ -188,6 +188,10 @@ func cmdPsubscribe(e *Engine, c *client, args [][]byte) { e.subscribeCommand(byP
 func cmdSsubscribe(e *Engine, c *client, args [][]byte) { e.subscribeCommand(byShard, c, args) }
 
 func (e *Engine) subscribeCommand(k *pubsubKind, c *client, args [][]byte) {
+	if k == byShard && c.inExec {
+		c.err("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client")
+		return
+	}
 	e.subscribe(k, c, args[1:])
 }
 

@@ -1,6 +1,7 @@
 package redisserver
 
 import (
+	"bytes"
 	"io"
 	"slices"
 	"time"
@@ -20,14 +21,23 @@ type saver struct {
 	counts []uint64 // of their keys then
 
 	// Guarded by the engine's lock.
-	pre     []*rdb.Encoder // values handed over, by database
-	held    int            // bytes in pre
-	orphans []*table       // emptied databases' tables, to be released after the walk
+	pre     []*rdb.Encoder            // values handed over, by database
+	held    int                       // bytes in pre
+	large   []*snapshot               // pictures of large values, in the order in which they are written
+	begun   bool                      // the first of them is half written
+	aside   [][]byte                  // a blob of it, in parts, to be written before anything else
+	strings map[handle]*stringPicture // of large, by their entries' blocks
+	orphans []*table                  // emptied databases' tables, to be released after the walk
 
 	// Of the walking goroutine alone.
-	db     int
-	cursor uint64
-	begun  bool
+	db       int
+	cursor   uint64
+	longest  time.Duration // that a step held the lock
+	budget   time.Duration // of a step
+	fileDB   int           // the database that the file is in, -1 at its beginning
+	start    int           // length of the output, and
+	deadline time.Time     // end, of the present step
+	count    int           // of what it wrote
 }
 
 const (
@@ -39,7 +49,7 @@ const (
 // startSave takes the picture's moment. The caller holds the lock and has made sure
 // that no other saver is at work.
 func (e *Engine) startSave(w io.Writer, aofBase bool) *saver {
-	s := &saver{e: e}
+	s := &saver{e: e, strings: map[handle]*stringPicture{}, fileDB: -1, budget: saveStep}
 	s.w = rdb.NewWriter(w, rdb.Header{Created: time.Now(), UsedMemory: e.memoryUsed(), AOFBase: aofBase},
 		rdb.WriterOptions{NoCompress: !e.cfg.compress, NoChecksum: !e.cfg.checksum})
 	for range e.dbs {
@@ -63,10 +73,28 @@ func entryMeta(en *entry) rdb.Meta {
 	return m
 }
 
-func (s *saver) encode(enc *rdb.Encoder, t *table, en *entry) {
+// encode writes an entry of database i, or takes a picture of it if it is large.
+func (s *saver) encode(enc *rdb.Encoder, i int, t *table, en *entry) {
 	db := s.e.dbs[0] // any database reads any entry
+	if f := s.e.picture(en); f != nil {
+		s.large = append(s.large, &snapshot{picture: f, db: i, key: slices.Clone(t.key(en.h)), meta: entryMeta(en), typ: db.rdbType(en)})
+		return
+	}
 	enc.Key(entryMeta(en), db.rdbType(en), t.key(en.h))
-	db.saveValue(en, enc)
+	db.saveValue(en, &pen{Encoder: enc})
+}
+
+// picture takes the picture of an entry's value, nil if it is not large.
+func (e *Engine) picture(en *entry) picture {
+	switch enc := en.enc(); {
+	case enc.inObject():
+		if o, ok := e.dbs[0].object(en).(pictured); ok {
+			return o.picture()
+		}
+	case en.kind() == kindString && en.len() > largeBytes:
+		return e.saving.stringPicture(en)
+	}
+	return nil
 }
 
 // preimage takes the value of an entry that is about to change.
@@ -79,29 +107,46 @@ func (s *saver) preimage(db *database, en *entry) {
 		s.pre[i] = rdb.NewEncoder(false)
 	}
 	before := len(s.pre[i].Buf)
-	s.encode(s.pre[i], db.keys, en)
+	s.encode(s.pre[i], i, db.keys, en)
 	s.held += len(s.pre[i].Buf) - before
 }
 
+// due says whether the present step has lasted, or written, enough.
+func (s *saver) due() bool {
+	s.count++
+	return len(s.w.Enc.Buf)-s.start > saveBytes || s.count%4 == 0 && time.Now().After(s.deadline)
+}
+
+// in makes the file go on in database i.
+func (s *saver) in(i int) {
+	if s.fileDB != i {
+		s.w.Enc.DB(i, s.counts[i], 0)
+		s.fileDB = i
+	}
+}
+
 // step walks for a moment. The caller holds the lock. It returns what was handed
-// over, and whether the walk is over.
+// over, and whether the walk is over. A blob that it set aside belongs behind what it
+// wrote.
 func (s *saver) step() (pre []*rdb.Encoder, done bool) {
-	deadline := time.Now().Add(saveStep)
-	enc := s.w.Enc
-	start := len(enc.Buf)
-	for n := 1; ; n++ {
+	s.deadline, s.start, s.count = time.Now().Add(s.budget), len(s.w.Enc.Buf), 0
+	for {
+		if len(s.large) > 0 {
+			if s.goOn(s.large[0]) && !s.due() {
+				continue
+			}
+			break
+		}
 		if s.db == len(s.tables) {
 			done = true
 			break
 		}
 		t := s.tables[s.db]
-		if !s.begun {
-			if t.count == 0 {
-				s.db++
-				continue
-			}
-			break // the header of a database is written without the lock
+		if t.count == 0 && s.cursor == 0 {
+			s.db++
+			continue
 		}
+		s.in(s.db)
 		s.cursor = t.scan(s.cursor, func(h handle) {
 			b := s.e.arena.bytes(h)
 			if b[hdrEpoch] == s.e.epoch {
@@ -109,88 +154,102 @@ func (s *saver) step() (pre []*rdb.Encoder, done bool) {
 			}
 			_, off := t.split(b)
 			en := entry{h, off, b}
-			s.encode(enc, t, &en)
+			s.encode(s.w.Enc, s.db, t, &en)
 			b[hdrEpoch] = s.e.epoch
 		})
 		if s.cursor == 0 {
-			s.db, s.begun = s.db+1, false
-			break
+			s.db++
 		}
-		if len(enc.Buf)-start > saveBytes || n%16 == 0 && time.Now().After(deadline) {
+		if s.due() {
 			break
 		}
 	}
-	if s.held > 0 {
+	if s.held > 0 && !s.begun {
 		pre, s.pre, s.held = s.pre, make([]*rdb.Encoder, len(s.pre)), 0
 	}
 	return pre, done
+}
+
+// goOn writes more of a picture and says whether it is whole.
+func (s *saver) goOn(f *snapshot) bool {
+	if !s.begun {
+		s.begun = true
+		s.in(f.db)
+		f.begin(s.w.Enc, s.due, func(b ...[]byte) { s.aside = b })
+	}
+	if _, more := f.next(); more {
+		return false
+	}
+	s.begun = false
+	s.large = s.large[1:]
+	s.e.endPicture(f.picture)
+	return true
+}
+
+// endPicture ends a picture, and sees to what its value left to it.
+func (e *Engine) endPicture(f picture) {
+	f.end()
+	if !f.release(64) {
+		e.leftovers = append(e.leftovers, f)
+	}
 }
 
 // run writes the whole picture. The caller does not hold the lock.
 func (s *saver) run() error {
 	for {
 		s.e.mu.Lock()
-		db := s.db
+		began := time.Now()
 		pre, done := s.step()
-		moved := s.db != db
 		if done {
 			s.finish()
 		}
+		aside := s.aside
+		s.aside = nil
+		s.longest = max(s.longest, time.Since(began))
 		s.e.mu.Unlock()
-		if err := s.w.Commit(); err != nil {
-			s.cancel(done)
+		if err := s.write(pre, aside); err != nil {
+			if !done {
+				s.e.mu.Lock()
+				s.abandon()
+				s.e.mu.Unlock()
+			}
 			return err
-		}
-		for i, p := range pre {
-			if p == nil {
-				continue
-			}
-			if err := s.w.BeginDB(i, s.counts[i], 0); err != nil {
-				s.cancel(done)
-				return err
-			}
-			if _, err := s.w.Write(p.Buf); err != nil {
-				s.cancel(done)
-				return err
-			}
-			if s.begun && i != s.db && !moved {
-				if err := s.w.BeginDB(s.db, s.counts[s.db], 0); err != nil {
-					s.cancel(done)
-					return err
-				}
-			}
 		}
 		if done {
 			return s.w.Close()
-		}
-		if !s.begun {
-			if s.db < len(s.tables) {
-				if err := s.w.BeginDB(s.db, s.counts[s.db], 0); err != nil {
-					s.cancel(done)
-					return err
-				}
-				s.begun = true
-			}
-			continue
 		}
 		time.Sleep(savePause)
 	}
 }
 
+// write takes what a step gave to the file.
+func (s *saver) write(pre []*rdb.Encoder, aside [][]byte) error {
+	if aside != nil {
+		s.w.Enc.Blob(bytes.Join(aside, nil))
+	}
+	for i, p := range pre {
+		if p == nil {
+			continue
+		}
+		s.in(i)
+		if _, err := s.w.Write(p.Buf); err != nil {
+			return err
+		}
+	}
+	return s.w.Commit()
+}
+
 // runLocked writes the whole picture under the lock that the caller holds.
 func (s *saver) runLocked() error {
 	for {
-		_, done := s.step()
+		pre, done := s.step()
+		aside := s.aside
+		s.aside = nil
 		if done {
 			s.finish()
 			return s.w.Close()
 		}
-		err := s.w.Commit()
-		if err == nil && !s.begun && s.db < len(s.tables) {
-			err = s.w.BeginDB(s.db, s.counts[s.db], 0)
-			s.begun = true
-		}
-		if err != nil {
+		if err := s.write(pre, aside); err != nil {
 			s.abandon()
 			return err
 		}
@@ -204,20 +263,17 @@ func (s *saver) finish() {
 	s.orphans = nil
 }
 
-// cancel gives the picture up after an error, unless its walk is over.
-func (s *saver) cancel(done bool) {
-	if done {
-		return
-	}
-	s.e.mu.Lock()
-	s.abandon()
-	s.e.mu.Unlock()
-}
-
 // abandon ends the walk early. Entries keep their epochs, old or new; the next
 // saver's epoch differs from all of them, because the numbers used since the last
 // whole walk are marked, see below.
 func (s *saver) abandon() {
+	if s.begun {
+		s.large[0].stop()
+	}
+	for _, f := range s.large {
+		s.e.endPicture(f.picture)
+	}
+	s.large = nil
 	s.finish()
 	// With one byte of epoch, 255 abandoned walks in a row could bring an old
 	// number back. Then a saver would pass over an entry; so stamp them all.
@@ -282,6 +338,14 @@ func (e *Engine) releaseTable(t *table, n int) bool {
 
 // releaseOrphans goes on releasing emptied databases.
 func (e *Engine) releaseOrphans() {
+	if len(e.leftovers) > 0 {
+		deadline := time.Now().Add(time.Millisecond)
+		for len(e.leftovers) > 0 && time.Now().Before(deadline) {
+			if e.leftovers[0].release(256) {
+				e.leftovers = e.leftovers[1:]
+			}
+		}
+	}
 	if len(e.orphans) == 0 {
 		return
 	}

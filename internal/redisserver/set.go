@@ -14,10 +14,14 @@ func (o *largeSet) release()               { o.t.release() }
 func (o *largeSet) memory(samples int) int { return o.t.memory() + blockMemory(o.t, samples) }
 func (o *largeSet) rdbType() rdb.Type      { return rdb.TypeSet }
 
-func (o *largeSet) save(enc *rdb.Encoder) {
-	enc.Len(uint64(o.t.count))
-	o.t.each(func(h handle) bool { enc.String(o.t.key(h)); return true })
+func (o *largeSet) save(p *pen) {
+	p.Len(uint64(o.t.count))
+	o.t.each(func(h handle) bool { o.emit(p, h); return true })
 }
+
+func (o *largeSet) emit(p *pen, h handle) { p.text(o.t.key(h)) }
+
+func (o *largeSet) picture() picture { return o.t.picture(o.emit) }
 
 func (o *largeSet) clone() object {
 	n := &largeSet{newTable(o.t.a, 0)}

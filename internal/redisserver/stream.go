@@ -22,11 +22,13 @@ type stream struct {
 	maxDeleted rdb.StreamID      // largest that XDEL removed
 	added      uint64            // entries ever added
 	groups     []*group          // by name
+	taken      *streamPicture    // while it is saved, or nil
 }
 
 type streamNode struct {
-	h    handle
-	size uint32 // of the listpack; the block may be longer
+	h     handle
+	size  uint32 // of the listpack; the block may be longer
+	taken bool   // the stream's picture, while there is one, has the block too
 }
 
 // The flags of an entry.
@@ -45,11 +47,11 @@ func newStream(a *arena) *stream { return &stream{a: a} }
 
 func (s *stream) release() {
 	s.nodes.each(func(_ rdb.StreamID, nd *streamNode) bool {
-		s.a.free(nd.h)
+		s.free(nd)
 		return true
 	})
 	s.nodes = idMap[streamNode]{}
-	s.groups = nil
+	s.groups, s.taken = nil, nil
 }
 
 func (s *stream) memory(samples int) int {
@@ -108,7 +110,7 @@ func (s *stream) pack(nd *streamNode) rdb.Listpack {
 // must move gets room for further entries, up to limit.
 func (s *stream) room(nd *streamNode, extra int, limit int) rdb.Listpack {
 	b := s.a.bytes(nd.h)
-	if need := int(nd.size) + extra; need > len(b) {
+	if need := int(nd.size) + extra; need > len(b) || nd.taken && s.taken != nil {
 		want := 2 * int(nd.size)
 		if want > 64<<10 {
 			want = int(nd.size) + int(nd.size)/4
@@ -123,9 +125,19 @@ func (s *stream) move(nd *streamNode, n int) []byte {
 	h := s.a.alloc(n)
 	b := s.a.bytes(h)
 	copy(b, s.a.bytes(nd.h)[:nd.size])
-	s.a.free(nd.h)
+	s.free(nd)
 	nd.h = h
 	return b
+}
+
+// free gives the block of a node free, or leaves it to the stream's picture.
+func (s *stream) free(nd *streamNode) {
+	if nd.taken && s.taken != nil {
+		s.taken.blocks = append(s.taken.blocks, nd.h)
+	} else {
+		s.a.free(nd.h)
+	}
+	nd.taken = false
 }
 
 // packHead is what stands before the entries of a node.
@@ -209,7 +221,7 @@ func (s *stream) append(cfg *config, id rdb.StreamID, pairs [][]byte) {
 		lp = lp.AppendInt(0)
 		if old := s.nodes.find(id); old != nil { // of deleted entries, after XSETID to an id before theirs
 			s.length -= uint64(headOf(s.pack(old)).count)
-			s.a.free(old.h)
+			s.free(old)
 		}
 		s.nodes.set(id, streamNode{h: h})
 		nd, base = s.nodes.find(id), id
@@ -400,7 +412,7 @@ func (s *stream) findFirst() {
 
 // removeNode frees the node at p.
 func (s *stream) removeNode(p idPos) {
-	s.a.free(s.nodes.at(p).v.h)
+	s.free(&s.nodes.at(p).v)
 	s.nodes.removeAt(p)
 }
 
@@ -578,18 +590,82 @@ func commonBytes(a, b rdb.StreamID) int {
 
 func (s *stream) rdbType() rdb.Type { return rdb.TypeStreamListpacks2 }
 
-func (s *stream) save(enc *rdb.Encoder) {
-	enc.Len(uint64(s.nodes.n))
-	s.nodes.each(func(id rdb.StreamID, nd *streamNode) bool {
-		enc.StreamPack(id, s.pack(nd))
-		return true
-	})
-	enc.StreamHead(&rdb.Stream{
-		Length: s.length, LastID: s.last, FirstID: s.first, MaxDeletedID: s.maxDeleted, EntriesAdded: s.added,
-	}, len(s.groups))
+func (s *stream) save(p *pen) {
+	f := streamPicture{blocksLeft: blocksLeft{a: s.a}, nodes: s.nodes, head: s.head()}
 	for _, g := range s.groups {
-		out := g.file()
-		enc.Group(&out)
+		f.groups = append(f.groups, g.picture())
+		g.taken(false)
+	}
+	f.save(p)
+}
+
+// head is what a file says of the stream itself.
+func (s *stream) head() rdb.Stream {
+	return rdb.Stream{Length: s.length, LastID: s.last, FirstID: s.first, MaxDeletedID: s.maxDeleted, EntriesAdded: s.added}
+}
+
+// streamPicture is a stream's: its nodes, whose blocks it may share with the stream, and
+// its groups, with the runs of their pending entries.
+type streamPicture struct {
+	blocksLeft
+	s      *stream
+	nodes  idMap[streamNode]
+	head   rdb.Stream
+	groups []group
+	live   []*group // that copy what they change while this is there
+}
+
+func (s *stream) picture() picture {
+	total := 0
+	s.nodes.each(func(_ rdb.StreamID, nd *streamNode) bool { total += int(nd.size); return total <= largeBytes })
+	for _, g := range s.groups {
+		total += 32 * (len(g.consumers) + g.pending.n)
+	}
+	if total <= largeBytes {
+		return nil
+	}
+	f := &streamPicture{blocksLeft: blocksLeft{a: s.a}, s: s, head: s.head(), live: slices.Clone(s.groups)}
+	for _, run := range s.nodes.runs {
+		for i := range run {
+			run[i].v.taken = true
+		}
+		f.nodes.runs = append(f.nodes.runs, slices.Clone(run))
+	}
+	f.nodes.n = s.nodes.n
+	for _, g := range s.groups {
+		f.groups = append(f.groups, g.picture())
+	}
+	s.taken = f
+	return f
+}
+
+func (f *streamPicture) end() {
+	f.nodes, f.groups = idMap[streamNode]{}, nil
+	for _, g := range f.live {
+		g.taken(false)
+	}
+	if f.s.taken == f {
+		f.s.taken = nil
+	}
+}
+
+func (f *streamPicture) save(p *pen) {
+	p.Len(uint64(f.nodes.n))
+	for _, run := range f.nodes.runs {
+		for i := range run {
+			nd := &run[i].v
+			p.StreamPackHead(run[i].id)
+			p.blob(f.a.bytes(nd.h)[:nd.size])
+			if !p.rest() {
+				return
+			}
+		}
+	}
+	p.StreamHead(&f.head, len(f.groups))
+	for i := range f.groups {
+		if !f.groups[i].save(p) {
+			return
+		}
 	}
 }
 
@@ -601,7 +677,7 @@ func (e *Engine) loadStream(r *rdb.Reader) (value, error) {
 		if last := s.nodes.last(); last != nil && !last.id.Less(c.ID) {
 			return errors.New("the nodes of a stream are not in ascending order")
 		}
-		nd := streamNode{e.arena.alloc(len(c.Data)), uint32(len(c.Data))}
+		nd := streamNode{h: e.arena.alloc(len(c.Data)), size: uint32(len(c.Data))}
 		copy(e.arena.bytes(nd.h), c.Data)
 		s.nodes.set(c.ID, nd)
 		live += uint64(headOf(s.pack(&nd)).count)
@@ -725,7 +801,7 @@ func (g *group) removeConsumer(co *consumer) {
 
 // give makes the entry one that co has pending, whoever had it.
 func (g *group) give(id rdb.StreamID, co *consumer, at, count int64) {
-	if old := g.pending.find(id); old != nil {
+	if old := g.pending.edit(id); old != nil {
 		if old.owner != co.seat {
 			g.seats[old.owner].pending.remove(id)
 			co.pending.set(id, struct{}{})
@@ -748,19 +824,47 @@ func (g *group) settle(id rdb.StreamID) bool {
 	return true
 }
 
-// file is the group as files hold it.
-func (g *group) file() rdb.Group {
-	out := rdb.Group{Name: []byte(g.name), LastID: g.last, EntriesRead: g.read, Pending: make([]rdb.Pending, 0, g.pending.n)}
-	index := make([]int, len(g.seats))
-	for i, co := range g.consumers {
-		index[co.seat] = i
-		out.Consumers = append(out.Consumers, rdb.Consumer{Name: []byte(co.name), SeenAt: co.seen, ActiveAt: co.seen})
+// picture is the group as it is now; until taken(false) the group copies what it
+// changes of the pending entries.
+func (g *group) picture() group {
+	f := group{name: g.name, last: g.last, read: g.read, pending: g.pending.picture()}
+	for _, co := range g.consumers {
+		f.consumers = append(f.consumers, &consumer{name: co.name, seen: co.seen, pending: co.pending.picture()})
 	}
-	g.pending.each(func(id rdb.StreamID, p *pending) bool {
-		out.Pending = append(out.Pending, rdb.Pending{ID: id, DeliveredAt: p.at, Deliveries: uint64(p.count), Consumer: index[p.owner]})
-		return true
-	})
-	return out
+	return f
+}
+
+func (g *group) taken(is bool) {
+	g.pending.taken = is
+	for _, co := range g.consumers {
+		co.pending.taken = is
+	}
+}
+
+// save writes the group, and says whether to go on.
+func (g *group) save(p *pen) bool {
+	p.GroupHead(&rdb.Group{Name: []byte(g.name), LastID: g.last, EntriesRead: g.read}, g.pending.n)
+	for _, run := range g.pending.runs {
+		for i := range run {
+			p.PendingEntry(&rdb.Pending{ID: run[i].id, DeliveredAt: run[i].v.at, Deliveries: uint64(run[i].v.count)})
+		}
+		if !p.rest() {
+			return false
+		}
+	}
+	p.Len(uint64(len(g.consumers)))
+	for _, co := range g.consumers {
+		p.ConsumerHead(&rdb.Consumer{Name: []byte(co.name), SeenAt: co.seen}, co.pending.n)
+		for _, run := range co.pending.runs {
+			for i := range run {
+				p.ID(run[i].id)
+			}
+			if !p.rest() {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func loadGroup(in *rdb.Group) (*group, error) {

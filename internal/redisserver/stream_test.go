@@ -341,7 +341,7 @@ func bigStream(t *testing.T, e *Engine) *stream {
 func encodeStream(s *stream) []byte {
 	enc := rdb.NewEncoder(false)
 	enc.Type(s.rdbType())
-	s.save(enc)
+	s.save(&pen{Encoder: enc})
 	return rdb.SealDump(enc.Buf)
 }
 
@@ -456,7 +456,7 @@ func BenchmarkStream(b *testing.B) {
 		enc := rdb.NewEncoder(true)
 		for b.Loop() {
 			enc.Reset()
-			s.save(enc)
+			s.save(&pen{Encoder: enc})
 		}
 		b.SetBytes(int64(len(enc.Buf)))
 	})

@@ -23,9 +23,10 @@ type table struct {
 	header int
 	count  int
 	main   []handle
-	old    []handle // being emptied into main while not nil
-	moved  int      // buckets of old already emptied
-	pinned int      // walks during which nothing may be moved
+	old    []handle      // being emptied into main while not nil
+	moved  int           // buckets of old already emptied
+	pinned int           // walks during which nothing may be moved
+	taken  *tablePicture // to be told before a bucket changes, or nil
 }
 
 const minBuckets = 4
@@ -141,7 +142,11 @@ func (t *table) insert(key []byte, n int) (h handle, b []byte, value int) {
 	if t.old != nil {
 		t.step(1)
 	}
-	at := &t.main[t.hash(key)&uint64(len(t.main)-1)]
+	hash := t.hash(key)
+	if t.taken != nil {
+		t.taken.meet(hash)
+	}
+	at := &t.main[hash&uint64(len(t.main)-1)]
 	setBlockNext(b, *at)
 	*at = h
 	t.count++
@@ -151,6 +156,7 @@ func (t *table) insert(key []byte, n int) (h handle, b []byte, value int) {
 // reserve makes room for n bytes of value in h's block; the block may move. The
 // header, the key and the value's first keep bytes survive.
 func (t *table) reserve(h handle, n, keep int) (handle, []byte, int) {
+	t.touch(h)
 	b := t.a.bytes(h)
 	_, value := t.split(b)
 	if t.a.fits(h, value+n) {
@@ -170,8 +176,16 @@ func (t *table) reserve(h handle, n, keep int) (handle, []byte, int) {
 	return nh, nb, value
 }
 
+// touch is called before the block h changes.
+func (t *table) touch(h handle) {
+	if t.taken != nil {
+		t.taken.meet(t.hash(t.key(h)))
+	}
+}
+
 // unlink takes h out of the table without freeing its block.
 func (t *table) unlink(h handle) {
+	t.touch(h)
 	t.replaceLink(h, blockNext(t.a.bytes(h)))
 	t.count--
 	if t.old == nil && t.pinned == 0 && len(t.main) > minBuckets && t.count*10 < len(t.main) {
@@ -186,6 +200,11 @@ func (t *table) remove(h handle) {
 
 // release frees every block and leaves the table empty.
 func (t *table) release() {
+	if t.taken != nil {
+		t.taken.take()
+		t.taken, t.pinned = nil, 0
+		t.main, t.old = nil, nil
+	}
 	for _, buckets := range [2][]handle{t.main, t.old} {
 		for _, h := range buckets {
 			for h != 0 {

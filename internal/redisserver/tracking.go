@@ -202,7 +202,7 @@ func (e *Engine) sendInvalidation(c *client, keys [][]byte) {
 	case to.resp > 2:
 		to.push(2)
 		to.bulkString("invalidate")
-	case redirected && to.channels["__redis__:invalidate"]:
+	case redirected && to.subscriptions() > 0: // to whatever
 		to.array(3)
 		to.bulkString("message")
 		to.bulkString("__redis__:invalidate")

@@ -55,24 +55,24 @@ func (db *database) rdbType(en *entry) rdb.Type {
 	return db.object(en).rdbType()
 }
 
-// saveValue appends the entry's value to an encoder, without its type.
-func (db *database) saveValue(en *entry, enc *rdb.Encoder) {
+// saveValue writes the entry's value, without its type.
+func (db *database) saveValue(en *entry, p *pen) {
 	switch en.enc() {
 	case encInt:
-		enc.Int(en.int())
+		p.Int(en.int())
 	case encEmbstr, encRaw:
-		enc.String(en.bytes())
+		p.String(en.bytes())
 	case encListpack:
 		if en.kind() == kindList {
-			enc.Len(1)
-			enc.Packed(rdb.Listpack(en.bytes()))
+			p.Len(1)
+			p.Packed(rdb.Listpack(en.bytes()))
 			return
 		}
-		enc.Blob(en.bytes())
+		p.Blob(en.bytes())
 	case encIntset:
-		enc.Blob(en.bytes())
+		p.Blob(en.bytes())
 	default:
-		db.object(en).save(enc)
+		db.object(en).save(p)
 	}
 }
 
@@ -209,14 +209,17 @@ func eachPair(lp rdb.Listpack, visit func(a, b []byte) error) error {
 
 func (o *largeHash) rdbType() rdb.Type { return rdb.TypeHash }
 
-func (o *largeHash) save(enc *rdb.Encoder) {
-	enc.Len(uint64(o.t.count))
-	o.t.each(func(h handle) bool {
-		enc.String(o.t.key(h))
-		enc.String(o.value(h))
-		return true
-	})
+func (o *largeHash) save(p *pen) {
+	p.Len(uint64(o.t.count))
+	o.t.each(func(h handle) bool { o.emit(p, h); return true })
 }
+
+func (o *largeHash) emit(p *pen, h handle) {
+	p.text(o.t.key(h))
+	p.text(o.value(h))
+}
+
+func (o *largeHash) picture() picture { return o.t.picture(o.emit) }
 
 // cloner is an object that copies itself. The copy is large even where a loader
 // would choose a small encoding, as in Redis.
@@ -251,6 +254,6 @@ func (db *database) duplicate(en *entry, to *database, key []byte) (entry, error
 func (db *database) dump(en *entry, compress bool) []byte {
 	enc := rdb.NewEncoder(compress)
 	enc.Type(db.rdbType(en))
-	db.saveValue(en, enc)
+	db.saveValue(en, &pen{Encoder: enc})
 	return rdb.SealDump(enc.Buf)
 }

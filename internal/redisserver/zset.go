@@ -43,20 +43,27 @@ func (o *largeZset) clone() object {
 func (o *largeZset) rdbType() rdb.Type { return rdb.TypeZSet2 }
 
 // save writes the members from the last to the first, which is the order in which
-// a skiplist takes them fastest.
-func (o *largeZset) save(enc *rdb.Encoder) {
-	enc.Len(uint64(o.tree.count))
+// a skiplist takes them fastest; a picture's are in no order.
+func (o *largeZset) save(p *pen) {
+	p.Len(uint64(o.tree.count))
 	z := zset{big: o}
-	for p := z.last(); p.ok(); p = z.prev(p) {
-		h, score := z.element(p)
-		enc.String(o.t.key(h))
-		enc.Float(score)
+	for at := z.last(); at.ok(); at = z.prev(at) {
+		h, _ := z.element(at)
+		o.emit(p, h)
 	}
 }
+
+func (o *largeZset) emit(p *pen, h handle) {
+	p.text(o.t.key(h))
+	p.Float(o.score(h))
+}
+
+func (o *largeZset) picture() picture { return o.t.picture(o.emit) }
 
 func (o *largeZset) score(h handle) float64 { return getFloat(o.t.a.bytes(h), 4) }
 
 func (o *largeZset) setScore(h handle, old, score float64) {
+	o.t.touch(h)
 	o.tree.update(old, h, o.t.key(h), score)
 	putFloat(o.t.a.bytes(h), 4, score)
 }

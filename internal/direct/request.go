@@ -1,0 +1,127 @@
+package direct
+
+import "bytes"
+
+// Request is a read: GET or HEAD of a path, without a query and a body.
+type Request struct {
+	Head bool
+	// Path is made of unreserved characters (RFC 3986) and slashes alone, so that it
+	// is the same escaped and not. It may hold empty pieces, . and .. still.
+	Path string
+	// The header fields that a read depends on, a value for each line; nil: not given.
+	AcceptEncoding, IfMatch, IfNoneMatch []string
+}
+
+// parse reads the request that in begins with and gives its length; 0: it is not
+// complete, or not ordinary.
+func (r *Request) parse(in []byte) int {
+	*r = Request{}
+	at := 0
+	switch {
+	case bytes.HasPrefix(in, []byte("GET /")):
+		at = 4
+	case bytes.HasPrefix(in, []byte("HEAD /")):
+		at, r.Head = 5, true
+	default:
+		return 0
+	}
+	start := at
+	for at < len(in) && inPath[in[at]] {
+		at++
+	}
+	path := in[start:at]
+	const version = " HTTP/1.1\r\n"
+	if !bytes.HasPrefix(in[at:], []byte(version)) {
+		return 0
+	}
+	at += len(version)
+	hosts := 0
+	for {
+		line := in[at:]
+		end := bytes.IndexByte(line, '\n')
+		if end < 1 || line[end-1] != '\r' {
+			return 0
+		}
+		at += end + 1
+		line = line[:end-1]
+		if len(line) == 0 {
+			break
+		}
+		if !r.field(line, &hosts) {
+			return 0
+		}
+	}
+	if hosts != 1 {
+		return 0
+	}
+	r.Path = string(path)
+	return at
+}
+
+// longestName is the length of the longest field name in field.
+const longestName = len("upgrade-insecure-requests")
+
+// field reads a line of the header; false: it is not ordinary. A field that is not
+// in its table may change what the request means, now or in a later version of
+// HTTP or of Landings, so that only those that do not are passed over.
+func (r *Request) field(line []byte, hosts *int) bool {
+	colon := bytes.IndexByte(line, ':')
+	if colon < 1 || colon > longestName {
+		return false
+	}
+	var lower [longestName]byte
+	for i, b := range line[:colon] {
+		if 'A' <= b && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		lower[i] = b
+	}
+	value := bytes.Trim(line[colon+1:], " \t")
+	for _, b := range value {
+		if b < ' ' && b != '\t' || b > '~' {
+			return false
+		}
+	}
+	switch string(lower[:colon]) {
+	case "host":
+		*hosts++
+		for _, b := range value {
+			if !inHost[b] {
+				return false
+			}
+		}
+		return len(value) > 0
+	case "accept":
+		return string(value) == "*/*" || string(value) == "application/json"
+	case "connection":
+		return bytes.EqualFold(value, []byte("keep-alive"))
+	case "accept-encoding":
+		r.AcceptEncoding = append(r.AcceptEncoding, string(value))
+	case "if-match":
+		r.IfMatch = append(r.IfMatch, string(value))
+	case "if-none-match":
+		r.IfNoneMatch = append(r.IfNoneMatch, string(value))
+	case "user-agent", "accept-language", "cache-control", "pragma", "referer", "cookie", "dnt", "priority",
+		"sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user", "sec-gpc",
+		"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via", "upgrade-insecure-requests":
+	default:
+		return false
+	}
+	return true
+}
+
+const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+// inPath and inHost are the characters of ordinary paths, and of ordinary names,
+// addresses and ports.
+var (
+	inPath = set(letters + "-._~/")
+	inHost = set(letters + "-._:[]")
+)
+
+func set(chars string) (s [256]bool) {
+	for _, c := range []byte(chars) {
+		s[c] = true
+	}
+	return s
+}
