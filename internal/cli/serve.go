@@ -41,6 +41,7 @@ type serveCommand struct {
 	MaxBody           int64         `help:"Largest request body, in bytes as sent." default:"1073741824" placeholder:"BYTES"`
 	WriteTimeout      time.Duration `help:"How long a write waits for Redis." default:"5s"`
 	DrainTimeout      time.Duration `help:"How long requests may go on after SIGTERM." default:"10s"`
+	ReadyFor          string        `help:"When /readyz says yes: while the node can take writes, or while it can answer reads." enum:"writes,reads" default:"writes"`
 	LogFormat         string        `help:"Format of the log: text or json." enum:"text,json" default:"text"`
 
 	file *configFile
@@ -137,6 +138,7 @@ func (s *serveCommand) Run(e *env) (err error) {
 		Store:             st,
 		Tokens:            s.Tokens,
 		AllowRemoteWrites: s.AllowRemoteWrites,
+		ReadyForReads:     s.ReadyFor == "reads",
 		AllowedOrigins:    s.AllowedOrigins,
 		Limits:            httpapi.Limits{BodyBytes: s.MaxBody},
 		Logger:            log,
