@@ -44,6 +44,7 @@ type serveCommand struct {
 	KeepGenerations    int           `help:"How many earlier loads of a dataset can be gone back to." default:"1"`
 	KeepGenerationsFor time.Duration `help:"How long they can be gone back to; 0s for as long as no newer ones take their places." default:"0s"`
 	LogFormat          string        `help:"Format of the log: text or json." enum:"text,json" default:"text"`
+	ReadyFor           string        `help:"When /readyz says yes: while the node can take writes, or while it can answer reads." enum:"writes,reads" default:"writes"`
 
 	file *configFile
 }
@@ -143,6 +144,7 @@ func (s *serveCommand) Run(e *env) (err error) {
 		Store:             st,
 		Tokens:            s.Tokens,
 		AllowRemoteWrites: s.AllowRemoteWrites,
+		ReadyForReads:     s.ReadyFor == "reads",
 		AllowedOrigins:    s.AllowedOrigins,
 		Limits:            httpapi.Limits{BodyBytes: s.MaxBody},
 		Logger:            log,

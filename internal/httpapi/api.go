@@ -205,7 +205,7 @@ func (a *API) route(pattern string, m methods) {
 }
 
 // answer is what a write is answered with: small, and complete before anything is
-// sent.
+// sent. Of an answer beside an error only the version counts: that which was looked at.
 type answer struct {
 	status  int
 	header  http.Header
@@ -233,6 +233,7 @@ func (a *API) write(f func(*http.Request, *upload) (answer, error)) handler {
 		// The write may have taken longer than the time that an answer has.
 		_ = http.NewResponseController(w).SetWriteDeadline(answerDeadline(a.limits))
 		if err != nil {
+			setVersion(w.Header(), got.version) // at which it was refused
 			return err
 		}
 		send(w, got)

@@ -32,6 +32,13 @@ type Store interface {
 	RollBack(ctx context.Context, name string, generation uint64, check dataset.Check) (dataset.State, error)
 	// Keys gives every key in the database, each once, in no order.
 	Keys(ctx context.Context) iter.Seq2[string, error]
+	// Reach returns once reads of a dataset show a version or a later one; with
+	// [dataset.Latest], all that was acknowledged by any node when it was called.
+	// Unavailable says that this took too long.
+	Reach(ctx context.Context, name string, version uint64) error
+	// Age says how long ago the store last knew that reads show what it keeps; 0
+	// while it is connected.
+	Age() time.Duration
 	// Ready says what keeps the store from taking writes; nil: nothing.
 	Ready(ctx context.Context) error
 }
@@ -60,6 +67,10 @@ type Config struct {
 	Tokens            []string
 	AllowRemoteWrites bool
 	AllowedOrigins    []string
+
+	// ReadyForReads makes /readyz say yes as long as reads can be answered, also
+	// while the store cannot take writes.
+	ReadyForReads bool
 
 	Limits  Limits // zero fields take the values of [DefaultLimits]
 	Logger  *slog.Logger

@@ -30,6 +30,7 @@ type memoryStore struct {
 	earlier  map[string][]earlierLoad // by name, ascending
 	epochs   int
 	notReady error
+	age      time.Duration
 	broken   error         // what every write fails with
 	hold     chan struct{} // a Load waits for it
 }
@@ -186,6 +187,22 @@ func (m *memoryStore) Keys(context.Context) iter.Seq2[string, error] {
 			yield("", m.keysErr)
 		}
 	}
+}
+
+func (m *memoryStore) Reach(ctx context.Context, name string, version uint64) error {
+	if version == dataset.Latest {
+		return ctx.Err()
+	}
+	if m.catalog.Snapshot(name).State().Version < version {
+		return &dataset.Error{Code: dataset.Unavailable, Message: "not there yet"}
+	}
+	return nil
+}
+
+func (m *memoryStore) Age() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.age
 }
 
 func (m *memoryStore) Ready(context.Context) error {

@@ -9,7 +9,6 @@ import (
 	"iter"
 	"log/slog"
 	"net"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +43,9 @@ type Options struct {
 	Window       time.Duration // how long a recovery waits for nodes known to be alive; 5 s
 	KeepLoads    int           // how many earlier generations stay; 1, none where it is negative
 	KeepLoadsFor time.Duration // how long they stay after they were replaced; 0: for ever
+	// Grace is how long a node that starts beside a Redis that has just started
+	// leaves the nodes that know more the chance to say so; 300 ms.
+	Grace time.Duration
 }
 
 func (o *Options) defaults() {
@@ -58,6 +60,7 @@ func (o *Options) defaults() {
 	set(&o.KeepDropped, 24*time.Hour)
 	set(&o.Look, time.Second)
 	set(&o.Window, 5*time.Second)
+	set(&o.Grace, 300*time.Millisecond)
 	if o.KeepBytes == 0 {
 		o.KeepBytes = 64 << 20
 	}
@@ -90,7 +93,11 @@ type Store struct {
 	mu      sync.Mutex
 	keepers map[string]*keeper // guarded by mu
 
-	health atomic.Pointer[health]
+	kick     chan struct{} // makes the next look come at once
+	health   atomic.Pointer[health]
+	lastSeen atomic.Int64 // when a look at Redis last found it well, in nanoseconds since 1970
+
+	counts counts
 }
 
 // health is what the last look at Redis found.
@@ -107,7 +114,7 @@ func New(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{opts: o, topology: newTopology(a), address: a.text, keepers: map[string]*keeper{}}
+	s := &Store{opts: o, topology: newTopology(a), address: a.text, keepers: map[string]*keeper{}, kick: make(chan struct{}, 1)}
 	// A node that is restarted must not use a number of its earlier life again.
 	s.seq.Store(uint64(time.Now().UnixNano()))
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -120,10 +127,25 @@ func New(o Options) (*Store, error) {
 // waited for until ctx ends; what waiting cannot heal (a wrong password, a policy
 // that evicts) is returned at once. Whether it succeeds or not, call Close.
 func (s *Store) Open(ctx context.Context) error {
-	names, err := s.firstLook(ctx)
+	names, beside, err := s.firstLook(ctx)
 	if err != nil {
 		return err
 	}
+	// Redis may have forgotten what other nodes still have. They come back to it
+	// within a moment; whoever made a dataset anew before that would be in their way.
+	for young := beside.uptime < 2 && s.opts.Dial == nil; young; {
+		if !pause(ctx, s.opts.Grace) {
+			return context.Cause(ctx)
+		}
+		was := beside.run
+		if names, beside, err = s.firstLook(ctx); err != nil {
+			return err
+		}
+		young = beside.run != was // it has started once more
+	}
+	s.seen(nil)
+	s.wg.Go(s.watch)
+	s.wg.Go(func() { s.listen(nodesTopic) })
 	var opening []*keeper
 	for _, name := range names {
 		if dataset.CheckName(name) == nil {
@@ -137,22 +159,36 @@ func (s *Store) Open(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
-	s.health.Store(&health{})
-	s.wg.Go(s.watch)
-	s.wg.Go(func() { s.listen(nodesTopic) })
 	return nil
 }
 
-// firstLook waits until Redis answers and gives the names of the datasets.
-func (s *Store) firstLook(ctx context.Context) ([]string, error) {
+// seen notes what a look at Redis found.
+func (s *Store) seen(err error) (before error) {
+	if err == nil {
+		s.lastSeen.Store(time.Now().UnixNano())
+	}
+	return s.health.Swap(&health{err: err}).err
+}
+
+// Age says how long ago Redis was last seen to be well; 0 while it is.
+func (s *Store) Age() time.Duration {
+	if s.health.Load().err == nil {
+		return 0
+	}
+	return max(time.Nanosecond, time.Since(time.Unix(0, s.lastSeen.Load())))
+}
+
+// firstLook waits until Redis answers, and gives the names of the datasets and which
+// Redis it is. It learns which nodes there are.
+func (s *Store) firstLook(ctx context.Context) (names []string, beside server, err error) {
 	var said string
 	for {
-		names, err := s.lookOnce(ctx)
+		names, beside, err := s.lookOnce(ctx)
 		if err == nil {
-			return names, nil
+			return names, beside, nil
 		}
 		if healingOf(err) == never {
-			return nil, err
+			return nil, server{}, err
 		}
 		if text := err.Error(); text != said {
 			said = text
@@ -160,21 +196,28 @@ func (s *Store) firstLook(ctx context.Context) ([]string, error) {
 		}
 		s.health.Store(&health{err: err})
 		if !pause(ctx, 50*time.Millisecond) {
-			return nil, err
+			return nil, server{}, err
 		}
 	}
 }
 
-func (s *Store) lookOnce(ctx context.Context) ([]string, error) {
+func (s *Store) lookOnce(ctx context.Context) (names []string, beside server, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.WriteTimeout)
 	defer cancel()
 	w, err := s.open(ctx, datasetsKey)
 	if err != nil {
-		return nil, err
+		return nil, server{}, err
 	}
 	defer w.close()
-	names, err := w.do(ctx, cmd("SMEMBERS", datasetsKey)).AsStrSlice()
-	return names, s.explain(err)
+	nodes, err := s.shared(ctx, cmd("SMEMBERS", nodesKey)).AsStrSlice()
+	if err != nil {
+		return nil, server{}, s.explain(err)
+	}
+	for _, node := range nodes {
+		s.peers.heard(node, true) // it has its time to say that it lives
+	}
+	names, err = w.do(ctx, cmd("SMEMBERS", datasetsKey)).AsStrSlice()
+	return names, w.server, s.explain(err)
 }
 
 // Close says goodbye, ends what goes on and waits for it. Writes that have not
@@ -182,6 +225,7 @@ func (s *Store) lookOnce(ctx context.Context) ([]string, error) {
 func (s *Store) Close() {
 	if s.ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		_ = s.shared(ctx, cmd("SREM", nodesKey, s.opts.Node)).Error()
 		_ = s.shared(ctx, cmd("SPUBLISH", nodesTopic, "bye "+s.opts.Node)).Error()
 		cancel()
 	}
@@ -236,6 +280,38 @@ func (s *Store) Update(ctx context.Context, name, id string, decide dataset.Deci
 		return dataset.State{}, err
 	}
 	return s.keeper(name).submit(ctx, &request{id: id, decide: decide})
+}
+
+// Reach returns once the node's copy of a dataset shows a version or a later one;
+// with [dataset.Latest], once it has been seen at Redis's state since the call, which is
+// when reads of it are linearizable. It waits as long as a write may.
+func (s *Store) Reach(ctx context.Context, name string, version uint64) error {
+	if err := dataset.CheckName(name); err != nil {
+		return err
+	}
+	k := s.existing(name)
+	if k == nil {
+		// Only what exists gets a keeper: anybody can ask for names.
+		known, err := s.shared(ctx, cmd("SISMEMBER", datasetsKey, name)).AsBool()
+		switch {
+		case err != nil:
+			return s.explain(err)
+		case !known && version == dataset.Latest:
+			return nil
+		case !known:
+			return tooEarly(name, version, 0)
+		}
+		k = s.keeper(name)
+	}
+	return k.reach(ctx, version)
+}
+
+func tooEarly(name string, version, now uint64) error {
+	return &dataset.Error{
+		Code:    dataset.Unavailable,
+		Message: fmt.Sprintf("the dataset %s is at version %d here, version %d is not there yet", name, now, version),
+		Remedy:  "try again in a moment, or ask another node",
+	}
 }
 
 // Drop deletes a dataset, and gives the state that it had.
@@ -317,47 +393,6 @@ func (s *Store) Rejected(ctx context.Context, name string) ([]dataset.Rejection,
 
 func notFound(name string) error {
 	return &dataset.Error{Code: dataset.NotFound, Message: "there is no dataset " + name, Remedy: "load one: POST /data, or landings load FILE"}
-}
-
-// peers is which other nodes are known to be alive.
-type peers struct {
-	self string
-	mu   sync.Mutex
-	seen map[string]time.Time // guarded by mu: when a node was last heard of
-}
-
-// forget is how long after its last word a node counts as alive.
-const forget = 10 * time.Second
-
-func (p *peers) heard(node string, alive bool) {
-	if node == p.self || node == "" {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.seen == nil {
-		p.seen = map[string]time.Time{}
-	}
-	if alive {
-		p.seen[node] = time.Now()
-	} else {
-		delete(p.seen, node)
-	}
-}
-
-func (p *peers) alive() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var names []string
-	for node, at := range p.seen {
-		if time.Since(at) > forget {
-			delete(p.seen, node)
-			continue
-		}
-		names = append(names, node)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // token gives 16 random hexadecimal digits.

@@ -31,13 +31,12 @@ func (s *Store) watch() {
 		if err == nil {
 			err = s.explain(w.unwell())
 		}
-		before := s.health.Swap(&health{err: err})
-		s.report(before.err, err)
+		s.report(s.seen(err), err)
 		wait := s.opts.Look
 		if lost {
 			wait = 50 * time.Millisecond
 		}
-		if !pause(s.ctx, wait) {
+		if !s.rest(wait) {
 			return
 		}
 	}
@@ -83,6 +82,18 @@ func (w *watcher) look(ctx context.Context) error {
 	}
 	if err := s.shared(ctx, cmd("SPUBLISH", nodesTopic, "here "+s.opts.Node)).Error(); err != nil {
 		return err
+	}
+	// The set changes only when nodes come and go: a Redis where nothing happens has
+	// nothing to save.
+	if known, err := s.shared(ctx, cmd("SISMEMBER", nodesKey, s.opts.Node)).AsBool(); err == nil && !known {
+		if err := s.shared(ctx, cmd("SADD", nodesKey, s.opts.Node)).Error(); err != nil {
+			return err
+		}
+	}
+	if gone := s.peers.gotThrough(s.opts.Look); len(gone) > 0 {
+		if err := s.shared(ctx, cmd("SREM", nodesKey, gone...)).Error(); err != nil {
+			return err
+		}
 	}
 	masters, err := s.topology.masters(ctx)
 	if err != nil {
@@ -178,6 +189,28 @@ func (s *Store) lookAt(ctx context.Context, w *wire, keepers []*keeper, names []
 	return nil
 }
 
+// rest waits until the next look is due, or something is known to have happened.
+func (s *Store) rest(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.kick:
+		return pause(s.ctx, 5*time.Millisecond)
+	case <-s.ctx.Done():
+		return false
+	}
+}
+
+// lookSoon makes the next look come at once.
+func (s *Store) lookSoon() {
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+}
+
 // report logs a change of health.
 func (s *Store) report(before, now error) {
 	switch {
@@ -186,6 +219,15 @@ func (s *Store) report(before, now error) {
 	case now == nil && before != nil:
 		s.opts.Logger.Info("Redis is well again", "address", s.address)
 	}
+}
+
+// tellNew tells the other nodes of a dataset that they may not know yet. When it
+// fails, the looks will tell them.
+func (s *Store) tellNew(name string) {
+	s.wg.Go(func() {
+		_ = s.shared(s.ctx, cmd("SADD", datasetsKey, name)).Error()
+		_ = s.shared(s.ctx, cmd("SPUBLISH", nodesTopic, "new "+name)).Error()
+	})
 }
 
 // forget takes the name of a dataset without any trace out of the set, unless a
@@ -204,6 +246,9 @@ func (s *Store) listen(channel string) {
 		begun := time.Now()
 		s.listenOnce(channel)
 		// The subscription ended: whatever happened, the keepers should look.
+		if s.ctx.Err() == nil {
+			s.lookSoon()
+		}
 		for _, k := range s.all() {
 			if channel == nodesTopic || channel == topic(k.name) {
 				k.hint()
@@ -242,7 +287,14 @@ func (s *Store) listenOnce(channel string) {
 func (s *Store) hear(m rueidis.PubSubMessage) {
 	first, second, _ := strings.Cut(m.Message, " ")
 	if m.Channel == nodesTopic {
-		s.peers.heard(second, first == "here")
+		switch first {
+		case "new":
+			if dataset.CheckName(second) == nil {
+				s.keeper(second)
+			}
+		default:
+			s.peers.heard(second, first == "here")
+		}
 		return
 	}
 	if first == s.opts.Node {

@@ -149,6 +149,7 @@ type server struct {
 	loading   bool
 	policy    string // maxmemory-policy
 	evicted   int64  // keys evicted since its start
+	uptime    int64  // seconds since its start
 	saveError bool   // the last background save failed
 	aofError  bool   // the last write to the append-only file failed
 }
@@ -161,7 +162,9 @@ func parseServer(info string) server {
 		}
 	}
 	evicted, _ := strconv.ParseInt(fields["evicted_keys"], 10, 64)
+	uptime, _ := strconv.ParseInt(fields["uptime_in_seconds"], 10, 64)
 	return server{
+		uptime:    uptime,
 		version:   fields["redis_version"],
 		run:       fields["run_id"] + "-" + fields["master_replid"],
 		replica:   fields["role"] == "slave",
