@@ -230,6 +230,9 @@ func (k *keeper) rewrite(ctx context.Context, m meta) error {
 	if err := k.streamAgain(ctx, m); err != nil {
 		return err
 	}
+	if err := k.expect(ctx, m); err != nil {
+		return err
+	}
 	if g != nil {
 		whole, err := k.whole(ctx, g)
 		if err != nil {
@@ -247,9 +250,6 @@ func (k *keeper) rewrite(ctx context.Context, m meta) error {
 		p.commands = p.commands[:1]
 	} else {
 		p.commit = &commit{kind: kindDrop, after: k.state.State}
-	}
-	if err := k.expect(ctx, m); err != nil {
-		return err
 	}
 	applied, err := k.commit(ctx, p)
 	if err != nil {
@@ -303,9 +303,9 @@ func (k *keeper) stageCopy(ctx context.Context) (*staged, error) {
 	}
 }
 
-// watchedMeta watches meta and reads it.
+// watchedMeta watches meta, and nothing else, and reads it.
 func (k *keeper) watchedMeta(ctx context.Context) (meta, error) {
-	if err := k.wire.do(ctx, cmd("WATCH", metaKey(k.name))).Error(); err != nil {
+	if err := k.wire.all(ctx, []command{cmd("UNWATCH", ""), cmd("WATCH", metaKey(k.name))}); err != nil {
 		return meta{}, err
 	}
 	return k.readMeta(ctx)
