@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -433,7 +432,7 @@ func (k *keeper) elected(ctx context.Context, m meta) (time.Duration, error) {
 			return waited, nil
 		}
 		if waited > 2*window {
-			return 0, errors.Join(errAgain, ctx.Err())
+			return 0, errAgain
 		}
 		if !pause(ctx, 5*time.Millisecond) {
 			return 0, ctx.Err()
