@@ -141,7 +141,7 @@ func (s *Store) Open(ctx context.Context) error {
 		}
 		young = beside.run != was // it has started once more
 	}
-	s.seen(nil)
+	_ = s.seen(nil)
 	s.wg.Go(s.watch)
 	s.wg.Go(s.listen)
 	var opening []*keeper
