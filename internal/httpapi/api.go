@@ -120,8 +120,11 @@ func (a *API) closed(r *http.Request) error {
 	if err := a.config.Store.Ready(ctx); err != nil {
 		return err
 	}
-	return &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}
+	return errStarting
 }
+
+// errStarting is the answer while the datasets are being read.
+var errStarting = &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}
 
 // Drain makes /readyz say that the node is going away. Requests are still served.
 func (a *API) Drain() { a.draining.Store(true) }

@@ -32,6 +32,9 @@ func (a *API) ready(w http.ResponseWriter, r *http.Request) error {
 		}
 		status = "ready for reads"
 	}
+	if !a.open.Load() {
+		return errStarting
+	}
 	writeStatus(w, map[string]string{"status": status})
 	return nil
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -230,6 +229,9 @@ func (k *keeper) rewrite(ctx context.Context, m meta) error {
 	if err := k.streamAgain(ctx, m); err != nil {
 		return err
 	}
+	if err := k.expect(ctx, m); err != nil {
+		return err
+	}
 	if g != nil {
 		whole, err := k.whole(ctx, g)
 		if err != nil {
@@ -247,9 +249,6 @@ func (k *keeper) rewrite(ctx context.Context, m meta) error {
 		p.commands = p.commands[:1]
 	} else {
 		p.commit = &commit{kind: kindDrop, after: k.state.State}
-	}
-	if err := k.expect(ctx, m); err != nil {
-		return err
 	}
 	applied, err := k.commit(ctx, p)
 	if err != nil {
@@ -303,9 +302,9 @@ func (k *keeper) stageCopy(ctx context.Context) (*staged, error) {
 	}
 }
 
-// watchedMeta watches meta and reads it.
+// watchedMeta watches meta, and nothing else, and reads it.
 func (k *keeper) watchedMeta(ctx context.Context) (meta, error) {
-	if err := k.wire.do(ctx, cmd("WATCH", metaKey(k.name))).Error(); err != nil {
+	if err := k.wire.all(ctx, []command{cmd("UNWATCH", ""), cmd("WATCH", metaKey(k.name))}); err != nil {
 		return meta{}, err
 	}
 	return k.readMeta(ctx)
@@ -433,7 +432,7 @@ func (k *keeper) elected(ctx context.Context, m meta) (time.Duration, error) {
 			return waited, nil
 		}
 		if waited > 2*window {
-			return 0, errors.Join(errAgain, ctx.Err())
+			return 0, errAgain
 		}
 		if !pause(ctx, 5*time.Millisecond) {
 			return 0, ctx.Err()

@@ -143,7 +143,7 @@ func (s *Store) Open(ctx context.Context) error {
 		}
 		young = beside.run != was // it has started once more
 	}
-	s.seen(nil)
+	_ = s.seen(nil)
 	s.wg.Go(s.watch)
 	s.wg.Go(func() { s.listen(nodesTopic) })
 	var opening []*keeper

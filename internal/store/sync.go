@@ -171,7 +171,8 @@ func (k *keeper) absorb(look, entries rueidis.RedisResult) error {
 	}
 	version, err1 := strconv.ParseUint(*values[1], 10, 64)
 	term, err2 := strconv.ParseUint(*values[3], 10, 64)
-	if errors.Join(err1, err2) != nil || *values[4] != k.wire.server.run || term < k.state.Term || version <= k.state.Version {
+	readable := err1 == nil && err2 == nil // else parseMeta tells what is wrong
+	if !readable || *values[4] != k.wire.server.run || term < k.state.Term || version <= k.state.Version {
 		return nil
 	}
 	list, err := entries.AsXRange()

@@ -297,10 +297,12 @@ func (s *Store) hear(m rueidis.PubSubMessage) {
 		}
 		return
 	}
-	if first == s.opts.Node {
+	// "<node> <version>" or "<node> recover", and a name may have spaces.
+	node := m.Message[:max(0, strings.LastIndexByte(m.Message, ' '))]
+	if node == s.opts.Node {
 		return
 	}
-	s.peers.heard(first, true)
+	s.peers.heard(node, true)
 	name, ok := strings.CutPrefix(m.Channel, "landings:{")
 	if name, ok2 := strings.CutSuffix(name, "}:commits"); ok && ok2 {
 		if k := s.existing(name); k != nil {
