@@ -1,5 +1,5 @@
 // Command bench measures Landings beside the programs that do its work today, in one run on one machine: the
-// tutorial's Flask solution in two forms, redis-cli --pipe, and nginx serving the same bytes as files. It prints
+// tutorial's Flask solution in two forms, redis-cli --pipe, nginx serving the same bytes as files, and redis-benchmark. It prints
 // medians over alternating rounds and the ratios between them; only the ratios mean anything on another machine.
 //
 // It needs redis-server, redis-cli, nginx, wrk, and Debian's python3-flask, python3-redis, python3-hiredis and gunicorn.
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&o.data, "data", "../shared/data/nasa_meteorite_landings.csv", "the table to load, CSV with a column id")
 	flags.IntVar(&o.rounds, "rounds", 5, "alternating rounds")
 	flags.IntVar(&o.seconds, "seconds", 3, "length of each wrk run")
-	flags.StringVar(&o.skip, "skip", "", "parts to leave out: load, serve")
+	flags.StringVar(&o.skip, "skip", "", "parts to leave out: load, serve, put")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context) error
-	}{{"load", b.load}, {"serve", b.serve}} {
+	}{{"load", b.load}, {"serve", b.serve}, {"put", b.put}} {
 		if strings.Contains(o.skip, part.name) {
 			continue
 		}

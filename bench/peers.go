@@ -28,7 +28,9 @@ var (
 	//go:embed nginx.conf.tmpl
 	nginxConf string
 	//go:embed wrk.lua
-	wrkScript []byte
+	readScript []byte
+	//go:embed put.lua
+	putScript []byte
 )
 
 // flaskForms are the forms of flask/app.py, and what Landings is asked to reach beside each: times as fast.
@@ -80,7 +82,7 @@ func (b *bench) startAll(ctx context.Context) error {
 	for _, file := range []struct {
 		name    string
 		content []byte
-	}{{"app.py", flaskApp}, {"wrk.lua", wrkScript}, {"input.resp", b.in.resp}, {"ids", []byte(strings.Join(b.in.ids, "\n") + "\n")}} {
+	}{{"app.py", flaskApp}, {"wrk.lua", readScript}, {"put.lua", putScript}, {"input.resp", b.in.resp}, {"ids", []byte(strings.Join(b.in.ids, "\n") + "\n")}} {
 		if err := os.WriteFile(b.folder(file.name), file.content, 0o600); err != nil {
 			return err
 		}

@@ -1,17 +1,20 @@
 // Command engine measures the embedded engine beside redis-server with the same settings, by redis-benchmark, in one run
 // on one machine: the engine, redis-server, and another redis-server, whose ratio to the first is the noise floor. It
-// prints medians over alternating rounds, and the resident memory of a million hashes before and after overwriting.
+// prints medians over alternating rounds, the pipe that serve uses beside redis-server over TCP, the resident memory of a
+// million hashes before and after overwriting, and how long a client waits while they are saved.
 //
 // It needs redis-server and redis-benchmark, and Linux for the processor time and memory of processes.
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"os"
@@ -69,10 +72,14 @@ func run(ctx context.Context, args []string) error {
 	which := flags.String("policies", "none,everysec,always", "append-only settings to measure")
 	depths := flags.String("pipeline", "1,16", "commands in flight of each connection")
 	memory := flags.Int("memory", 1_000_000, "hashes of 200 bytes for the measurement of memory; 0: none")
+	pipe := flags.Bool("pipe", true, "measure the pipe that serve uses, with rueidis")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	for _, policy := range strings.Split(*which, ",") {
+		if policy == "" {
+			continue
+		}
 		settings, ok := policies[policy]
 		if !ok {
 			return fmt.Errorf("-policies: there is no %q", policy)
@@ -81,6 +88,11 @@ func run(ctx context.Context, args []string) error {
 			if err := compare(ctx, *program, policy, settings, depth, *rounds, *length); err != nil {
 				return err
 			}
+		}
+	}
+	if *pipe {
+		if err := comparePipe(ctx, *program, *rounds, *length); err != nil {
+			return err
 		}
 	}
 	if *memory > 0 {
@@ -293,5 +305,60 @@ func compareMemory(ctx context.Context, program string, hashes int) error {
 		fmt.Printf("| %s | %.0f | %.0f |\n", s.name, sizes[i][0]/1e6, sizes[i][1]/1e6)
 	}
 	fmt.Printf("| ratio | %.2f | %.2f |\n", sizes[0][0]/sizes[1][0], sizes[0][1]/sizes[1][1])
+	fmt.Printf("\na client that sends PING after PING while %d keys are saved, in ms: the worst is the longest hold of the lock or more\n\n| | p99 | worst | save |\n| --- | --- | --- | --- |\n", hashes)
+	for _, s := range servers[:2] {
+		if err := s.saveStalls(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saveStalls prints how long a client waits for answers during BGSAVE.
+func (s *server) saveStalls(ctx context.Context) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+s.port)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	ask := func(command string) (string, error) {
+		if _, err := io.WriteString(conn, command+"\r\n"); err != nil {
+			return "", err
+		}
+		return r.ReadString('\n')
+	}
+	last, err := ask("LASTSAVE")
+	if err != nil {
+		return err
+	}
+	time.Sleep(1100 * time.Millisecond) // LASTSAVE counts seconds
+	began := time.Now()
+	if _, err := ask("BGSAVE"); err != nil {
+		return err
+	}
+	var waits []time.Duration
+	for {
+		for range 1000 {
+			sent := time.Now()
+			if _, err := ask("PING"); err != nil {
+				return err
+			}
+			waits = append(waits, time.Since(sent))
+		}
+		now, err := ask("LASTSAVE")
+		if err != nil {
+			return err
+		}
+		if now != last {
+			break
+		}
+		if time.Since(began) > time.Minute {
+			return fmt.Errorf("%s does not end its save", s.name)
+		}
+	}
+	slices.Sort(waits)
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	fmt.Printf("| %s | %.2f | %.2f | %.1f s |\n", s.name, ms(waits[len(waits)*99/100]), ms(waits[len(waits)-1]), time.Since(began).Seconds())
 	return nil
 }

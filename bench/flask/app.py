@@ -8,6 +8,7 @@ text              the whole list as one JSON text under one key; a GET reads it 
 text-as-is        the same, and a GET returns the text as it stands, without looking at it
 """
 
+import gzip
 import json
 import os
 
@@ -111,6 +112,16 @@ class Text:
 class TextAsIs(Text):
     def everything(self):
         return Response(rd.get(TEXT) or "[]", mimetype="application/json")
+
+
+@app.after_request
+def compress(response):
+    """As Flask-Compress does it, at gzip's usual level."""
+    response.vary.add("Accept-Encoding")
+    if request.accept_encodings["gzip"] and response.content_length > 500:
+        response.set_data(gzip.compress(response.get_data(), 6))
+        response.content_encoding = "gzip"
+    return response
 
 
 form = {"hashes": Hashes, "hashes-pipelined": PipelinedHashes, "text": Text, "text-as-is": TextAsIs}[FORM]()

@@ -43,6 +43,10 @@ type serveCommand struct {
 	DrainTimeout       time.Duration `help:"How long requests may go on after SIGTERM." default:"10s"`
 	KeepGenerations    int           `help:"How many earlier loads of a dataset can be gone back to." default:"1"`
 	KeepGenerationsFor time.Duration `help:"How long they can be gone back to; 0s for as long as no newer ones take their places." default:"0s"`
+	QueryTime          time.Duration `help:"How long one query may take." default:"5s"`
+	ResultBytes        int64         `help:"Memory for answers to queries that are asked again, in bytes." default:"33554432" placeholder:"BYTES"`
+	HistoryBytes       int64         `help:"Memory for old versions of each dataset, for page tokens and version=, in bytes; 0 keeps none." default:"67108864" placeholder:"BYTES"`
+	HistoryAge         time.Duration `help:"How long old versions are kept." default:"5m"`
 	LogFormat          string        `help:"Format of the log: text or json." enum:"text,json" default:"text"`
 	ReadyFor           string        `help:"When /readyz says yes: while the node can take writes, or while it can answer reads." enum:"writes,reads" default:"writes"`
 
@@ -84,6 +88,12 @@ func (s *serveCommand) Validate() error {
 		return errors.New("--write-timeout must be more than 0s")
 	case s.KeepGenerations < 0 || s.KeepGenerationsFor < 0:
 		return errors.New("--keep-generations and --keep-generations-for must not be negative")
+	case s.QueryTime <= 0:
+		return errors.New("--query-time must be more than 0s")
+	case s.ResultBytes < 1:
+		return errors.New("--result-bytes must be at least 1")
+	case s.HistoryBytes < 0 || s.HistoryAge < 0:
+		return errors.New("--history-bytes and --history-age must not be negative")
 	case s.DrainTimeout < 0:
 		return errors.New("--drain-timeout must not be negative")
 	}
@@ -105,7 +115,7 @@ func (s *serveCommand) Run(e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	catalog := readmodel.NewCatalog(coder)
+	catalog := readmodel.NewCatalogKeeping(coder, readmodel.History{Bytes: s.HistoryBytes, Age: s.HistoryAge})
 	node := s.Node
 	if node == "" {
 		node = hostname() + "-" + s.Listen
@@ -146,7 +156,7 @@ func (s *serveCommand) Run(e *env) (err error) {
 		AllowRemoteWrites: s.AllowRemoteWrites,
 		ReadyForReads:     s.ReadyFor == "reads",
 		AllowedOrigins:    s.AllowedOrigins,
-		Limits:            httpapi.Limits{BodyBytes: s.MaxBody},
+		Limits:            httpapi.Limits{BodyBytes: s.MaxBody, QueryTime: s.QueryTime, ResultBytes: s.ResultBytes},
 		Logger:            log,
 		Version:           e.version,
 	})

@@ -40,8 +40,12 @@ var layers = map[string][]string{
 	"internal/encode": {"internal/dataset"},
 	// the file format of one version of a dataset
 	"internal/backup": {"internal/dataset"},
+	// values by field and their indexes; it knows no version
+	"internal/columns": {"internal/dataset", "internal/predicate", "internal/geo", "internal/textsearch"},
 	// memory alone: it never waits for Redis
-	"internal/readmodel": {"internal/dataset", "internal/cql2", "internal/encode", "internal/query", "internal/geo", "internal/textsearch"},
+	// what a filter means for a record
+	"internal/predicate": {"internal/dataset", "internal/cql2", "internal/geo", "internal/textsearch"},
+	"internal/readmodel": {"internal/dataset", "internal/cql2", "internal/encode", "internal/query", "internal/columns", "internal/predicate", "internal/geo", "internal/textsearch"},
 	// the truth; it sees the read model through an interface of its own
 	"internal/store": {"internal/dataset", "internal/telemetry"},
 	// plain reads without net/http; it knows no dataset
@@ -59,6 +63,8 @@ var layers = map[string][]string{
 		"internal/telemetry", "internal/web", "internal/httpapi", "internal/store", "internal/redisserver", "internal/rdb",
 		"internal/sample",
 	},
+	// real PostgreSQL servers for tests
+	"internal/postgistest": {},
 	// real redis-server processes for tests
 	"internal/redistest": {},
 	// signals and the exit code

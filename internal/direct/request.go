@@ -2,21 +2,25 @@ package direct
 
 import "bytes"
 
-// Request is a read: GET or HEAD of a path, without a query and a body.
+// Request is a read: GET or HEAD of a path, without a body.
 type Request struct {
 	Head bool
 	// Path is made of unreserved characters (RFC 3986) and slashes alone, so that it
 	// is the same escaped and not. It may hold empty pieces, . and .. still.
 	Path string
+	// Query is what follows the question mark, as it stands; HasQuery says that there
+	// is one.
+	Query    string
+	HasQuery bool
 	// The header fields that a read depends on, a value for each line; nil: not given.
-	AcceptEncoding, IfMatch, IfNoneMatch []string
+	Accept, AcceptEncoding, IfMatch, IfNoneMatch []string
 }
 
 // parse reads the request that in begins with and gives its length; 0: it is not
 // complete, or not ordinary.
 func (r *Request) parse(in []byte) int {
 	*r = Request{}
-	at := 0
+	var at int
 	switch {
 	case bytes.HasPrefix(in, []byte("GET /")):
 		at = 4
@@ -30,6 +34,15 @@ func (r *Request) parse(in []byte) int {
 		at++
 	}
 	path := in[start:at]
+	var query []byte
+	if at < len(in) && in[at] == '?' {
+		at++
+		start = at
+		for at < len(in) && inQuery[in[at]] {
+			at++
+		}
+		query, r.HasQuery = in[start:at], true
+	}
 	const version = " HTTP/1.1\r\n"
 	if !bytes.HasPrefix(in[at:], []byte(version)) {
 		return 0
@@ -54,7 +67,7 @@ func (r *Request) parse(in []byte) int {
 	if hosts != 1 {
 		return 0
 	}
-	r.Path = string(path)
+	r.Path, r.Query = string(path), string(query)
 	return at
 }
 
@@ -92,7 +105,14 @@ func (r *Request) field(line []byte, hosts *int) bool {
 		}
 		return len(value) > 0
 	case "accept":
-		return string(value) == "*/*" || string(value) == "application/json"
+		switch string(value) {
+		case "*/*":
+			r.Accept = append(r.Accept, "*/*")
+		case "application/json":
+			r.Accept = append(r.Accept, "application/json")
+		default:
+			return false
+		}
 	case "connection":
 		return bytes.EqualFold(value, []byte("keep-alive"))
 	case "accept-encoding":
@@ -112,11 +132,12 @@ func (r *Request) field(line []byte, hosts *int) bool {
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-// inPath and inHost are the characters of ordinary paths, and of ordinary names,
-// addresses and ports.
+// inPath, inQuery and inHost are the characters of ordinary paths, of queries as
+// browsers and libraries escape them, and of ordinary names, addresses and ports.
 var (
-	inPath = set(letters + "-._~/")
-	inHost = set(letters + "-._:[]")
+	inPath  = set(letters + "-._~/")
+	inQuery = set(letters + "-._~/%+=&,:()!*'@$")
+	inHost  = set(letters + "-._:[]")
 )
 
 func set(chars string) (s [256]bool) {

@@ -93,6 +93,14 @@ type Limits struct {
 	MinRate   int64 // bytes a second
 
 	Ingest ingest.Limits // what an input may hold
+
+	AddressBytes int           // of the parameters in an address
+	QueryBytes   int64         // of the body of a QUERY request
+	FilterBytes  int           // of a filter
+	Positions    int           // in all geometries of a filter together
+	Fields       int           // named in one parameter, or asked for by value
+	QueryTime    time.Duration // that answering one query may take
+	ResultBytes  int64         // of answers that are kept for who asks the same again
 }
 
 // DefaultLimits gives the limits that hold where none are set.
@@ -108,6 +116,14 @@ func DefaultLimits() Limits {
 		StallTime:   30 * time.Second,
 		MinRate:     1 << 10,
 		Ingest:      ingest.DefaultLimits(),
+
+		AddressBytes: 16 << 10,
+		QueryBytes:   2 << 20,
+		FilterBytes:  1 << 20,
+		Positions:    10_000,
+		Fields:       100,
+		QueryTime:    5 * time.Second,
+		ResultBytes:  32 << 20,
 	}
 }
 
@@ -123,6 +139,13 @@ func (l Limits) withDefaults() Limits {
 	l.StallTime = cmp.Or(l.StallTime, d.StallTime)
 	l.MinRate = cmp.Or(l.MinRate, d.MinRate)
 	l.Ingest.MaxRecordBytes = cmp.Or(l.Ingest.MaxRecordBytes, d.Ingest.MaxRecordBytes)
+	l.AddressBytes = cmp.Or(l.AddressBytes, d.AddressBytes)
+	l.QueryBytes = cmp.Or(l.QueryBytes, d.QueryBytes)
+	l.FilterBytes = cmp.Or(l.FilterBytes, d.FilterBytes)
+	l.Positions = cmp.Or(l.Positions, d.Positions)
+	l.Fields = cmp.Or(l.Fields, d.Fields)
+	l.QueryTime = cmp.Or(l.QueryTime, d.QueryTime)
+	l.ResultBytes = cmp.Or(l.ResultBytes, d.ResultBytes)
 	return l
 }
 

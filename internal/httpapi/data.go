@@ -46,7 +46,7 @@ func (a *API) collection(r *http.Request) (*collection, error) {
 		return c.(*collection), nil
 	}
 	exists := a.config.Catalog.Snapshot(name).State().Exists()
-	if !exists && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+	if !exists && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == methodQuery) {
 		return nil, noDataset(name)
 	}
 	c := &collection{name: name, base: "/collections/" + name + "/items", data: a.config.Catalog.Dataset(name)}
@@ -70,7 +70,7 @@ func (c *collection) list() string {
 	if c.base == defaultBase {
 		return c.base
 	}
-	return c.base + "?f=json"
+	return c.base + "?f=json&limit=" + strconv.Itoa(maxLimit)
 }
 
 // marks are the header values that hold for all of a version. They are kept apart
@@ -122,27 +122,10 @@ func (a *API) getList(w http.ResponseWriter, r *http.Request) error {
 	return a.sendList(w, r, c)
 }
 
-// getItems answers GET /collections/{c}/items, so far as a JSON list alone.
-func (a *API) getItems(w http.ResponseWriter, r *http.Request) error {
-	c, err := a.collection(r)
-	if err != nil {
-		return err
-	}
-	if f := r.URL.Query().Get("f"); f != "json" {
-		return &dataset.Error{
-			Code:    dataset.NotAcceptable,
-			Message: "the items of a collection are to be had as a JSON list only",
-			Remedy:  "say so: /collections/" + c.name + "/items?f=json",
-			Places:  []dataset.Place{{Parameter: "f", Detail: "is not json"}},
-		}
-	}
-	return a.sendList(w, r, c)
-}
-
 func (a *API) sendList(w http.ResponseWriter, r *http.Request, data *collection) error {
 	coding, err := negotiate(r.Header["Accept-Encoding"])
 	if err != nil {
-		w.Header()["Vary"] = varyEncoding
+		w.Header()["Vary"] = varyFormat
 		return err
 	}
 	c, err := parseConditions(r)
@@ -155,7 +138,7 @@ func (a *API) sendList(w http.ResponseWriter, r *http.Request, data *collection)
 	if err != nil {
 		return err
 	}
-	h["Vary"] = varyEncoding
+	h["Vary"] = varyFormat
 	tag := m.tags[coding]
 	same := false
 	if c != (conditions{}) {

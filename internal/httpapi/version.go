@@ -18,7 +18,7 @@ import (
 // reach waits until the dataset is at the version that a read asks for.
 func (a *API) reach(r *http.Request, name string) error {
 	values := r.Header["Min-Version"]
-	if values == nil || r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if values == nil || r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != methodQuery {
 		return nil
 	}
 	version := dataset.Latest

@@ -25,14 +25,14 @@ func versioned(t *testing.T) (*API, *memoryStore) {
 		t.Fatal(err)
 	}
 	a.Open()
-	if got := ask(a, "PUT", "/data/a", `{"v":1}`); got.Code != http.StatusCreated {
+	if got := readOf(a, "PUT", "/data/a", `{"v":1}`); got.Code != http.StatusCreated {
 		t.Fatal(got.Code, got.Body)
 	}
 	return a, store
 }
 
-// ask makes one request; header holds names and values by turns.
-func ask(a *API, method, path, body string, header ...string) *httptest.ResponseRecorder {
+// readOf makes one request; header holds names and values by turns.
+func readOf(a *API, method, path, body string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
@@ -60,7 +60,7 @@ func TestEveryAnswerHasDatasetVersion(t *testing.T) {
 		{"GET", "/collections/things/items?f=json", "", 200, nil},
 		{"GET", "/get-keys?records=things", "", 200, nil},
 	} {
-		got := ask(a, c.method, c.path, c.body, c.header...)
+		got := readOf(a, c.method, c.path, c.body, c.header...)
 		if got.Code != c.status || got.Header().Get("Dataset-Version") != "1" {
 			t.Errorf("%s %s: %d, version %q", c.method, c.path, got.Code, got.Header().Get("Dataset-Version"))
 		}
@@ -71,7 +71,7 @@ func TestMinVersion(t *testing.T) {
 	a, _ := versioned(t)
 	for value, status := range map[string]int{"1": 200, "latest": 200, "2": 503, "-1": 400, "new": 400, "": 400} {
 		for _, path := range []string{"/data", "/data/a", "/collections/things/items?f=json", "/get-keys?records=things"} {
-			got := ask(a, "GET", path, "", "Min-Version", value)
+			got := readOf(a, "GET", path, "", "Min-Version", value)
 			if got.Code != status {
 				t.Errorf("GET %s with Min-Version %q: %d", path, value, got.Code)
 			}
@@ -84,20 +84,20 @@ func TestMinVersion(t *testing.T) {
 
 func TestAgeAndReadinessWhileTheStoreIsAway(t *testing.T) {
 	a, store := versioned(t)
-	if got := ask(a, "GET", "/data/a", "").Header().Get("Dataset-Age"); got != "" {
+	if got := readOf(a, "GET", "/data/a", "").Header().Get("Dataset-Age"); got != "" {
 		t.Fatalf("the store is there, and yet the answer has the age %q", got)
 	}
 	store.set(func() { store.age, store.notReady = 1500*time.Millisecond, http.ErrServerClosed })
 	for _, path := range []string{"/data", "/data/a", "/data/b"} {
-		if got := ask(a, "GET", path, "").Header().Get("Dataset-Age"); got != "1.5" {
+		if got := readOf(a, "GET", path, "").Header().Get("Dataset-Age"); got != "1.5" {
 			t.Errorf("GET %s: the age is %q", path, got)
 		}
 	}
-	if got := ask(a, "GET", "/readyz", ""); got.Code == 200 {
+	if got := readOf(a, "GET", "/readyz", ""); got.Code == 200 {
 		t.Error("ready for writes without a store")
 	}
 	a.config.ReadyForReads = true
-	if got := ask(a, "GET", "/readyz", ""); got.Code != 200 {
+	if got := readOf(a, "GET", "/readyz", ""); got.Code != 200 {
 		t.Errorf("not ready for reads: %d", got.Code)
 	}
 }

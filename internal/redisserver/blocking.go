@@ -244,6 +244,9 @@ func parseLongDouble(b []byte) (*big.Float, bool) {
 	if err != nil || f.IsInf() || f.Sign() != 0 && (f.MantExp(nil) > 16384 || f.MantExp(nil) < -16444) {
 		return nil, false // beyond what a long double holds
 	}
+	if mantissa, _, scaled := strings.Cut(s, "e"); f.Sign() == 0 && scaled && floatBase(s) == 10 && strings.ContainsAny(mantissa, "123456789") {
+		return nil, false // an exponent so small that not even f holds it
+	}
 	return f, true
 }
 

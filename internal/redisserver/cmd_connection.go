@@ -372,11 +372,11 @@ func cmdClientKill(e *Engine, c *client, args [][]byte) {
 	if old {
 		addr, skipMe = string(args[2]), false
 	} else {
-		if len(args)%2 == 1 {
-			c.err(errSyntax)
-			return
-		}
 		for i := 2; i < len(args); i += 2 {
+			if i+1 == len(args) {
+				c.err(errSyntax)
+				return
+			}
 			v := args[i+1]
 			switch {
 			case is(args[i], "id"):
@@ -479,7 +479,7 @@ func cmdClientUnblock(e *Engine, c *client, args [][]byte) {
 			return
 		}
 	} else if len(args) > 4 {
-		c.err(errSyntax)
+		c.err("ERR unknown subcommand or wrong number of arguments for '" + string(args[1]) + "'. Try CLIENT HELP.")
 		return
 	}
 	id, ok := parseInt(args[2])
@@ -560,7 +560,7 @@ func cmdClientPause(e *Engine, c *client, args [][]byte) {
 			return
 		}
 	} else if len(args) != 3 {
-		c.err(errSyntax)
+		c.err("ERR unknown subcommand or wrong number of arguments for '" + string(args[1]) + "'. Try CLIENT HELP.")
 		return
 	}
 	d, ok := blockTimeout(c, args[2], time.Millisecond)
@@ -693,9 +693,6 @@ func cmdClientTracking(e *Engine, c *client, args [][]byte) {
 		return
 	}
 	if t.bcast {
-		if len(t.prefixes) == 0 && (c.tracking == nil || len(c.tracking.prefixes) == 0) {
-			t.prefixes = []string{""}
-		}
 		var have []string
 		if c.tracking != nil {
 			have = c.tracking.prefixes
@@ -714,6 +711,9 @@ func cmdClientTracking(e *Engine, c *client, args [][]byte) {
 					return
 				}
 			}
+		}
+		if len(t.prefixes) == 0 {
+			t.prefixes = []string{""} // every key; Redis lets it stand beside others
 		}
 		t.prefixes = slices.DeleteFunc(t.prefixes, func(p string) bool { return slices.Contains(have, p) })
 	}

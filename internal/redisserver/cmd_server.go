@@ -1,6 +1,7 @@
 package redisserver
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"os"
@@ -244,7 +245,11 @@ func cmdConfigGet(e *Engine, c *client, args [][]byte) {
 			for _, a := range args[2:] {
 				if matchGlob(a, []byte(name), true) {
 					names = append(names, name)
-					c.bulkString(name)
+					if bytes.ContainsAny(a, "*?[") {
+						c.bulkString(name)
+					} else {
+						c.bulk(a) // in the case in which it was asked for
+					}
 					c.bulkString(def.get(&e.cfg))
 					n++
 					break
@@ -257,7 +262,7 @@ func cmdConfigGet(e *Engine, c *client, args [][]byte) {
 
 func cmdConfigSet(e *Engine, c *client, args [][]byte) {
 	if len(args)%2 == 1 {
-		c.err("ERR wrong number of arguments for 'config|set' command")
+		c.err(errSyntax)
 		return
 	}
 	cfg := e.cfg
@@ -809,11 +814,7 @@ func (e *Engine) getKeys(c *client, args [][]byte, withFlags bool) {
 		return
 	}
 	if !ok || len(at) == 0 {
-		if strings.Contains(cmd.spec, "keynum") {
-			c.err("ERR The command has no key arguments")
-		} else {
-			c.err("ERR Invalid arguments specified for command")
-		}
+		c.err("ERR Invalid arguments specified for command")
 		return
 	}
 	c.array(len(at))
@@ -941,17 +942,13 @@ func cmdSlowlogGet(e *Engine, c *client, args [][]byte) {
 	n := int64(10)
 	if len(args) == 3 {
 		v, ok := parseInt(args[2])
-		if !ok {
-			c.err(errNotInt)
-			return
-		}
-		if v < -1 {
+		if !ok || v < -1 {
 			c.err("ERR count should be greater than or equal to -1")
 			return
 		}
 		n = v
 	} else if len(args) > 3 {
-		c.err("ERR wrong number of arguments for 'slowlog|get' command")
+		c.err("ERR unknown subcommand or wrong number of arguments for '" + string(args[1]) + "'. Try SLOWLOG HELP.")
 		return
 	}
 	list := e.slowlog.entries

@@ -162,7 +162,7 @@ func (f *netConn) abort() {
 }
 
 // Conn opens a connection within the process: what is written to it executes
-// before Write returns, and Read gives the replies. It needs no goroutine.
+// before Write returns, and Read gives the replies.
 func (e *Engine) Conn() (net.Conn, error) {
 	e.outside.Lock()
 	closed := e.closed
@@ -170,7 +170,7 @@ func (e *Engine) Conn() (net.Conn, error) {
 	if closed {
 		return nil, ErrClosed
 	}
-	p := &pipe{e: e}
+	p := &pipe{e: e, flush: make(chan struct{}, 1), stop: make(chan struct{})}
 	p.wake = sync.NewCond(&p.mu)
 	c, refused := e.admit(p, "pipe:0", "pipe:0")
 	if c == nil {
@@ -179,13 +179,31 @@ func (e *Engine) Conn() (net.Conn, error) {
 		return p, nil
 	}
 	p.c = c
+	e.work.Add(1)
+	go func() {
+		defer e.work.Done()
+		for {
+			select {
+			case <-p.flush:
+				e.mu.Lock()
+				e.unlockAndFlush()
+			case <-p.stop:
+				return
+			}
+		}
+	}()
 	return p, nil
 }
 
 // pipe is both the front end of a client and the net.Conn of whoever opened it.
+//
+// Where every write is synced, that is not done within Write but by a goroutine of
+// the pipe's own, so that more commands come in meanwhile and share the next sync.
 type pipe struct {
-	e *Engine
-	c *client
+	e     *Engine
+	c     *client
+	flush chan struct{} // something waits for a sync
+	stop  chan struct{} // closed when no reply comes any more
 
 	mu       sync.Mutex // guards what follows
 	wake     *sync.Cond
@@ -210,7 +228,10 @@ func (p *pipe) unsent() int {
 
 func (p *pipe) shut() {
 	p.mu.Lock()
-	p.end = true
+	if !p.end {
+		p.end = true
+		close(p.stop)
+	}
 	p.mu.Unlock()
 	p.wake.Broadcast()
 }
@@ -246,7 +267,17 @@ func (p *pipe) Write(b []byte) (int, error) {
 	if end {
 		return 0, io.ErrClosedPipe
 	}
-	p.e.lockedReceive(p.c, b)
+	p.e.mu.Lock()
+	p.e.take(p.c, b)
+	if a := p.e.aof; a == nil || a.committed() || p.e.cfg.appendSync != syncAlways {
+		p.e.unlockAndFlush()
+		return len(b), nil
+	}
+	p.e.mu.Unlock()
+	select {
+	case p.flush <- struct{}{}:
+	default: // it is about to be looked at anyway
+	}
 	return len(b), nil
 }
 

@@ -1,6 +1,7 @@
 package redisserver
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -105,13 +106,15 @@ func (e *Engine) dispatch(c *client, args [][]byte) {
 	c.last = cmd
 	if cmd == nil {
 		var b strings.Builder
+		name, _, _ := bytes.Cut(args[0], []byte{0})
 		for _, a := range args[1:] {
 			if b.Len() >= 128 {
 				break
 			}
+			a, _, _ = bytes.Cut(a, []byte{0}) // as C's strings end
 			fmt.Fprintf(&b, "'%.*s' ", 128-b.Len(), a)
 		}
-		e.reject(c, nil, fmt.Sprintf("ERR unknown command '%.128s', with args beginning with: %s", args[0], b.String()))
+		e.reject(c, nil, fmt.Sprintf("ERR unknown command '%.128s', with args beginning with: %s", name, b.String()))
 		return
 	}
 	if !cmd.arityOK(len(args)) || cmd.do == nil {
@@ -153,7 +156,7 @@ func (e *Engine) dispatch(c *client, args [][]byte) {
 		return
 	}
 	if c.multi != nil {
-		switch cmd.name {
+		switch cmd.fullName {
 		case "exec", "discard", "multi", "watch", "quit", "reset":
 		default:
 			c.multi.queue(cmd, args)
@@ -165,7 +168,7 @@ func (e *Engine) dispatch(c *client, args [][]byte) {
 }
 
 func allowedWhileSubscribed(cmd *command) bool {
-	switch cmd.name {
+	switch cmd.fullName {
 	case "ping", "subscribe", "ssubscribe", "sunsubscribe", "psubscribe", "unsubscribe", "punsubscribe", "quit", "reset":
 		return true
 	}

@@ -37,6 +37,7 @@ type keeper struct {
 	tailBytes  int
 	unresolved []attempt // commits whose reply was lost
 	held       *request  // taken from requests, next to be served
+	crowd      crowd     // who writes together
 	trimmed    uint64    // the stream was trimmed up to this version
 	collected  time.Time // when generations were last collected
 	kept       time.Time // when housekeep last ran

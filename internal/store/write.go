@@ -22,7 +22,7 @@ const (
 // write serves a request, together with those that wait behind it, until each
 // has its outcome or was abandoned.
 func (k *keeper) write(first *request) {
-	batch := []*request{first}
+	batch := k.assemble([]*request{first})
 	for attempts := 0; ; attempts++ {
 		batch = k.gather(batch)
 		if len(batch) == 0 {
@@ -117,7 +117,9 @@ func (k *keeper) attempt(batch []*request) ([]*request, error) {
 		p.settle()
 		return p.rest, nil
 	}
+	start := time.Now()
 	applied, err := k.commit(ctx, p)
+	k.crowd.committed(len(p.granted), time.Since(start))
 	if err != nil && healingOf(err) != soon {
 		for _, r := range p.granted {
 			if !r.inDoubt {

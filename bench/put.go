@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// syncing are the append-only file's policies, and what Landings is asked to reach of redis-benchmark's rate.
+var syncing = []struct {
+	policy  string
+	atLeast float64
+}{{"always", 1}, {"everysec", 0.3}}
+
+// putClients is how many connections write at once.
+const putClients = 64
+
+// put measures PUT of single records over HTTP beside redis-benchmark's HSET of values of the same size into the same
+// redis-server: one commit is durable when it is answered, as far as the policy says.
+func (b *bench) put(ctx context.Context) error {
+	rows := [][]string{{"writes per second, " + strconv.Itoa(putClients) + " connections", "PUT over HTTP", "slowest..fastest", "p99", "HSET, redis-benchmark", "slowest..fastest", "ratio"}}
+	for _, s := range syncing {
+		ports, err := freePorts(2)
+		if err != nil {
+			return err
+		}
+		redisURL, url := "redis://"+address(ports[0]), "http://"+address(ports[1])
+		if err := b.start(ctx, nil, "redis-server", "--bind", "127.0.0.1", "--port", strconv.Itoa(ports[0]), "--dir", b.dir, "--save", "",
+			"--appendonly", "yes", "--appendfsync", s.policy, "--appenddirname", "put-"+s.policy); err != nil {
+			return err
+		}
+		if err := waitFor(ctx, func() error { return dial(ctx, ports[0]) }); err != nil {
+			return err
+		}
+		// Its log, a line for each write, goes where that of every contender goes.
+		if err := b.start(ctx, nil, b.landings, "serve", "--redis", redisURL+"/0", "--listen", address(ports[1])); err != nil {
+			return err
+		}
+		if err := waitFor(ctx, func() error { _, err := get(ctx, url+"/readyz", ""); return err }); err != nil {
+			return err
+		}
+		if _, err := do(ctx, http.MethodPost, url+"/data", "", b.in.json); err != nil {
+			return err
+		}
+		var puts, sets, p99 series
+		for range b.rounds {
+			rate, latency, err := b.wrkScript(ctx, "put.lua", putClients, url, nil, []string{b.folder("ids")})
+			if err != nil {
+				return err
+			}
+			puts, p99 = append(puts, rate), append(p99, latency)
+			// As many as take about as long as the other's turn.
+			if rate, err = b.hset(ctx, ports[0], max(1000, int(rate)*b.seconds)); err != nil {
+				return err
+			}
+			sets = append(sets, rate)
+		}
+		whole := func(s series) string { return fmt.Sprintf("%.0f..%.0f", least(s), most(s)) }
+		rows = append(rows, []string{"appendfsync " + s.policy,
+			fmt.Sprintf("%.0f", puts.median()), whole(puts), fmt.Sprintf("%.2f ms", p99.median()/1000),
+			fmt.Sprintf("%.0f", sets.median()), whole(sets), verdict(puts.median()/sets.median(), s.atLeast)})
+	}
+	b.table(rows)
+	return nil
+}
+
+// hset gives redis-benchmark's rate of HSET with values as long as the records that put.lua writes.
+func (b *bench) hset(ctx context.Context, port, requests int) (float64, error) {
+	out, err := exec.CommandContext(ctx, "redis-benchmark", "-p", strconv.Itoa(port), "-n", strconv.Itoa(requests), "-c", strconv.Itoa(putClients),
+		"-r", strconv.Itoa(len(b.in.ids)), "--dbnum", "1", "--csv", "HSET", "record:__rand_int__", "json", strings.Repeat("x", 200)).CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("redis-benchmark: %w: %.300s", err, out)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	cells := strings.Split(lines[len(lines)-1], `","`)
+	if len(cells) < 2 {
+		return 0, fmt.Errorf("redis-benchmark: %.300s", out)
+	}
+	return strconv.ParseFloat(strings.Trim(cells[1], `"`), 64)
+}
+
+// wrkScript runs wrk with a script from the run's folder, and gives what wrk gives.
+func (b *bench) wrkScript(ctx context.Context, script string, connections int, url string, args, scriptArgs []string) (rate, p99 float64, err error) {
+	all := append([]string{"-t1", "-c" + strconv.Itoa(connections), "-d", strconv.Itoa(b.seconds) + "s", "-s", filepath.Join(b.dir, script)}, args...)
+	all = append(append(all, url, "--"), scriptArgs...)
+	return b.runWrk(ctx, url, all)
+}
