@@ -38,6 +38,8 @@ var layers = map[string][]string{
 	"internal/ingest": {"internal/dataset"},
 	// records -> bytes
 	"internal/encode": {"internal/dataset"},
+	// the file format of one version of a dataset
+	"internal/backup": {"internal/dataset"},
 	// values by field and their indexes; it knows no version
 	"internal/columns": {"internal/dataset", "internal/predicate", "internal/geo", "internal/textsearch"},
 	// memory alone: it never waits for Redis
@@ -52,12 +54,12 @@ var layers = map[string][]string{
 	"internal/web": {},
 	// never store or redisserver: it declares what it needs of them
 	"internal/httpapi": {
-		"internal/dataset", "internal/ingest", "internal/encode", "internal/readmodel", "internal/query", "internal/cql2",
+		"internal/dataset", "internal/backup", "internal/ingest", "internal/encode", "internal/readmodel", "internal/query", "internal/cql2",
 		"internal/telemetry", "internal/web", "internal/direct",
 	},
 	// the one place that wires the parts
 	"internal/cli": {
-		"internal/dataset", "internal/ingest", "internal/encode", "internal/readmodel", "internal/query", "internal/cql2",
+		"internal/dataset", "internal/backup", "internal/ingest", "internal/encode", "internal/readmodel", "internal/query", "internal/cql2",
 		"internal/telemetry", "internal/web", "internal/httpapi", "internal/store", "internal/redisserver", "internal/rdb",
 		"internal/sample",
 	},

@@ -86,6 +86,9 @@ func New(c Config) (*API, error) {
 		"PUT":    {handle: a.write(a.load), parameters: loadParameters},
 		"DELETE": {handle: a.write(a.drop)},
 	})
+	copies := methods{"GET": {handle: a.getBackup}, "PUT": {handle: a.write(a.restore)}}
+	a.route("/backup", copies)
+	a.route("/collections/{c}/backup", copies)
 	a.route("/collections/{c}/items", asking(a.getItems))
 	a.route("/collections/{c}/facets", asking(a.getFacets))
 	a.route("/collections/{c}/summary", asking(a.getSummary))
@@ -93,6 +96,10 @@ func New(c Config) (*API, error) {
 	a.route("/collections/{c}/queryables", methods{"GET": {handle: a.getQueryables}})
 	a.route("/collections/{c}/items/{id}", record)
 	a.route("/collections/{c}/rejected", methods{"GET": {handle: a.getRejected}})
+	a.route("/collections/{c}/generations", methods{
+		"GET":  {handle: a.getGenerations},
+		"POST": {handle: a.write(a.rollBack), parameters: []string{"number"}},
+	})
 	a.route("/problems/{code}", methods{"GET": {handle: a.getProblem}})
 	a.route("/livez", methods{"GET": {handle: a.live}})
 	a.route("/readyz", methods{"GET": {handle: a.ready}})
@@ -121,8 +128,11 @@ func (a *API) closed(r *http.Request) error {
 	if err := a.config.Store.Ready(ctx); err != nil {
 		return err
 	}
-	return &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}
+	return errStarting
 }
+
+// errStarting is the answer while the datasets are being read.
+var errStarting = &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}
 
 // Drain makes /readyz say that the node is going away. Requests are still served.
 func (a *API) Drain() { a.draining.Store(true) }
@@ -219,7 +229,7 @@ func (a *API) route(pattern string, m methods) {
 }
 
 // answer is what a write is answered with: small, and complete before anything is
-// sent.
+// sent. Of an answer beside an error only the version counts: that which was looked at.
 type answer struct {
 	status  int
 	header  http.Header
@@ -247,6 +257,7 @@ func (a *API) write(f func(*http.Request, *upload) (answer, error)) handler {
 		// The write may have taken longer than the time that an answer has.
 		_ = http.NewResponseController(w).SetWriteDeadline(answerDeadline(a.limits))
 		if err != nil {
+			setVersion(w.Header(), got.version) // at which it was refused
 			return err
 		}
 		send(w, got)

@@ -13,7 +13,7 @@ import (
 // getRecord, getList and items, which a test compares; whatever they would refuse, and
 // every other route, is left to them.
 func (a *API) direct(q *direct.Request, w *direct.Response) bool {
-	if !a.open.Load() {
+	if !a.open.Load() || a.config.Store.Age() > 0 { // an answer that may be old says so
 		return false
 	}
 	conditions, err := conditionsOf(q.IfMatch, q.IfNoneMatch)

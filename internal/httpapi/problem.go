@@ -57,6 +57,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 			slog.String("instance", p.Instance),
 			slog.String("error", causes(err)))
 	}
+	a.markVersion(w, r)
 	h := w.Header()
 	switch meaning.Status {
 	case http.StatusUnauthorized:

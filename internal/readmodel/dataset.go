@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"landings/internal/columns"
 	"landings/internal/dataset"
@@ -23,7 +24,18 @@ type Dataset struct {
 	mu      sync.Mutex // held while current is replaced: by the writer or at the end of a fold
 	past    past       // guarded by mu
 	making  bool       // guarded by mu: columns are being made anew
+
+	vanished atomic.Pointer[vanished] // nil: it has not, or it was longer ago than vanishedTime
 }
+
+// vanished is the last snapshot of a dataset that is no more.
+type vanished struct {
+	snapshot *Snapshot
+	at       time.Time
+}
+
+// vanishedTime is how long it stays, for whoever deleted by mistake.
+const vanishedTime = time.Hour
 
 func newDataset(name string, coder *encode.Coder, history History, folds *sync.WaitGroup) *Dataset {
 	d := &Dataset{coder: coder, seed: maphash.MakeSeed(), folds: folds, past: past{bounds: history}}
@@ -57,6 +69,11 @@ func (d *Dataset) Replace(s dataset.State, records dataset.Sequence) {
 func (d *Dataset) Clear(s dataset.State) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if last := d.current.Load(); last.state.Exists() && last.Len() > 0 {
+		v := &vanished{last, time.Now()}
+		d.vanished.Store(v)
+		time.AfterFunc(vanishedTime, func() { d.vanished.CompareAndSwap(v, nil) })
+	}
 	d.become(newSnapshot(s, directory{}, index{seed: d.seed}, d.coder))
 }
 
@@ -65,6 +82,15 @@ func (d *Dataset) become(next *Snapshot) {
 	old := d.current.Load()
 	d.current.Store(next)
 	d.past.add(old, next, d.expire)
+}
+
+// Vanished gives the last snapshot before the dataset was deleted or its keys were
+// lost, and when that was, for an hour; nil where there is none.
+func (d *Dataset) Vanished() (*Snapshot, time.Time) {
+	if v := d.vanished.Load(); v != nil {
+		return v.snapshot, v.at
+	}
+	return nil, time.Time{}
 }
 
 // Apply makes the changes of one commit; where an id occurs more than once, the
