@@ -25,7 +25,7 @@ func (c *getCommand) Run(e *env) error {
 	if c.ID == "" {
 		path = c.list()
 		if c.Dataset != "" {
-			path += "/items?f=json"
+			path += "/items?f=json&limit=1000000"
 		}
 	}
 	answer, err := c.do(e.ctx, http.MethodGet, path, nil, nil)

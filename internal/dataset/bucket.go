@@ -3,6 +3,7 @@ package dataset
 import (
 	"iter"
 	"sort"
+	"unsafe"
 )
 
 // BucketSize is how many positions one [Bucket] spans.
@@ -41,6 +42,11 @@ func (b *Bucket) Text() []byte { return b.text }
 
 // Digest gives the sum of the records' hashes.
 func (b *Bucket) Digest() Digest { return b.digest }
+
+// Memory gives how many bytes the bucket takes.
+func (b *Bucket) Memory() int64 {
+	return int64(unsafe.Sizeof(*b)) + int64(cap(b.text)+len(b.ids)+4*(cap(b.ends)+cap(b.idEnds))+cap(b.offsets))
+}
 
 // At gives record i, 0 <= i < Len, in order of position. Nothing is copied.
 func (b *Bucket) At(i int) Record {

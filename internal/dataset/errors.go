@@ -20,8 +20,11 @@ const (
 	NotAcceptable        Code = "not-acceptable"         // no format that the client accepts
 	Timeout              Code = "timeout"                // the client was too slow
 	Conflict             Code = "conflict"               // the present state forbids it
+	Gone                 Code = "gone"                   // a version that was there and is not kept any more
 	PreconditionFailed   Code = "precondition-failed"    // If-Match or If-None-Match did not hold
 	TooLarge             Code = "too-large"              // beyond a limit on size
+	AddressTooLong       Code = "address-too-long"       // the parameters do not fit an address
+	TooCostly            Code = "too-costly"             // answering takes more time or memory than one request may have
 	UnsupportedMediaType Code = "unsupported-media-type" // a format that cannot be read
 	SourceUnavailable    Code = "source-unavailable"     // the configured source cannot be had
 	Unavailable          Code = "unavailable"            // Redis cannot take it now; nothing was changed
@@ -47,8 +50,11 @@ var Codes = map[Code]Meaning{
 	NotAcceptable:        {406, 2, "No acceptable format"},
 	Timeout:              {408, 5, "The request took too long"},
 	Conflict:             {409, 4, "In conflict with the present state"},
+	Gone:                 {410, 3, "No longer there"},
 	PreconditionFailed:   {412, 4, "The precondition does not hold"},
 	TooLarge:             {413, 2, "Too large"},
+	AddressTooLong:       {414, 2, "The address is too long"},
+	TooCostly:            {422, 2, "The query costs too much"},
 	UnsupportedMediaType: {415, 2, "Unsupported format"},
 	SourceUnavailable:    {502, 5, "The source cannot be had"},
 	Unavailable:          {503, 5, "Not available now"},

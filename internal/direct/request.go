@@ -5,16 +5,20 @@ import (
 	"net/netip"
 )
 
-// Request is a read, GET or HEAD of a path without a query and a body, or a small
-// write: PUT of a JSON body.
+// Request is a read, GET or HEAD of a path without a body, or a small write: PUT of
+// a JSON body.
 type Request struct {
 	Head bool
 	Put  bool
 	// Path is made of unreserved characters (RFC 3986) and slashes alone, so that it
 	// is the same escaped and not. It may hold empty pieces, . and .. still.
 	Path string
+	// Query is what follows the question mark, as it stands; HasQuery says that there
+	// is one.
+	Query    string
+	HasQuery bool
 	// The header fields that a read depends on, a value for each line; nil: not given.
-	AcceptEncoding, IfMatch, IfNoneMatch []string
+	Accept, AcceptEncoding, IfMatch, IfNoneMatch []string
 
 	// What a write comes with beside that. It has no Origin and no other field of a
 	// browser or a proxy.
@@ -47,6 +51,15 @@ func (r *Request) parse(in []byte) int {
 		at++
 	}
 	path := in[start:at]
+	var query []byte
+	if at < len(in) && in[at] == '?' {
+		at++
+		start = at
+		for at < len(in) && inQuery[in[at]] {
+			at++
+		}
+		query, r.HasQuery = in[start:at], true
+	}
 	const version = " HTTP/1.1\r\n"
 	if !bytes.HasPrefix(in[at:], []byte(version)) {
 		return 0
@@ -71,7 +84,7 @@ func (r *Request) parse(in []byte) int {
 	if hosts != 1 {
 		return 0
 	}
-	r.Path = string(path)
+	r.Path, r.Query = string(path), string(query)
 	if r.Put {
 		// The whole body, or none of it is dealt with here.
 		if r.length < 0 || r.length > len(in)-at {
@@ -132,7 +145,14 @@ func (r *Request) field(line []byte, hosts *int) bool {
 		r.Authorization = string(value)
 		return r.Put && !again && len(value) > 0
 	case "accept":
-		return string(value) == "*/*" || string(value) == "application/json"
+		switch string(value) {
+		case "*/*":
+			r.Accept = append(r.Accept, "*/*")
+		case "application/json":
+			r.Accept = append(r.Accept, "application/json")
+		default:
+			return false
+		}
 	case "connection":
 		return bytes.EqualFold(value, []byte("keep-alive"))
 	case "accept-encoding":
@@ -171,11 +191,12 @@ func (r *Request) contentLength(value []byte) bool {
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-// inPath and inHost are the characters of ordinary paths, and of ordinary names,
-// addresses and ports.
+// inPath, inQuery and inHost are the characters of ordinary paths, of queries as
+// browsers and libraries escape them, and of ordinary names, addresses and ports.
 var (
-	inPath = set(letters + "-._~/")
-	inHost = set(letters + "-._:[]")
+	inPath  = set(letters + "-._~/")
+	inQuery = set(letters + "-._~/%+=&,:()!*'@$")
+	inHost  = set(letters + "-._:[]")
 )
 
 func set(chars string) (s [256]bool) {

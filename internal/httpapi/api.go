@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"landings/internal/dataset"
+	"landings/internal/readmodel"
 )
 
 // API answers requests. It is safe for concurrent use.
@@ -27,6 +28,7 @@ type API struct {
 	others   sync.Map      // of name to *collection: those that exist or are configured
 	loads    chan struct{} // a place for each load that may run
 	scans    chan struct{} // a place for each listing of keys that may run
+	results  *readmodel.Results
 	open     atomic.Bool
 	draining atomic.Bool
 }
@@ -64,6 +66,7 @@ func New(c Config) (*API, error) {
 	}
 	a.loads = make(chan struct{}, a.limits.Loads)
 	a.scans = make(chan struct{}, a.limits.Scans)
+	a.results = readmodel.NewResults(a.limits.ResultBytes)
 	loadParameters := []string{"on_error", "id_field", "format"}
 	record := methods{
 		"GET":    {handle: a.getRecord},
@@ -73,7 +76,8 @@ func New(c Config) (*API, error) {
 	}
 	a.route("/get-keys", methods{"GET": {handle: a.getKeys, parameters: []string{"records"}}})
 	a.route("/data", methods{
-		"GET":    {handle: a.getList},
+		"GET":    {handle: a.getData, asks: true},
+		"QUERY":  {handle: a.getData, asks: true},
 		"POST":   {handle: a.write(datasetLevel, a.load), parameters: loadParameters},
 		"DELETE": {handle: a.write(datasetLevel, a.drop)},
 	})
@@ -82,9 +86,20 @@ func New(c Config) (*API, error) {
 		"PUT":    {handle: a.write(datasetLevel, a.load), parameters: loadParameters},
 		"DELETE": {handle: a.write(datasetLevel, a.drop)},
 	})
-	a.route("/collections/{c}/items", methods{"GET": {handle: a.getItems, parameters: []string{"f"}}})
+	copies := methods{"GET": {handle: a.getBackup}, "PUT": {handle: a.write(datasetLevel, a.restore)}}
+	a.route("/backup", copies)
+	a.route("/collections/{c}/backup", copies)
+	a.route("/collections/{c}/items", asking(a.getItems))
+	a.route("/collections/{c}/facets", asking(a.getFacets))
+	a.route("/collections/{c}/summary", asking(a.getSummary))
+	a.route("/collections/{c}/schema", methods{"GET": {handle: a.getSchema}})
+	a.route("/collections/{c}/queryables", methods{"GET": {handle: a.getQueryables}})
 	a.route("/collections/{c}/items/{id}", record)
 	a.route("/collections/{c}/rejected", methods{"GET": {handle: a.getRejected}})
+	a.route("/collections/{c}/generations", methods{
+		"GET":  {handle: a.getGenerations},
+		"POST": {handle: a.write(datasetLevel, a.rollBack), parameters: []string{"number"}},
+	})
 	a.route("/problems/{code}", methods{"GET": {handle: a.getProblem}})
 	a.route("/livez", methods{"GET": {handle: a.live}})
 	a.route("/readyz", methods{"GET": {handle: a.ready}})
@@ -113,8 +128,11 @@ func (a *API) closed(r *http.Request) error {
 	if err := a.config.Store.Ready(ctx); err != nil {
 		return err
 	}
-	return &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}
+	return errStarting
 }
+
+// errStarting is the answer while the datasets are being read.
+var errStarting = &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}
 
 // Drain makes /readyz say that the node is going away. Requests are still served.
 func (a *API) Drain() { a.draining.Store(true) }
@@ -155,9 +173,15 @@ type handler func(http.ResponseWriter, *http.Request) error
 type endpoint struct {
 	handle     handler
 	parameters []string // the query parameters that it knows
+	asks       bool     // it reads its parameters itself: they depend on the dataset's fields
 }
 
 type methods map[string]endpoint
+
+// asking gives the methods of a route that is asked questions.
+func asking(h handler) methods {
+	return methods{"GET": {handle: h, asks: true}, methodQuery: {handle: h, asks: true}}
+}
 
 // route registers the methods of a pattern. GET brings HEAD and all bring OPTIONS.
 func (a *API) route(pattern string, m methods) {
@@ -166,6 +190,7 @@ func (a *API) route(pattern string, m methods) {
 	}
 	allow := strings.Join(slices.Sorted(maps.Keys(m)), ", ") + ", OPTIONS"
 	_, patches := m["PATCH"]
+	_, queries := m[methodQuery]
 	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		e, ok := m[r.Method]
 		if !ok {
@@ -181,10 +206,16 @@ func (a *API) route(pattern string, m methods) {
 			if patches {
 				w.Header().Set("Accept-Patch", mergePatchType)
 			}
+			if queries {
+				w.Header()["Accept-Query"] = acceptQuery
+			}
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		err := checkParameters(r, e.parameters)
+		var err error
+		if !e.asks {
+			err = checkParameters(r, e.parameters)
+		}
 		if err == nil {
 			err = e.handle(w, r)
 		}
@@ -198,7 +229,7 @@ func (a *API) route(pattern string, m methods) {
 }
 
 // answer is what a write is answered with: small, and complete before anything is
-// sent.
+// sent. Of an answer beside an error only the version counts: that which was looked at.
 type answer struct {
 	status  int
 	header  http.Header
@@ -234,6 +265,7 @@ func (a *API) write(level slog.Level, f func(*http.Request, *upload) (answer, er
 		// The write may have taken longer than the time that an answer has.
 		_ = http.NewResponseController(w).SetWriteDeadline(answerDeadline(a.limits))
 		if err != nil {
+			setVersion(w.Header(), got.version) // at which it was refused
 			return err
 		}
 		send(w, got)

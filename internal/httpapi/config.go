@@ -25,8 +25,20 @@ type Store interface {
 	Drop(ctx context.Context, name string, check dataset.Check) (dataset.State, error)
 	// Rejected gives what the last load left out, and how many there were in all.
 	Rejected(ctx context.Context, name string) ([]dataset.Rejection, int, error)
+	// Generations gives the loads of a dataset that are there, the newest first.
+	Generations(ctx context.Context, name string) ([]dataset.Generation, error)
+	// RollBack makes the content of an earlier one the dataset's, under a new number,
+	// and gives the state after it.
+	RollBack(ctx context.Context, name string, generation uint64, check dataset.Check) (dataset.State, error)
 	// Keys gives every key in the database, each once, in no order.
 	Keys(ctx context.Context) iter.Seq2[string, error]
+	// Reach returns once reads of a dataset show a version or a later one; with
+	// [dataset.Latest], all that was acknowledged by any node when it was called.
+	// Unavailable says that this took too long.
+	Reach(ctx context.Context, name string, version uint64) error
+	// Age says how long ago the store last knew that reads show what it keeps; 0
+	// while it is connected.
+	Age() time.Duration
 	// Ready says what keeps the store from taking writes; nil: nothing.
 	Ready(ctx context.Context) error
 }
@@ -56,6 +68,10 @@ type Config struct {
 	AllowRemoteWrites bool
 	AllowedOrigins    []string
 
+	// ReadyForReads makes /readyz say yes as long as reads can be answered, also
+	// while the store cannot take writes.
+	ReadyForReads bool
+
 	Limits  Limits // zero fields take the values of [DefaultLimits]
 	Logger  *slog.Logger
 	Version string // of the program, for /livez
@@ -77,6 +93,14 @@ type Limits struct {
 	MinRate   int64 // bytes a second
 
 	Ingest ingest.Limits // what an input may hold
+
+	AddressBytes int           // of the parameters in an address
+	QueryBytes   int64         // of the body of a QUERY request
+	FilterBytes  int           // of a filter
+	Positions    int           // in all geometries of a filter together
+	Fields       int           // named in one parameter, or asked for by value
+	QueryTime    time.Duration // that answering one query may take
+	ResultBytes  int64         // of answers that are kept for who asks the same again
 }
 
 // DefaultLimits gives the limits that hold where none are set.
@@ -92,6 +116,14 @@ func DefaultLimits() Limits {
 		StallTime:   30 * time.Second,
 		MinRate:     1 << 10,
 		Ingest:      ingest.DefaultLimits(),
+
+		AddressBytes: 16 << 10,
+		QueryBytes:   2 << 20,
+		FilterBytes:  1 << 20,
+		Positions:    10_000,
+		Fields:       100,
+		QueryTime:    5 * time.Second,
+		ResultBytes:  32 << 20,
 	}
 }
 
@@ -107,6 +139,13 @@ func (l Limits) withDefaults() Limits {
 	l.StallTime = cmp.Or(l.StallTime, d.StallTime)
 	l.MinRate = cmp.Or(l.MinRate, d.MinRate)
 	l.Ingest.MaxRecordBytes = cmp.Or(l.Ingest.MaxRecordBytes, d.Ingest.MaxRecordBytes)
+	l.AddressBytes = cmp.Or(l.AddressBytes, d.AddressBytes)
+	l.QueryBytes = cmp.Or(l.QueryBytes, d.QueryBytes)
+	l.FilterBytes = cmp.Or(l.FilterBytes, d.FilterBytes)
+	l.Positions = cmp.Or(l.Positions, d.Positions)
+	l.Fields = cmp.Or(l.Fields, d.Fields)
+	l.QueryTime = cmp.Or(l.QueryTime, d.QueryTime)
+	l.ResultBytes = cmp.Or(l.ResultBytes, d.ResultBytes)
 	return l
 }
 

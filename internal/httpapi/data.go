@@ -34,16 +34,19 @@ type collection struct {
 func (a *API) collection(r *http.Request) (*collection, error) {
 	name := r.PathValue("c")
 	if name == "" {
-		return a.data, nil
-	}
-	if c, ok := a.others.Load(name); ok {
-		return c.(*collection), nil
+		return a.data, a.reach(r, a.data.name)
 	}
 	if err := dataset.CheckName(name); err != nil {
 		return nil, err
 	}
+	if err := a.reach(r, name); err != nil {
+		return nil, err
+	}
+	if c, ok := a.others.Load(name); ok {
+		return c.(*collection), nil
+	}
 	exists := a.config.Catalog.Snapshot(name).State().Exists()
-	if !exists && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+	if !exists && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == methodQuery) {
 		return nil, noDataset(name)
 	}
 	c := &collection{name: name, base: "/collections/" + name + "/items", data: a.config.Catalog.Dataset(name)}
@@ -67,7 +70,7 @@ func (c *collection) list() string {
 	if c.base == defaultBase {
 		return c.base
 	}
-	return c.base + "?f=json"
+	return c.base + "?f=json&limit=" + strconv.Itoa(maxLimit)
 }
 
 // marks are the header values that hold for all of a version. They are kept apart
@@ -77,7 +80,7 @@ type marks struct {
 	epoch   string
 	number  uint64
 	chain   dataset.Chain
-	version []string // Dataset-Version; nil: there is no dataset
+	version []string // Dataset-Version; nil: there never was a dataset
 	tags    [encode.Codings][]string
 }
 
@@ -89,7 +92,7 @@ func (c *collection) now() (*readmodel.Snapshot, *marks) {
 		return s, m
 	}
 	m := &marks{exists: state.Exists(), epoch: state.Epoch, number: state.Version, chain: state.Chain}
-	if m.exists {
+	if m.number > 0 {
 		m.version = []string{strconv.FormatUint(state.Version, 10)}
 	}
 	for coding := range m.tags {
@@ -112,22 +115,9 @@ func (c *collection) whole() (*readmodel.Snapshot, *marks, error) {
 // getList answers GET /data: all records as a JSON list, an empty one where there
 // is no dataset.
 func (a *API) getList(w http.ResponseWriter, r *http.Request) error {
-	return a.sendList(w, r, a.data)
-}
-
-// getItems answers GET /collections/{c}/items, so far as a JSON list alone.
-func (a *API) getItems(w http.ResponseWriter, r *http.Request) error {
 	c, err := a.collection(r)
 	if err != nil {
 		return err
-	}
-	if f := r.URL.Query().Get("f"); f != "json" {
-		return &dataset.Error{
-			Code:    dataset.NotAcceptable,
-			Message: "the items of a collection are to be had as a JSON list only",
-			Remedy:  "say so: /collections/" + c.name + "/items?f=json",
-			Places:  []dataset.Place{{Parameter: "f", Detail: "is not json"}},
-		}
 	}
 	return a.sendList(w, r, c)
 }
@@ -135,19 +125,20 @@ func (a *API) getItems(w http.ResponseWriter, r *http.Request) error {
 func (a *API) sendList(w http.ResponseWriter, r *http.Request, data *collection) error {
 	coding, err := negotiate(r.Header["Accept-Encoding"])
 	if err != nil {
-		w.Header()["Vary"] = varyEncoding
+		w.Header()["Vary"] = varyFormat
 		return err
 	}
 	c, err := parseConditions(r)
 	if err != nil {
 		return err
 	}
+	h := w.Header()
+	a.markAge(h)
 	snapshot, m, err := data.whole()
 	if err != nil {
 		return err
 	}
-	h := w.Header()
-	h["Vary"] = varyEncoding
+	h["Vary"] = varyFormat
 	tag := m.tags[coding]
 	same := false
 	if c != (conditions{}) {
@@ -346,7 +337,9 @@ func (a *API) drop(r *http.Request, _ *upload) (answer, error) {
 	switch {
 	case err == nil:
 		got := dropped{Dataset: name, Deleted: true, Records: before.Count, Version: before.Version}
-		return answer{status: http.StatusOK, body: got, dataset: name}, nil
+		// The commit that deleted it made the next version, which other nodes can be
+		// asked to have reached.
+		return answer{status: http.StatusOK, body: got, version: before.Version + 1, dataset: name}, nil
 	case dataset.CodeOf(err) == dataset.NotFound:
 		if err := conditions.check(false, listTags(dataset.State{})...); err != nil {
 			return answer{}, err
@@ -364,14 +357,16 @@ type rejected struct {
 }
 
 func (a *API) getRejected(w http.ResponseWriter, r *http.Request) error {
-	name := r.PathValue("c")
-	if err := dataset.CheckName(name); err != nil {
+	c, err := a.collection(r)
+	if err != nil {
 		return err
 	}
+	name := c.name
 	list, total, err := a.config.Store.Rejected(r.Context(), name)
 	if err != nil {
 		return err
 	}
+	a.markVersion(w, r)
 	if list == nil {
 		list = []dataset.Rejection{}
 	}

@@ -17,17 +17,20 @@ import (
 	"landings/internal/ingest"
 )
 
-// direct answers what everything is made for, reading one record and the whole list,
-// and writing one record, on the short way: see the package direct. It gives the same
-// bytes as getRecord, getList and putRecord, which a test compares; whatever they
-// would refuse, and every other route, is left to them.
+// direct answers what everything is made for, reading one record, the whole list and
+// a page of a question, and writing one record, on the short way: see the package
+// direct. It gives the same bytes as getRecord, getList, items and putRecord, which a
+// test compares; whatever they would refuse, and every other route, is left to them.
 func (a *API) direct(q *direct.Request, w *direct.Response) bool {
-	if !a.open.Load() {
+	if !a.open.Load() || a.config.Store.Age() > 0 { // an answer that may be old says so
 		return false
 	}
 	conditions, err := conditionsOf(q.IfMatch, q.IfNoneMatch)
 	if err != nil {
 		return false
+	}
+	if q.HasQuery {
+		return !q.Put && a.directItems(q, w, conditions)
 	}
 	if q.Path == defaultBase && !q.Put {
 		return a.directList(q, w, conditions)
@@ -72,7 +75,11 @@ func (a *API) directPut(q *direct.Request, w *direct.Response, c *collection, id
 	ctx := context.Background() // who hangs up does not take the write back
 	got, err := a.put(ctx, c, id, conditions, bytes.Clone(q.Body))
 	if err != nil {
-		a.directProblem(ctx, q, w, err)
+		version := got.version // at which it was refused
+		if version == 0 {
+			version = c.data.State().Version
+		}
+		a.directProblem(ctx, q, w, version, err)
 		return true
 	}
 	status := "204 No Content"
@@ -97,9 +104,10 @@ func (a *API) directPut(q *direct.Request, w *direct.Response, c *collection, id
 	return true
 }
 
-// directProblem answers with an error, as fail does.
-func (a *API) directProblem(ctx context.Context, q *direct.Request, w *direct.Response, err error) {
+// directProblem answers with an error, as fail does, and the dataset's version.
+func (a *API) directProblem(ctx context.Context, q *direct.Request, w *direct.Response, version uint64, err error) {
 	h := http.Header{}
+	setVersion(h, version)
 	p := a.problem(ctx, http.MethodPut, q.Path, err, h)
 	body := encodeJSON(p)
 	h.Set("Content-Type", problemType)
@@ -156,7 +164,7 @@ func (a *API) directList(q *direct.Request, w *direct.Response, conditions condi
 		length = list.Len
 	}
 	directHead(w, m, tag, same, codingNames[coding], length)
-	w.Field("Vary", varyEncoding[0])
+	w.Field("Vary", varyFormat[0])
 	if !same {
 		w.Field("X-Content-Type-Options", noSniff[0])
 	}
@@ -201,4 +209,64 @@ func (b listBody) Send(c *net.TCPConn, head []byte) error {
 	_, err := s.WriteTo(c)
 	s.release()
 	return err
+}
+
+// directItems answers a question. What is too large to be there in one piece,
+// GeoJSON, which names the host, and whatever is conditional are left to net/http.
+func (a *API) directItems(q *direct.Request, w *direct.Response, given conditions) bool {
+	c, usual, limit := a.data, encode.JSON, unlimited
+	if q.Path != defaultBase {
+		name, ok := strings.CutSuffix(strings.TrimPrefix(q.Path, "/collections/"), "/items")
+		if !ok {
+			return false
+		}
+		known, ok := a.others.Load(name)
+		if !ok {
+			return false
+		}
+		c, usual, limit = known.(*collection), encode.GeoJSON, itemsLimit
+	}
+	if given != (conditions{}) || q.Query == "" || len(q.Query) > a.limits.AddressBytes {
+		return false
+	}
+	var room [16]parameter
+	pairs, err := splitPairs(room[:0], q.Query)
+	if err != nil {
+		return false
+	}
+	i, err := a.inquire(c, pairs, "GET", q.Accept, q.AcceptEncoding, usual, limit)
+	if err != nil || i.format == encode.GeoJSON || i.query.Explain || i.plain() {
+		return false
+	}
+	state := i.state()
+	t := tagsOf(state, i.key(), i.coding)
+	value, err := a.results.Get(t.key, func() (any, int64, error) { return a.find(i) })
+	if err != nil {
+		return false
+	}
+	f := value.(*found)
+	if f.body == nil {
+		return false
+	}
+	w.Status("200 OK")
+	w.Field("Cache-Control", noCache[0])
+	tag := t.tags[0]
+	if f.coding != encode.Identity {
+		tag = t.tags[1]
+		w.Field("Content-Encoding", codingNames[f.coding][0])
+	}
+	w.Length(int64(len(f.body)))
+	w.Field("Content-Type", formatTypes[i.format][0])
+	if state.Exists() {
+		w.Field("Dataset-Version", t.version)
+	}
+	w.Field("Etag", tag)
+	w.Field("Link", f.link[0])
+	w.Field("Number-Matched", f.matched[0])
+	w.Field("Number-Returned", f.returned[0])
+	w.Field("Vary", varyFormat[0])
+	w.Field("X-Content-Type-Options", noSniff[0])
+	w.End()
+	w.Body(f.body)
+	return true
 }

@@ -94,7 +94,7 @@ func TestInternalErrors(t *testing.T) {
 func TestRoutesAndMethods(t *testing.T) {
 	n := start(t, nil)
 	for path, allow := range map[string]string{
-		"/data":                     "DELETE, GET, HEAD, POST, OPTIONS",
+		"/data":                     "DELETE, GET, HEAD, POST, QUERY, OPTIONS",
 		"/data/1":                   "DELETE, GET, HEAD, PATCH, PUT, OPTIONS",
 		"/get-keys":                 "GET, HEAD, OPTIONS",
 		"/livez":                    "GET, HEAD, OPTIONS",

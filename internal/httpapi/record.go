@@ -21,12 +21,16 @@ func (a *API) getRecord(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	snapshot, m := c.now()
+	a.markAge(w.Header())
+	if m.version != nil {
+		w.Header()["Dataset-Version"] = m.version
+	}
 	id := r.PathValue("id")
 	record, ok := snapshot.Lookup(id)
 	if !ok {
 		return noRecord(c, id)
 	}
-	return sendBytes(w, r, record.JSON, contentTag(record.JSON), m.version)
+	return sendBytes(w, r, record.JSON, contentTag(record.JSON))
 }
 
 func noRecord(c *collection, id string) error {
@@ -115,7 +119,7 @@ func (a *API) patchRecord(r *http.Request, body *upload) (answer, error) {
 		return patched, nil
 	})
 	if err != nil {
-		return answer{}, err
+		return got, err
 	}
 	got.status, got.body = http.StatusOK, patched
 	return got, nil
@@ -147,7 +151,7 @@ func (a *API) edit(ctx context.Context, c *collection, id string, conditions con
 		return dataset.Edit{JSON: record}, nil
 	})
 	if err != nil {
-		return answer{}, err
+		return answer{version: state.Version}, err
 	}
 	got := answer{status: http.StatusNoContent, header: http.Header{"Etag": {tag}}, version: state.Version, dataset: c.name}
 	if created {
@@ -216,7 +220,7 @@ func (a *API) deleteRecord(r *http.Request, _ *upload) (answer, error) {
 		return dataset.Edit{Delete: true}, nil
 	})
 	if err != nil {
-		return answer{}, err
+		return answer{version: state.Version}, err
 	}
 	return answer{status: http.StatusNoContent, version: state.Version, dataset: c.name}, nil
 }

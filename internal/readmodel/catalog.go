@@ -12,16 +12,22 @@ import (
 
 // Catalog is all datasets of a node, by name. It is safe for concurrent use.
 type Catalog struct {
-	coder *encode.Coder
-	folds sync.WaitGroup
+	coder   *encode.Coder
+	history History
+	folds   sync.WaitGroup
 
 	datasets atomic.Pointer[map[string]*Dataset] // replaced as a whole, never changed
 	mu       sync.Mutex                          // held while datasets is replaced
 }
 
-// NewCatalog gives an empty catalog whose lists are coded by coder.
-func NewCatalog(coder *encode.Coder) *Catalog {
-	c := &Catalog{coder: coder}
+// NewCatalog gives an empty catalog whose lists are coded by coder, and whose old
+// versions are kept within [DefaultHistory].
+func NewCatalog(coder *encode.Coder) *Catalog { return NewCatalogKeeping(coder, DefaultHistory()) }
+
+// NewCatalogKeeping gives an empty catalog that keeps old versions of each dataset
+// within bounds.
+func NewCatalogKeeping(coder *encode.Coder, history History) *Catalog {
+	c := &Catalog{coder: coder, history: history}
 	c.datasets.Store(&map[string]*Dataset{})
 	return c
 }
@@ -40,7 +46,7 @@ func (c *Catalog) Dataset(name string) *Dataset {
 	}
 	next := make(map[string]*Dataset, len(old)+1)
 	maps.Copy(next, old)
-	d := newDataset(name, c.coder, &c.folds)
+	d := newDataset(name, c.coder, c.history, &c.folds)
 	next[name] = d
 	c.datasets.Store(&next)
 	return d

@@ -181,7 +181,9 @@ func (e *Engine) Shutdown() <-chan struct{} { return e.shutdown }
 // batch durable as configured, and only then lets the replies go.
 func (e *Engine) unlockAndFlush() {
 	a := e.aof
-	if a == nil || a.committed() {
+	if a == nil || a.committed() || a.failure.Load() != nil && a.target() == a.offered {
+		// The last means: the file cannot be written, as is known, and this batch has nothing
+		// for it. Reads go on, and refusals are told.
 		e.deliver(e.toFlush, nil)
 		e.toFlush = e.toFlush[:0]
 		e.mu.Unlock()
@@ -195,6 +197,7 @@ func (e *Engine) unlockAndFlush() {
 		ends[i] = c.outBase + int64(len(c.out))
 	}
 	target := a.target()
+	a.offered = target
 	e.mu.Unlock()
 
 	err := a.commit(e, target)
@@ -223,7 +226,7 @@ func (e *Engine) deliver(list []*client, ends []int64) {
 	for i, c := range list {
 		n := len(c.out)
 		if ends != nil {
-			n = int(max(0, ends[i]-c.outBase))
+			n = min(n, int(max(0, ends[i]-c.outBase))) // less is left of one whose replies were dropped
 		} else {
 			c.dirty = false
 		}

@@ -39,10 +39,12 @@ type saveState struct {
 type aofLog struct {
 	files    *rdb.AOF
 	appended atomic.Int64 // commands' bytes appended; written under the engine's lock
+	offered  int64        // of them in batches that went to commit; guarded by the engine's lock
 	done     atomic.Int64 // of them written, and synced where the policy is always
 	commits  sync.Mutex   // held by the one that commits
 	synced   atomic.Int64 // of them synced
 	failure  atomic.Pointer[error]
+	unsure   atomic.Bool // a sync failed: nobody knows what the disk holds until there is a new base
 }
 
 // committed says whether everything appended is.
@@ -72,6 +74,8 @@ func (a *aofLog) commit(e *Engine, target int64) error {
 	if err == nil && syncPolicy(e.syncPolicy.Load()) == syncAlways {
 		if err = a.files.Sync(); err == nil {
 			a.synced.Store(upTo)
+		} else {
+			a.unsure.Store(true)
 		}
 	}
 	if err != nil {
@@ -79,7 +83,9 @@ func (a *aofLog) commit(e *Engine, target int64) error {
 		return err
 	}
 	a.done.Store(upTo)
-	a.failure.Store(nil)
+	if !a.unsure.Load() {
+		a.failure.Store(nil)
+	}
 	return nil
 }
 
@@ -373,7 +379,8 @@ func (e *Engine) startRewrite(on bool) {
 			}
 		} else {
 			if e.aof != nil {
-				e.aof.failure.Store(nil) // the new base holds what a failed write lost
+				e.aof.unsure.Store(false) // the new base holds what a failed sync lost
+				e.aof.failure.Store(nil)
 			}
 			e.log.Info("Background AOF rewrite finished successfully", "seconds", time.Since(began).Seconds())
 		}
@@ -478,6 +485,7 @@ func (e *Engine) syncLoop() {
 		}
 		upTo := a.done.Load()
 		if err := a.files.Sync(); err != nil {
+			a.unsure.Store(true)
 			a.failure.Store(&err)
 			e.log.Error("syncing the append-only file failed", "err", err)
 		} else {
@@ -486,8 +494,9 @@ func (e *Engine) syncLoop() {
 	}
 }
 
-// retryAppend writes again what could not be written. After a failed sync nobody
-// knows what the disk holds, so a new base is written too.
+// retryAppend writes again what could not be written. After a failed sync writes are
+// refused until there is a new base, too: a later sync says nothing about what the failed
+// one lost.
 func (e *Engine) retryAppend(a *aofLog) {
 	a.commits.Lock()
 	upTo := a.appended.Load()
@@ -503,8 +512,11 @@ func (e *Engine) retryAppend(a *aofLog) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err == nil && e.aof == a {
+		if a.unsure.Load() {
+			e.saves.wantRewrite = !e.saves.rewriting
+			return
+		}
 		a.failure.Store(nil)
-		e.saves.wantRewrite = true
 		e.log.Info("the append-only file can be written again")
 	}
 }

@@ -1,0 +1,338 @@
+package columns
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+
+	"landings/internal/predicate"
+)
+
+// Column is a field's values: those that are different, in ascending order, and a
+// code for each row, which is the place of its value among them. Behind the last
+// code stand two for rows without one: [Column.Missing] and [Column.Misfit]. So
+// the order of codes is the order of rows, with those last that have no value.
+type Column struct {
+	kind     predicate.Kind // of the values
+	distinct int
+	numbers  []uint64 // the dictionary, but of texts: bits of float64 or int64
+	texts    string   // the dictionary of texts, one after the other
+	ends     []uint32 // where each text ends
+	codes    codes
+	mixed    bool // values of several kinds, or some that have no order: of no use
+
+	order slot[Order]
+}
+
+// codes is a code for each row, as narrow as they fit. One of the three is set.
+type codes struct {
+	narrow []uint8
+	short  []uint16
+	wide   []uint32
+}
+
+func (c *codes) at(row uint32) uint32 {
+	switch {
+	case c.narrow != nil:
+		return uint32(c.narrow[row])
+	case c.short != nil:
+		return uint32(c.short[row])
+	}
+	return c.wide[row]
+}
+
+// Code gives the code of a row.
+func (c *Column) Code(row uint32) uint32 { return c.codes.at(row) }
+
+// Distinct gives the number of different values; codes below it are of values.
+func (c *Column) Distinct() int { return c.distinct }
+
+// Missing is the code of rows without a value.
+func (c *Column) Missing() uint32 { return uint32(c.distinct) }
+
+// Misfit is the code of rows with a value that does not fit the field's type.
+func (c *Column) Misfit() uint32 { return uint32(c.distinct) + 1 }
+
+// Codes gives how many codes there are, those without a value included.
+func (c *Column) Codes() int { return c.distinct + 2 }
+
+// Kind gives the kind of the values.
+func (c *Column) Kind() predicate.Kind { return c.kind }
+
+// Usable says whether the codes stand for the values: not of a field of mixed
+// values, such as objects.
+func (c *Column) Usable() bool { return !c.mixed }
+
+// Value gives the value of a code.
+func (c *Column) Value(code uint32) predicate.Value {
+	switch {
+	case code == c.Missing():
+		return predicate.Value{}
+	case code > c.Missing():
+		return predicate.Value{Kind: predicate.Misfit}
+	case c.kind == predicate.Text:
+		return predicate.Value{Kind: predicate.Text, Text: c.text(code)}
+	}
+	return predicate.Value{Kind: c.kind, Bits: c.numbers[code]}
+}
+
+func (c *Column) text(code uint32) string {
+	start := uint32(0)
+	if code > 0 {
+		start = c.ends[code-1]
+	}
+	return c.texts[start:c.ends[code]]
+}
+
+// Search gives the first code whose value is not below v, or with after the first
+// one above v. Values that have no order with the column's give false.
+func (c *Column) Search(v predicate.Value, after bool) (uint32, bool) {
+	if c.distinct > 0 {
+		if _, ok := predicate.Order(c.Value(0), v); !ok {
+			return 0, false
+		}
+	}
+	if c.kind == predicate.Text && v.Kind == predicate.Text {
+		return uint32(sort.Search(c.distinct, func(i int) bool {
+			o := strings.Compare(c.text(uint32(i)), v.Text)
+			return o > 0 || o == 0 && !after
+		})), true
+	}
+	return uint32(sort.Search(c.distinct, func(i int) bool {
+		o, _ := predicate.Order(c.Value(uint32(i)), v)
+		return o > 0 || o == 0 && !after
+	})), true
+}
+
+// Order is the rows in order of their codes, rows of one code in ascending order.
+type Order struct {
+	Rows   []uint32
+	Starts []uint32 // where each code's rows begin; one more than codes
+}
+
+// Order gives the rows in order.
+func (c *Column) Order() *Order {
+	return c.order.get(func() *Order {
+		n := c.len()
+		o := &Order{Rows: make([]uint32, n), Starts: make([]uint32, c.Codes()+1)}
+		for row := range n {
+			o.Starts[c.codes.at(uint32(row))+1]++
+		}
+		for i := 1; i < len(o.Starts); i++ {
+			o.Starts[i] += o.Starts[i-1]
+		}
+		next := slices.Clone(o.Starts)
+		for row := range n {
+			code := c.codes.at(uint32(row))
+			o.Rows[next[code]] = uint32(row)
+			next[code]++
+		}
+		return o
+	})
+}
+
+// Between gives the rows with a code from low to below high.
+func (o *Order) Between(low, high uint32) []uint32 { return o.Rows[o.Starts[low]:o.Starts[high]] }
+
+func (c *Column) len() int { return len(c.codes.narrow) + len(c.codes.short) + len(c.codes.wide) }
+
+func (c *Column) bytes() int64 {
+	n := 8*int64(len(c.numbers)) + int64(len(c.texts)) + 4*int64(len(c.ends))
+	n += int64(len(c.codes.narrow)) + 2*int64(len(c.codes.short)) + 4*int64(len(c.codes.wide))
+	if o := c.order.made.Load(); o != nil {
+		n += 4 * int64(len(o.Rows)+len(o.Starts))
+	}
+	return n
+}
+
+// Column gives the column of a field.
+func (t *Table) Column(field int) *Column {
+	return t.columns[field].get(func() *Column { return t.readColumn(field) })
+}
+
+// parted is a part of the rows with a dictionary of its own.
+type parted struct {
+	first   uint32
+	kind    predicate.Kind
+	codes   []uint32 // in order of first appearance; missing and misfit as below
+	texts   []string
+	numbers []uint64
+	mixed   bool
+}
+
+const (
+	partMissing = math.MaxUint32
+	partMisfit  = math.MaxUint32 - 1
+)
+
+// readColumn reads a field of all rows. Each stretch of rows makes a dictionary of
+// its own, on all processors; then those become one.
+func (t *Table) readColumn(field int) *Column {
+	parts := make(chan parted, 64)
+	go func() {
+		t.each([]int{field}, func(first uint32, rows []predicate.Row) { parts <- part(field, first, rows) })
+		close(parts)
+	}()
+	c := &Column{kind: t.reader.Fields()[field].Kind()}
+	all := make([]uint32, t.rows) // codes in order of first appearance
+	texts := map[string]uint32{}
+	numbers := map[uint64]uint32{}
+	decided := false
+	for p := range parts {
+		if p.kind != predicate.Missing {
+			c.mixed = c.mixed || p.mixed || decided && c.kind != p.kind
+			c.kind, decided = p.kind, true
+		}
+		if c.mixed {
+			continue // all parts have to be taken, but nothing is of use any more
+		}
+		translated := make([]uint32, len(p.texts)+len(p.numbers))
+		for i, s := range p.texts {
+			code, ok := texts[s]
+			if !ok {
+				code = uint32(len(texts))
+				texts[s] = code
+			}
+			translated[i] = code
+		}
+		for i, x := range p.numbers {
+			code, ok := numbers[x]
+			if !ok {
+				code = uint32(len(numbers))
+				numbers[x] = code
+			}
+			translated[i] = code
+		}
+		for i, code := range p.codes {
+			if code < partMisfit {
+				code = translated[code]
+			}
+			all[p.first+uint32(i)] = code
+		}
+	}
+	if c.mixed {
+		c.distinct = 0
+		return c
+	}
+	c.distinct = len(texts) + len(numbers)
+	ranks := make([]uint32, c.distinct)
+	if len(texts) > 0 {
+		type entry struct {
+			text string
+			code uint32
+		}
+		sorted := make([]entry, 0, len(texts))
+		size := 0
+		for s, code := range texts {
+			sorted = append(sorted, entry{s, code})
+			size += len(s)
+		}
+		slices.SortFunc(sorted, func(a, b entry) int { return strings.Compare(a.text, b.text) })
+		var b strings.Builder
+		b.Grow(size)
+		c.ends = make([]uint32, len(sorted))
+		for rank, e := range sorted {
+			b.WriteString(e.text)
+			c.ends[rank] = uint32(b.Len())
+			ranks[e.code] = uint32(rank)
+		}
+		c.texts = b.String()
+	} else {
+		type entry struct {
+			bits uint64
+			code uint32
+		}
+		sorted := make([]entry, 0, len(numbers))
+		for x, code := range numbers {
+			sorted = append(sorted, entry{x, code})
+		}
+		if c.kind == predicate.Number {
+			slices.SortFunc(sorted, func(a, b entry) int {
+				return cmp.Compare(math.Float64frombits(a.bits), math.Float64frombits(b.bits))
+			})
+		} else {
+			slices.SortFunc(sorted, func(a, b entry) int { return cmp.Compare(int64(a.bits), int64(b.bits)) })
+		}
+		c.numbers = make([]uint64, len(sorted))
+		for rank, e := range sorted {
+			c.numbers[rank] = e.bits
+			ranks[e.code] = uint32(rank)
+		}
+	}
+	c.pack(all, ranks)
+	return c
+}
+
+// pack makes the codes of rows from those in order of first appearance.
+func (c *Column) pack(all, ranks []uint32) {
+	final := func(code uint32) uint32 {
+		switch code {
+		case partMissing:
+			return c.Missing()
+		case partMisfit:
+			return c.Misfit()
+		}
+		return ranks[code]
+	}
+	switch {
+	case c.Codes() <= 1<<8:
+		c.codes.narrow = make([]uint8, len(all))
+		for row, code := range all {
+			c.codes.narrow[row] = uint8(final(code))
+		}
+	case c.Codes() <= 1<<16:
+		c.codes.short = make([]uint16, len(all))
+		for row, code := range all {
+			c.codes.short[row] = uint16(final(code))
+		}
+	default:
+		for row, code := range all {
+			all[row] = final(code)
+		}
+		c.codes.wide = all
+	}
+}
+
+func part(field int, first uint32, rows []predicate.Row) parted {
+	p := parted{first: first, codes: make([]uint32, len(rows))}
+	texts := map[string]uint32{}
+	numbers := map[uint64]uint32{}
+	for i, values := range rows {
+		v := values[field]
+		switch v.Kind {
+		case predicate.Missing:
+			p.codes[i] = partMissing
+			continue
+		case predicate.Misfit:
+			p.codes[i] = partMisfit
+			continue
+		case predicate.Text, predicate.Number, predicate.Integer, predicate.Boolean, predicate.Instant:
+		default:
+			p.mixed = true
+			p.kind = v.Kind
+			continue
+		}
+		p.mixed = p.mixed || p.kind != predicate.Missing && p.kind != v.Kind
+		p.kind = v.Kind
+		if v.Kind == predicate.Text {
+			code, ok := texts[v.Text]
+			if !ok {
+				code = uint32(len(p.texts))
+				texts[v.Text] = code
+				p.texts = append(p.texts, v.Text)
+			}
+			p.codes[i] = code
+			continue
+		}
+		code, ok := numbers[v.Bits]
+		if !ok {
+			code = uint32(len(p.numbers))
+			numbers[v.Bits] = code
+			p.numbers = append(p.numbers, v.Bits)
+		}
+		p.codes[i] = code
+	}
+	return p
+}

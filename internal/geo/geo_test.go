@@ -1,0 +1,65 @@
+package geo
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// What holds of any two geometries.
+func TestPredicateLaws(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	for range 2_000 {
+		skew := rnd.IntN(2) == 0
+		a, wa := randomGeometry(rnd, skew)
+		b, wb := randomGeometry(rnd, skew)
+		check := func(law string, holds bool) {
+			if !holds {
+				t.Fatalf("%s does not hold of\n%s\n%s", law, wa, wb)
+			}
+		}
+		for _, p := range predicates {
+			switch p.name {
+			case "Contains", "Within":
+				continue
+			}
+			check(p.name+" is symmetric", p.of(a, b) == p.of(b, a))
+		}
+		check("within is contains turned around", Contains(a, b) == Within(b, a))
+		check("disjoint is not intersecting", Disjoint(a, b) != Intersects(a, b))
+		check("what touches, crosses, overlaps or contains intersects",
+			Intersects(a, b) || !Touches(a, b) && !Crosses(a, b) && !Overlaps(a, b) && !Contains(a, b))
+		check("equal is containing each other", Equals(a, b) == (Contains(a, b) && Contains(b, a)))
+		check("a geometry is equal to itself", Equals(a, a))
+	}
+}
+
+func TestParseGeoJSON(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		dim  int
+		fail bool
+	}{
+		{`{"type":"Point","coordinates":[1,2,3]}`, 0, false},
+		{`{"type":"Point","coordinates":[]}`, -1, false},
+		{`{"type":"MultiPoint","coordinates":[[1,2],[3,4]]}`, 0, false},
+		{`{"type":"LineString","coordinates":[[1,2],[3,4]]}`, 1, false},
+		{`{"type":"MultiLineString","coordinates":[[[1,2],[3,4]]]}`, 1, false},
+		{`{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,0]]]}`, 2, false},
+		{`{"type":"MultiPolygon","coordinates":[[[[0,0],[1,0],[1,1],[0,0]]]]}`, 2, false},
+		{`{"type":"GeometryCollection","geometries":[{"type":"Point","coordinates":[1,2]}]}`, 0, false},
+		{`{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,1]]]}`, 0, true},
+		{`{"type":"LineString","coordinates":[[1,2]]}`, 0, true},
+		{`{"type":"Point","coordinates":["1",2]}`, 0, true},
+		{`{"type":"Circle","coordinates":[1,2]}`, 0, true},
+	} {
+		g, err := ParseGeoJSON([]byte(c.in))
+		switch {
+		case (err != nil) != c.fail:
+			t.Errorf("%s: %v", c.in, err)
+		case err == nil && g.dimension() != c.dim:
+			t.Errorf("%s has dimension %d, want %d", c.in, g.dimension(), c.dim)
+		}
+	}
+}

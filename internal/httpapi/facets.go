@@ -1,0 +1,166 @@
+package httpapi
+
+import (
+	"net/http"
+	"strconv"
+
+	"landings/internal/dataset"
+	"landings/internal/encode"
+	"landings/internal/query"
+	"landings/internal/readmodel"
+)
+
+const (
+	facetLimit   = 20   // values of a facet where no limit is given
+	groupLimit   = 100  // groups of a summary where no limit is given
+	maxFacets    = 1000 // values or groups at most
+	defaultBins  = 20
+	facetDefault = 8 // facets where no field is named: those of the first fields that suit
+)
+
+// facets is the answer to GET /collections/{c}/facets.
+type facets struct {
+	Matched    int           `json:"numberMatched"`
+	Facets     []query.Facet `json:"facets"`
+	Histograms []query.Bins  `json:"histograms,omitempty"`
+}
+
+// summary is the answer to GET /collections/{c}/summary.
+type summary struct {
+	Matched   int           `json:"numberMatched"`
+	By        []string      `json:"by,omitempty"`
+	Quantiles []float64     `json:"quantiles,omitempty"`
+	Groups    []query.Group `json:"groups"`
+}
+
+// getFacets answers with how often values occur among the records meant.
+func (a *API) getFacets(w http.ResponseWriter, r *http.Request) error {
+	return a.figures(w, r, facetsWords, func(s *readmodel.Snapshot, q *question) (any, error) {
+		ctx, cancel := a.limitTime()
+		defer cancel()
+		got := facets{Facets: []query.Facet{}}
+		var err error
+		schema := s.State().Schema
+		fields := q.facets
+		if fields == nil && q.histogram == nil {
+			for _, f := range schema.Fields {
+				if len(fields) < facetDefault && (f.Type == dataset.Text || f.Type == dataset.Boolean) && f.Name != schema.IDField {
+					fields = append(fields, f.Name)
+				}
+			}
+		}
+		if fields != nil || q.histogram == nil {
+			if got.Matched, got.Facets, err = s.Facets(ctx, query.Facets{Where: q.query.Where, Fields: fields, Limit: limitOr(q, facetLimit)}); err != nil {
+				return nil, err
+			}
+		}
+		for _, name := range q.histogram {
+			bins := q.bins
+			if bins == 0 {
+				bins = defaultBins
+			}
+			h, err := s.Histogram(ctx, query.Histogram{Where: q.query.Where, Field: name, Bins: bins})
+			if err != nil {
+				return nil, err
+			}
+			got.Histograms = append(got.Histograms, h)
+			got.Matched = h.Missing
+			for _, n := range h.Counts {
+				got.Matched += n
+			}
+		}
+		return got, nil
+	})
+}
+
+// getSummary answers with figures of the records meant, group by group.
+func (a *API) getSummary(w http.ResponseWriter, r *http.Request) error {
+	return a.figures(w, r, summaryWords, func(s *readmodel.Snapshot, q *question) (any, error) {
+		ctx, cancel := a.limitTime()
+		defer cancel()
+		fields := q.facets
+		if fields == nil {
+			for _, f := range s.State().Schema.Fields {
+				if len(fields) < a.limits.Fields {
+					fields = append(fields, f.Name)
+				}
+			}
+		}
+		matched, groups, err := s.Summary(ctx, query.Summary{Where: q.query.Where, Fields: fields, By: q.by, Quantiles: q.quantiles, Limit: limitOr(q, groupLimit)})
+		if err != nil {
+			return nil, err
+		}
+		return summary{Matched: matched, By: q.by, Quantiles: q.quantiles, Groups: groups}, nil
+	})
+}
+
+func limitOr(q *question, usual int) int {
+	if q.query.Limit < 0 {
+		return usual
+	}
+	return min(q.query.Limit, maxFacets)
+}
+
+// figures answers a question whose answer is one JSON object.
+func (a *API) figures(w http.ResponseWriter, r *http.Request, known wordSet, answer func(*readmodel.Snapshot, *question) (any, error)) error {
+	w.Header()["Vary"] = varyEncoding
+	c, err := a.collection(r)
+	if err != nil {
+		return err
+	}
+	var room [16]parameter
+	pairs, err := a.questionPairs(w, r, room[:0])
+	if err != nil {
+		return err
+	}
+	s, err := c.at(pairs)
+	if err != nil {
+		return err
+	}
+	state := s.State()
+	q, err := ask(pairs, &state.Schema, known, &a.limits)
+	if err != nil {
+		return err
+	}
+	if err := q.checkHistogram(&state.Schema); err != nil {
+		return err
+	}
+	coding, err := negotiate(r.Header["Accept-Encoding"])
+	if err != nil {
+		return err
+	}
+	b := make([]byte, 0, 512)
+	b = strconv.AppendUint(b, uint64(known), 16)
+	b = append(b, ' ')
+	value, done, err := a.known(w, r, state, q.key(b, encode.JSON), coding, typeJSON, func() (any, int64, error) {
+		got, err := answer(s, q)
+		if err != nil {
+			return nil, 0, err
+		}
+		body := encodeJSON(got)
+		f := &found{}
+		if coding != encode.Identity && len(body) >= codedFrom {
+			f.coding = coding
+			body = encode.Whole(coding, body)
+		}
+		f.body, f.length = body, []string{strconv.Itoa(len(body))}
+		return f, int64(len(body)) + 512, nil
+	})
+	if done || err != nil {
+		return err
+	}
+	a.sendFound(w, r, value.(*found))
+	return nil
+}
+
+// checkHistogram says whether the fields of a histogram have numbers or times.
+func (q *question) checkHistogram(schema *dataset.Schema) error {
+	for _, name := range q.histogram {
+		for _, f := range schema.Fields {
+			if f.Name == name && f.Type != dataset.Number && f.Type != dataset.Integer && f.Type != dataset.Time {
+				return bad(wordHistogram, 0, "the field \""+dataset.Excerpt(name)+"\" is of type "+string(f.Type), "name fields of type number, integer or time; for others use fields")
+			}
+		}
+	}
+	return nil
+}
