@@ -36,7 +36,6 @@ func (b *bench) put(ctx context.Context) error {
 		if err := waitFor(ctx, func() error { return dial(ctx, ports[0]) }); err != nil {
 			return err
 		}
-		// Its log, a line for each write, goes where that of every contender goes.
 		if err := b.start(ctx, nil, b.landings, "serve", "--redis", redisURL+"/0", "--listen", address(ports[1])); err != nil {
 			return err
 		}

@@ -70,23 +70,23 @@ func New(c Config) (*API, error) {
 	loadParameters := []string{"on_error", "id_field", "format"}
 	record := methods{
 		"GET":    {handle: a.getRecord},
-		"PUT":    {handle: a.write(a.putRecord)},
-		"PATCH":  {handle: a.write(a.patchRecord)},
-		"DELETE": {handle: a.write(a.deleteRecord)},
+		"PUT":    {handle: a.write(recordLevel, a.putRecord)},
+		"PATCH":  {handle: a.write(recordLevel, a.patchRecord)},
+		"DELETE": {handle: a.write(recordLevel, a.deleteRecord)},
 	}
 	a.route("/get-keys", methods{"GET": {handle: a.getKeys, parameters: []string{"records"}}})
 	a.route("/data", methods{
 		"GET":    {handle: a.getData, asks: true},
 		"QUERY":  {handle: a.getData, asks: true},
-		"POST":   {handle: a.write(a.load), parameters: loadParameters},
-		"DELETE": {handle: a.write(a.drop)},
+		"POST":   {handle: a.write(datasetLevel, a.load), parameters: loadParameters},
+		"DELETE": {handle: a.write(datasetLevel, a.drop)},
 	})
 	a.route("/data/{id}", record)
 	a.route("/collections/{c}", methods{
-		"PUT":    {handle: a.write(a.load), parameters: loadParameters},
-		"DELETE": {handle: a.write(a.drop)},
+		"PUT":    {handle: a.write(datasetLevel, a.load), parameters: loadParameters},
+		"DELETE": {handle: a.write(datasetLevel, a.drop)},
 	})
-	copies := methods{"GET": {handle: a.getBackup}, "PUT": {handle: a.write(a.restore)}}
+	copies := methods{"GET": {handle: a.getBackup}, "PUT": {handle: a.write(datasetLevel, a.restore)}}
 	a.route("/backup", copies)
 	a.route("/collections/{c}/backup", copies)
 	a.route("/collections/{c}/items", asking(a.getItems))
@@ -98,7 +98,7 @@ func New(c Config) (*API, error) {
 	a.route("/collections/{c}/rejected", methods{"GET": {handle: a.getRejected}})
 	a.route("/collections/{c}/generations", methods{
 		"GET":  {handle: a.getGenerations},
-		"POST": {handle: a.write(a.rollBack), parameters: []string{"number"}},
+		"POST": {handle: a.write(datasetLevel, a.rollBack), parameters: []string{"number"}},
 	})
 	a.route("/problems/{code}", methods{"GET": {handle: a.getProblem}})
 	a.route("/livez", methods{"GET": {handle: a.live}})
@@ -238,9 +238,17 @@ type answer struct {
 	dataset string // for the log
 }
 
+// Loads and deletions of datasets are rare and worth a line each in every log.
+// Single records may be written by the ten thousand a second; the stream in Redis
+// tells of each of them.
+const (
+	datasetLevel = slog.LevelInfo
+	recordLevel  = slog.LevelDebug
+)
+
 // write makes a handler of what answers a write: it checks who writes, bounds the
 // body and logs.
-func (a *API) write(f func(*http.Request, *upload) (answer, error)) handler {
+func (a *API) write(level slog.Level, f func(*http.Request, *upload) (answer, error)) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		start := time.Now()
 		if err := a.guard.check(r); err != nil {
@@ -261,13 +269,21 @@ func (a *API) write(f func(*http.Request, *upload) (answer, error)) handler {
 			return err
 		}
 		send(w, got)
-		a.log.LogAttrs(r.Context(), slog.LevelInfo, "write",
-			slog.String("method", r.Method),
-			slog.String("path", r.URL.Path),
-			slog.Int("status", got.status),
-			slog.String("dataset", got.dataset),
-			slog.Uint64("version", got.version),
-			slog.Duration("took", time.Since(start)))
+		a.logWrite(r.Context(), level, r.Method, r.URL.Path, got, start)
 		return nil
 	}
+}
+
+// logWrite logs a write that was done.
+func (a *API) logWrite(ctx context.Context, level slog.Level, method, path string, got answer, start time.Time) {
+	if !a.log.Enabled(ctx, level) {
+		return
+	}
+	a.log.LogAttrs(ctx, level, "write",
+		slog.String("method", method),
+		slog.String("path", path),
+		slog.Int("status", got.status),
+		slog.String("dataset", got.dataset),
+		slog.Uint64("version", got.version),
+		slog.Duration("took", time.Since(start)))
 }
