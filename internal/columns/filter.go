@@ -8,7 +8,7 @@ package columns
 func (c *Column) Filter(dst, rows []uint32, low, high uint32) []uint32 {
 	dst, at := room(dst, len(rows))
 	out := dst[at:]
-	n := 0
+	var n int
 	switch {
 	case c.codes.narrow != nil:
 		n = filter(out, rows, c.codes.narrow, low, high-low)

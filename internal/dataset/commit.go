@@ -35,7 +35,7 @@ func ParseChain(s string) (Chain, error) {
 	return Chain(n), err
 }
 
-// Latest, where a version is asked for, is whatever version is the last one when
+// Latest is, where a version is asked for, whatever version is the last one when
 // the question is put.
 const Latest = ^uint64(0)
 

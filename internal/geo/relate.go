@@ -261,12 +261,12 @@ func (s *segment) relate(own, other *Geometry, set func(own, other side, dimensi
 		v := &s.cuts[i]
 		set(own.locate(v), other.locate(v), 0)
 		if i > 0 {
-			s.piece(&s.cuts[i-1], v, own, other, set)
+			s.piece(&s.cuts[i-1], v, other, set)
 		}
 	}
 }
 
-func (s *segment) piece(from, to *vertex, own, other *Geometry, set func(own, other side, dimension uint8)) {
+func (s *segment) piece(from, to *vertex, other *Geometry, set func(own, other side, dimension uint8)) {
 	at := middle(from, to)
 	var shared *overlap // with a ring, if there is one
 	for i := range s.overlaps {
@@ -275,7 +275,7 @@ func (s *segment) piece(from, to *vertex, own, other *Geometry, set func(own, ot
 			shared = o
 		}
 	}
-	where := exterior
+	var where side
 	switch {
 	case shared == nil:
 		where = other.locate(&at)

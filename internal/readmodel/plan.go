@@ -299,18 +299,18 @@ func (p *plan) or(x predicate.Or) leaf {
 	if l := p.byValue(x); l != nil {
 		return l
 	}
-	any := &anyOf{}
+	some := &anyOf{}
 	sources := true
 	for _, a := range x {
 		l := p.leaf(a)
 		_, ok := l.(source)
 		sources = sources && ok
-		any.leaves = append(any.leaves, l)
+		some.leaves = append(some.leaves, l)
 	}
 	if sources {
-		return union{any, p.table.Len()}
+		return union{some, p.table.Len()}
 	}
-	return any
+	return some
 }
 
 // allOf holds where all leaves do.
