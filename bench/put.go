@@ -38,7 +38,6 @@ func (b *bench) put(ctx context.Context) error {
 		if err := rig.WaitFor(ctx, func() error { return rig.Dial(ctx, ports[0]) }); err != nil {
 			return err
 		}
-		// Its log, a line for each write, goes where that of every contender goes.
 		if _, err := b.Start(ctx, nil, b.landings, "serve", "--redis", redisURL+"/0", "--listen", rig.Address(ports[1])); err != nil {
 			return err
 		}

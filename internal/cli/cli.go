@@ -29,6 +29,8 @@ type grammar struct {
 	Query       queryCommand       `cmd:"" help:"Print the records that a question is about: a filter, an order, a place, a format."`
 	Keys        keysCommand        `cmd:"" help:"List the keys in Redis, or with --records the ids of a dataset's records."`
 	Delete      deleteCommand      `cmd:"" help:"Delete one record, or with --all a whole dataset."`
+	Backup      backupCommand      `cmd:"" help:"Write one version of a dataset to a file."`
+	Restore     restoreCommand     `cmd:"" help:"Put a backup in the place of a dataset."`
 	RedisServer redisServerCommand `cmd:"" name:"redis-server" help:"Run the embedded engine alone: a Redis for one machine, with redis-server's own words."`
 	Sample      sampleCommand      `cmd:"" help:"Write generated landings in the shape of NASA's, for demonstrations and benchmarks."`
 	Completion  completionCommand  `cmd:"" help:"Print a completion script for a shell."`

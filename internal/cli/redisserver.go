@@ -39,8 +39,25 @@ func (c redisServerCommand) Run(e *env) error {
 	if err != nil {
 		return badParameters(err)
 	}
-	log := slog.New(slog.NewTextHandler(e.stdout, nil))
-	options := redisserver.Options{Parameters: parameters, Log: log}
+	options := redisserver.Options{Parameters: parameters}
+	level, file, err := redisserver.LogSettings(options)
+	if err != nil {
+		return badParameters(err)
+	}
+	out := e.stdout
+	if file != "" {
+		f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			return &dataset.Error{Code: dataset.Invalid, Message: "the log cannot be written: " + err.Error(), Remedy: "choose another file with --logfile, or leave it out", Err: err}
+		}
+		defer f.Close() // every line was written at once
+		out = f
+	}
+	log := redisserver.NewLog(out, level)
+	options.Log = log
+	if err := redisserver.Greet(log, options, e.version); err != nil {
+		return badParameters(err)
+	}
 	listeners, err := engineListeners(e.ctx, options)
 	if err != nil {
 		return err
@@ -55,18 +72,32 @@ func (c redisServerCommand) Run(e *env) error {
 	group, ctx := errgroup.WithContext(e.ctx)
 	for _, l := range listeners {
 		group.Go(func() error { return ignoreClosed(engine.Serve(l)) })
-		log.Info("ready to accept connections", "address", l.Addr().String())
 	}
+	log.Info("Ready to accept connections", "addresses", addressesOf(listeners))
 	group.Go(func() error {
 		select {
 		case <-ctx.Done():
+			log.Warn("User requested shutdown by a signal...")
 		case <-engine.Shutdown():
+			log.Warn("User requested shutdown...")
 		}
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 		defer cancel()
 		return engine.Close(end)
 	})
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	log.Warn("The engine is now ready to exit, bye bye...")
+	return nil
+}
+
+func addressesOf(listeners []net.Listener) string {
+	var all []string
+	for _, l := range listeners {
+		all = append(all, l.Addr().String())
+	}
+	return strings.Join(all, ",")
 }
 
 // engineListeners opens what the parameters say to listen on.

@@ -26,26 +26,29 @@ import (
 
 // serveCommand is the settings of a node.
 type serveCommand struct {
-	Config            string        `help:"Configuration file (YAML)." default:"${config}" placeholder:"FILE" env:"LANDINGS_CONFIG"`
-	Listen            string        `help:"Address to serve HTTP on; port 0 takes a free one." default:"127.0.0.1:5000" placeholder:"HOST:PORT"`
-	Redis             string        `help:"Redis that keeps the data: redis://, rediss:// (TLS) or unix://, with user, password and database number. The embedded engine when empty." placeholder:"URL"`
-	Dir               string        `help:"Folder of the embedded engine's files." default:"./data" placeholder:"DIR"`
-	Save              string        `help:"When the embedded engine saves dump.rdb: seconds and changes; empty for never." default:"1 1" placeholder:"SECONDS CHANGES"`
-	Appendonly        string        `help:"Whether the embedded engine keeps an append-only file." enum:"yes,no" default:"yes"`
-	Appendfsync       string        `help:"When the append-only file is synced: always, everysec or no." enum:"always,everysec,no" default:"always"`
-	RedisListen       string        `help:"Address on which the embedded engine takes Redis clients; empty for none." default:"127.0.0.1:6379" placeholder:"HOST:PORT"`
-	Node              string        `help:"Name of this node, the same after a restart. Host name and port when empty." placeholder:"NAME"`
-	Tokens            []string      `help:"Tokens that may write; with any, nobody else may." placeholder:"TOKEN"`
-	AllowRemoteWrites bool          `help:"Let other hosts write without a token."`
-	AllowedOrigins    []string      `help:"Origins whose pages may write, such as https://example.org." placeholder:"ORIGIN"`
-	MaxBody           int64         `help:"Largest request body, in bytes as sent." default:"1073741824" placeholder:"BYTES"`
-	WriteTimeout      time.Duration `help:"How long a write waits for Redis." default:"5s"`
-	DrainTimeout      time.Duration `help:"How long requests may go on after SIGTERM." default:"10s"`
-	QueryTime         time.Duration `help:"How long one query may take." default:"5s"`
-	ResultBytes       int64         `help:"Memory for answers to queries that are asked again, in bytes." default:"33554432" placeholder:"BYTES"`
-	HistoryBytes      int64         `help:"Memory for old versions of each dataset, for page tokens and version=, in bytes; 0 keeps none." default:"67108864" placeholder:"BYTES"`
-	HistoryAge        time.Duration `help:"How long old versions are kept." default:"5m"`
-	LogFormat         string        `help:"Format of the log: text or json." enum:"text,json" default:"text"`
+	Config             string        `help:"Configuration file (YAML)." default:"${config}" placeholder:"FILE" env:"LANDINGS_CONFIG"`
+	Listen             string        `help:"Address to serve HTTP on; port 0 takes a free one." default:"127.0.0.1:5000" placeholder:"HOST:PORT"`
+	Redis              string        `help:"Redis that keeps the data: redis://, rediss:// (TLS) or unix://, with user, password and database number; redis://HOST1:PORT,HOST2:PORT for a cluster; redis-sentinel://HOST1:26379,HOST2:26379/NAME for the master NAME of Sentinel. The embedded engine when empty." placeholder:"URL"`
+	Dir                string        `help:"Folder of the embedded engine's files." default:"./data" placeholder:"DIR"`
+	Save               string        `help:"When the embedded engine saves dump.rdb: seconds and changes; empty for never." default:"1 1" placeholder:"SECONDS CHANGES"`
+	Appendonly         string        `help:"Whether the embedded engine keeps an append-only file." enum:"yes,no" default:"yes"`
+	Appendfsync        string        `help:"When the append-only file is synced: always, everysec or no." enum:"always,everysec,no" default:"always"`
+	RedisListen        string        `help:"Address on which the embedded engine takes Redis clients; empty for none." default:"127.0.0.1:6379" placeholder:"HOST:PORT"`
+	Node               string        `help:"Name of this node, the same after a restart. Host name and port when empty." placeholder:"NAME"`
+	Tokens             []string      `help:"Tokens that may write; with any, nobody else may." placeholder:"TOKEN"`
+	AllowRemoteWrites  bool          `help:"Let other hosts write without a token."`
+	AllowedOrigins     []string      `help:"Origins whose pages may write, such as https://example.org." placeholder:"ORIGIN"`
+	MaxBody            int64         `help:"Largest request body, in bytes as sent." default:"1073741824" placeholder:"BYTES"`
+	WriteTimeout       time.Duration `help:"How long a write waits for Redis." default:"5s"`
+	DrainTimeout       time.Duration `help:"How long requests may go on after SIGTERM." default:"10s"`
+	KeepGenerations    int           `help:"How many earlier loads of a dataset can be gone back to." default:"1"`
+	KeepGenerationsFor time.Duration `help:"How long they can be gone back to; 0s for as long as no newer ones take their places." default:"0s"`
+	QueryTime          time.Duration `help:"How long one query may take." default:"5s"`
+	ResultBytes        int64         `help:"Memory for answers to queries that are asked again, in bytes." default:"33554432" placeholder:"BYTES"`
+	HistoryBytes       int64         `help:"Memory for old versions of each dataset, for page tokens and version=, in bytes; 0 keeps none." default:"67108864" placeholder:"BYTES"`
+	HistoryAge         time.Duration `help:"How long old versions are kept." default:"5m"`
+	LogFormat          string        `help:"Format of the log: text or json." enum:"text,json" default:"text"`
+	ReadyFor           string        `help:"When /readyz says yes: while the node can take writes, or while it can answer reads." enum:"writes,reads" default:"writes"`
 
 	file *configFile
 }
@@ -83,6 +86,8 @@ func (s *serveCommand) Validate() error {
 		return errors.New("--max-body must be at least 1")
 	case s.WriteTimeout <= 0:
 		return errors.New("--write-timeout must be more than 0s")
+	case s.KeepGenerations < 0 || s.KeepGenerationsFor < 0:
+		return errors.New("--keep-generations and --keep-generations-for must not be negative")
 	case s.QueryTime <= 0:
 		return errors.New("--query-time must be more than 0s")
 	case s.ResultBytes < 1:
@@ -122,6 +127,8 @@ func (s *serveCommand) Run(e *env) (err error) {
 		NewReplica:   func(name string) store.Replica { return catalog.Dataset(name) },
 		Logger:       log,
 		WriteTimeout: s.WriteTimeout,
+		KeepLoads:    cmp.Or(s.KeepGenerations, -1),
+		KeepLoadsFor: s.KeepGenerationsFor,
 	}
 	if s.Redis == "" {
 		if engine, err = s.openEmbedded(e.ctx, log); err != nil {
@@ -147,6 +154,7 @@ func (s *serveCommand) Run(e *env) (err error) {
 		Store:             st,
 		Tokens:            s.Tokens,
 		AllowRemoteWrites: s.AllowRemoteWrites,
+		ReadyForReads:     s.ReadyFor == "reads",
 		AllowedOrigins:    s.AllowedOrigins,
 		Limits:            httpapi.Limits{BodyBytes: s.MaxBody, QueryTime: s.QueryTime, ResultBytes: s.ResultBytes},
 		Logger:            log,

@@ -185,6 +185,9 @@ func (t *Table) readColumn(field int) *Column {
 			c.mixed = c.mixed || p.mixed || decided && c.kind != p.kind
 			c.kind, decided = p.kind, true
 		}
+		if c.mixed {
+			continue // all parts have to be taken, but nothing is of use any more
+		}
 		translated := make([]uint32, len(p.texts)+len(p.numbers))
 		for i, s := range p.texts {
 			code, ok := texts[s]

@@ -31,11 +31,11 @@ type slot[T any] struct {
 	made atomic.Pointer[T]
 }
 
-func (s *slot[T]) get(make func() *T) *T {
+func (s *slot[T]) get(build func() *T) *T {
 	if v := s.made.Load(); v != nil {
 		return v
 	}
-	s.once.Do(func() { s.made.Store(make()) })
+	s.once.Do(func() { s.made.Store(build()) })
 	return s.made.Load()
 }
 

@@ -35,6 +35,10 @@ func ParseChain(s string) (Chain, error) {
 	return Chain(n), err
 }
 
+// Latest is, where a version is asked for, whatever version is the last one when
+// the question is put.
+const Latest = ^uint64(0)
+
 // State is what describes a dataset at one version. The zero State is a dataset
 // that does not exist.
 type State struct {

@@ -38,10 +38,14 @@ var layers = map[string][]string{
 	"internal/ingest": {"internal/dataset"},
 	// records -> bytes
 	"internal/encode": {"internal/dataset"},
+	// the file format of one version of a dataset
+	"internal/backup": {"internal/dataset"},
+	// values by field and their indexes; it knows no version
+	"internal/columns": {"internal/dataset", "internal/predicate", "internal/geo", "internal/textsearch"},
 	// memory alone: it never waits for Redis
 	// what a filter means for a record
 	"internal/predicate": {"internal/dataset", "internal/cql2", "internal/geo", "internal/textsearch"},
-	"internal/readmodel": {"internal/dataset", "internal/cql2", "internal/encode", "internal/query", "internal/predicate", "internal/geo", "internal/textsearch"},
+	"internal/readmodel": {"internal/dataset", "internal/cql2", "internal/encode", "internal/query", "internal/columns", "internal/predicate", "internal/geo", "internal/textsearch"},
 	// the truth; it sees the read model through an interface of its own
 	"internal/store": {"internal/dataset", "internal/telemetry"},
 	// plain reads without net/http; it knows no dataset
@@ -50,12 +54,12 @@ var layers = map[string][]string{
 	"internal/web": {},
 	// never store or redisserver: it declares what it needs of them
 	"internal/httpapi": {
-		"internal/dataset", "internal/ingest", "internal/encode", "internal/readmodel", "internal/query", "internal/cql2",
+		"internal/dataset", "internal/backup", "internal/ingest", "internal/encode", "internal/readmodel", "internal/query", "internal/cql2",
 		"internal/telemetry", "internal/web", "internal/direct",
 	},
 	// the one place that wires the parts
 	"internal/cli": {
-		"internal/dataset", "internal/ingest", "internal/encode", "internal/readmodel", "internal/query", "internal/cql2",
+		"internal/dataset", "internal/backup", "internal/ingest", "internal/encode", "internal/readmodel", "internal/query", "internal/cql2",
 		"internal/telemetry", "internal/web", "internal/httpapi", "internal/store", "internal/redisserver", "internal/rdb",
 		"internal/sample",
 	},

@@ -1,5 +1,7 @@
 package dataset
 
+import "time"
+
 // Load is a complete new content for a dataset: what reading a file gave.
 type Load struct {
 	Records  Sequence
@@ -38,3 +40,13 @@ type Decide func(current Record, exists bool) (Edit, error)
 // Check looks at a dataset's state when a write's turn has come; an error
 // refuses the write. A nil Check allows it. Check may be called several times.
 type Check func(current State) error
+
+// Generation is one bulk load of a dataset that is there: the live one, or an earlier one
+// that can be gone back to.
+type Generation struct {
+	Number   uint64    `json:"number"`
+	State    string    `json:"state"` // loading, live, or kept
+	Records  int       `json:"records"`
+	Source   string    `json:"source"`
+	LoadedAt time.Time `json:"loaded_at,omitzero"`
+}

@@ -23,6 +23,7 @@ type conn struct {
 	in    [headerBytes]byte
 	out   []byte // answers that were not sent yet
 	clock clock
+	now   time.Time // about: when the last request was read or the last write done
 
 	request  Request
 	response Response
@@ -36,8 +37,7 @@ type conn struct {
 // serve answers requests until the connection ends or goes to net/http.
 func (c *conn) serve(h *handover) {
 	f := c.front
-	now := time.Now()
-	_ = c.tcp.SetReadDeadline(now.Add(f.config.HeaderTime))
+	_ = c.tcp.SetReadDeadline(time.Now().Add(f.config.HeaderTime))
 	for {
 		if f.closing.Load() { // looked at after the deadline was set: Shutdown sets another
 			c.end()
@@ -48,10 +48,10 @@ func (c *conn) serve(h *handover) {
 			c.end()
 			return
 		}
-		now = time.Now()
-		rest, err := c.answer(c.in[:n], now)
+		c.now = time.Now()
+		rest, err := c.answer(c.in[:n])
 		if err == nil && len(c.out) > 0 {
-			err = c.flush(now)
+			err = c.flush()
 		}
 		if err != nil {
 			c.end()
@@ -64,9 +64,9 @@ func (c *conn) serve(h *handover) {
 			h.pass(passed{conn: &resumed{TCPConn: c.tcp, first: append([]byte(nil), rest...)}})
 			return
 		}
-		if now.Sub(c.readSet) > f.config.IdleTime/8 {
-			c.readSet = now
-			_ = c.tcp.SetReadDeadline(now.Add(f.config.IdleTime))
+		if c.now.Sub(c.readSet) > f.config.IdleTime/8 {
+			c.readSet = c.now
+			_ = c.tcp.SetReadDeadline(c.now.Add(f.config.IdleTime))
 		}
 	}
 }
@@ -74,15 +74,18 @@ func (c *conn) serve(h *handover) {
 // answer answers the requests at the start of in and gives the rest, which is for
 // net/http. An error means that the connection is broken. Answers may still be in
 // c.out.
-func (c *conn) answer(in []byte, now time.Time) (rest []byte, err error) {
+func (c *conn) answer(in []byte) (rest []byte, err error) {
 	for len(in) > 0 {
 		n := c.request.parse(in)
 		if n == 0 {
 			return in, nil
 		}
-		c.response.reset(c.out, c.request.Head, c.clock.date(now))
+		c.response.reset(c.out, c.request.Head, c.clock.date(c.now))
 		if !c.front.config.Answer(&c.request, &c.response) {
 			return in, nil
+		}
+		if c.request.Put {
+			c.now = time.Now() // it waited
 		}
 		in = in[n:]
 		c.out = c.response.out
@@ -96,7 +99,7 @@ func (c *conn) answer(in []byte, now time.Time) (rest []byte, err error) {
 			}
 		}
 		if len(c.out) >= flushBytes {
-			if err := c.flush(now); err != nil {
+			if err := c.flush(); err != nil {
 				return nil, err
 			}
 		}
@@ -105,10 +108,10 @@ func (c *conn) answer(in []byte, now time.Time) (rest []byte, err error) {
 }
 
 // flush sends the answers.
-func (c *conn) flush(now time.Time) error {
-	if limit := c.front.config.WriteTime; now.Sub(c.writeSet) > limit/8 {
-		c.writeSet = now
-		_ = c.tcp.SetWriteDeadline(now.Add(limit))
+func (c *conn) flush() error {
+	if limit := c.front.config.WriteTime; c.now.Sub(c.writeSet) > limit/8 {
+		c.writeSet = c.now
+		_ = c.tcp.SetWriteDeadline(c.now.Add(limit))
 	}
 	_, err := c.tcp.Write(c.out)
 	if c.out = c.out[:0]; cap(c.out) > keepBytes {

@@ -1,4 +1,5 @@
-// Package direct answers plain reads on HTTP/1.1 connections without net/http.
+// Package direct answers plain reads, and writes of one small record, on HTTP/1.1
+// connections without net/http.
 //
 // Reading from memory costs less than what net/http does around it: for each
 // request it starts a goroutine that watches the connection, sets two to three
@@ -7,8 +8,10 @@
 // are half as fast again (nginx's own rate; the figures are in ARCHITECTURE.md).
 //
 // The rule that keeps this small and safe: only what is perfectly ordinary is
-// answered here, a GET or HEAD without a body that came whole in one piece, with
-// few and known header fields, and that the answerer has an ordinary answer for.
+// answered here, a GET or HEAD without a body, or a PUT of JSON with its body, that
+// came whole in one piece, with few and known header fields, and that the answerer
+// has an ordinary answer for. It may wait for what answers a write, but not for
+// more of the request.
 // At the first request that is anything else, the connection goes to net/http, the
 // bytes that were read in front, and stays there. So there is one implementation of
 // HTTP, net/http, and a shortcut through it: whatever is doubtful, malformed,
@@ -21,6 +24,7 @@ package direct
 import (
 	"context"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +33,8 @@ import (
 // Config is what a [Front] is made of. All fields are needed.
 type Config struct {
 	// Answer answers a request, or says false and leaves it to net/http; then what
-	// it wrote into the response does not count. It may keep neither.
+	// it wrote into the response does not count, and nothing may have been done. It may
+	// keep neither.
 	Answer func(*Request, *Response) bool
 	// Ended is called for every connection that ends without having gone to net/http.
 	Ended func()
@@ -151,12 +156,21 @@ func (h *handover) accept() {
 			continue
 		}
 		own := &conn{front: h.front, tcp: tcp}
+		own.request.From, own.request.To = addrPort(tcp.RemoteAddr()), addrPort(tcp.LocalAddr())
 		if !h.front.add(own) {
 			own.end()
 			continue
 		}
 		go own.serve(h)
 	}
+}
+
+// addrPort gives one end of a connection; the zero value where it is not of IP.
+func addrPort(a net.Addr) netip.AddrPort {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.AddrPort()
+	}
+	return netip.AddrPort{}
 }
 
 // pass gives a connection or an error to net/http; false: the listener is closed.

@@ -1,10 +1,15 @@
 package direct
 
-import "bytes"
+import (
+	"bytes"
+	"net/netip"
+)
 
-// Request is a read: GET or HEAD of a path, without a body.
+// Request is a read, GET or HEAD of a path without a body, or a small write: PUT of
+// a JSON body.
 type Request struct {
 	Head bool
+	Put  bool
 	// Path is made of unreserved characters (RFC 3986) and slashes alone, so that it
 	// is the same escaped and not. It may hold empty pieces, . and .. still.
 	Path string
@@ -14,18 +19,30 @@ type Request struct {
 	HasQuery bool
 	// The header fields that a read depends on, a value for each line; nil: not given.
 	Accept, AcceptEncoding, IfMatch, IfNoneMatch []string
+
+	// What a write comes with beside that. It has no Origin and no other field of a
+	// browser or a proxy.
+	Host          string
+	Authorization string
+	Body          []byte         // of a write; the next request overwrites it
+	From, To      netip.AddrPort // the connection's ends
+
+	length int  // Content-Length; -1: not given
+	typed  bool // Content-Type was given
 }
 
 // parse reads the request that in begins with and gives its length; 0: it is not
 // complete, or not ordinary.
 func (r *Request) parse(in []byte) int {
-	*r = Request{}
+	*r = Request{From: r.From, To: r.To, length: -1}
 	var at int
 	switch {
 	case bytes.HasPrefix(in, []byte("GET /")):
 		at = 4
 	case bytes.HasPrefix(in, []byte("HEAD /")):
 		at, r.Head = 5, true
+	case bytes.HasPrefix(in, []byte("PUT /")):
+		at, r.Put = 4, true
 	default:
 		return 0
 	}
@@ -68,6 +85,14 @@ func (r *Request) parse(in []byte) int {
 		return 0
 	}
 	r.Path, r.Query = string(path), string(query)
+	if r.Put {
+		// The whole body, or none of it is dealt with here.
+		if r.length < 0 || r.length > len(in)-at {
+			return 0
+		}
+		r.Body = in[at : at+r.length : at+r.length]
+		at += r.length
+	}
 	return at
 }
 
@@ -76,7 +101,9 @@ const longestName = len("upgrade-insecure-requests")
 
 // field reads a line of the header; false: it is not ordinary. A field that is not
 // in its table may change what the request means, now or in a later version of
-// HTTP or of Landings, so that only those that do not are passed over.
+// HTTP or of Landings, so that only those that do not are passed over. A write with
+// one that only browsers and proxies send is not ordinary: who may write then is
+// decided by more than this package passes on.
 func (r *Request) field(line []byte, hosts *int) bool {
 	colon := bytes.IndexByte(line, ':')
 	if colon < 1 || colon > longestName {
@@ -103,7 +130,20 @@ func (r *Request) field(line []byte, hosts *int) bool {
 				return false
 			}
 		}
+		if r.Put {
+			r.Host = string(value)
+		}
 		return len(value) > 0
+	case "content-length":
+		return r.Put && r.contentLength(value)
+	case "content-type":
+		again := r.typed
+		r.typed = true
+		return r.Put && !again && string(value) == "application/json"
+	case "authorization":
+		again := r.Authorization != ""
+		r.Authorization = string(value)
+		return r.Put && !again && len(value) > 0
 	case "accept":
 		switch string(value) {
 		case "*/*":
@@ -121,12 +161,31 @@ func (r *Request) field(line []byte, hosts *int) bool {
 		r.IfMatch = append(r.IfMatch, string(value))
 	case "if-none-match":
 		r.IfNoneMatch = append(r.IfNoneMatch, string(value))
-	case "user-agent", "accept-language", "cache-control", "pragma", "referer", "cookie", "dnt", "priority",
+	case "user-agent":
+	case "accept-language", "cache-control", "pragma", "referer", "cookie", "dnt", "priority",
 		"sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user", "sec-gpc",
 		"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via", "upgrade-insecure-requests":
+		return !r.Put
 	default:
 		return false
 	}
+	return true
+}
+
+// contentLength reads Content-Length; false: it is given twice, or is not the plain
+// number of a small body.
+func (r *Request) contentLength(value []byte) bool {
+	if r.length >= 0 || len(value) == 0 || len(value) > 4 || value[0] == '0' {
+		return false
+	}
+	n := 0
+	for _, b := range value {
+		if b < '0' || b > '9' {
+			return false
+		}
+		n = 10*n + int(b-'0')
+	}
+	r.length = n
 	return true
 }
 

@@ -7,6 +7,7 @@ import (
 
 func TestParse(t *testing.T) {
 	const one = "GET /data/1 HTTP/1.1\r\nHost: a\r\n\r\n"
+	const write = "PUT /data/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
 	for _, c := range []struct {
 		in   string
 		want int
@@ -24,6 +25,13 @@ func TestParse(t *testing.T) {
 		{strings.Replace(one, "1.1", "1.0", 1), 0},
 		{strings.Replace(one, "/1", "/%31", 1), 0},
 		{strings.Replace(one, "GET", "PUT", 1), 0},
+		{write, len(write)},
+		{write[:len(write)-1], 0},
+		{write + one, len(write)},
+		{strings.Replace(write, ": 2", ": 02", 1), 0},
+		{strings.Replace(write, ": 2", ": 2\r\nContent-Length: 2", 1), 0},
+		{strings.Replace(write, ": 2", ": 2\r\nOrigin: http://a", 1), 0},
+		{strings.Replace(write, ": 2", ": 2\r\nVia: 1.1 a", 1), 0},
 		{strings.Replace(one, "/1", "/1?a=%27b%27&c=d+e", 1), len(one) + 16},
 		{strings.Replace(one, "/1", "/1?a=\"b\"", 1), 0},
 		{strings.Replace(one, "/1", "/1?a#b", 1), 0},

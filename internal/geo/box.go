@@ -1,5 +1,7 @@
 package geo
 
+import "math"
+
 // Box is a range of longitudes and one of latitudes, borders included. Where West
 // is greater than East it crosses the antimeridian.
 type Box struct {
@@ -39,8 +41,8 @@ func (b *Box) covers(o *Box) bool {
 	return b.West <= o.West && o.East <= b.East && b.South <= o.South && o.North <= b.North
 }
 
-// meets says that two boxes share a point; neither crosses the antimeridian.
-func (b *Box) meets(o *Box) bool {
+// Meets says that two boxes share a point; neither crosses the antimeridian.
+func (b *Box) Meets(o *Box) bool {
 	return b.West <= o.East && o.West <= b.East && b.South <= o.North && o.South <= b.North
 }
 
@@ -53,4 +55,24 @@ func (b *Box) grow(o *Box) {
 // Grow makes the box hold a point, without crossing the antimeridian for it.
 func (b *Box) Grow(lon, lat float64) {
 	b.grow(&Box{lon, lat, lon, lat})
+}
+
+// Around gives a box that holds all points within a radius, in metres along the
+// sphere, of a place.
+func Around(lon, lat, radius float64) Box {
+	angle := radius / Radius
+	south, north := lat-angle/radians-1e-9, lat+angle/radians+1e-9
+	if !(south > -90 && north < 90) {
+		// A pole is within it, and with it all longitudes.
+		return Box{-180, max(south, -90), 180, min(north, 90)}
+	}
+	width := math.Asin(min(1, math.Sin(angle)/math.Cos(lat*radians)))/radians + 1e-9
+	b := Box{lon - width, south, lon + width, north}
+	if b.West < -180 {
+		b.West += 360
+	}
+	if b.East > 180 {
+		b.East -= 360
+	}
+	return b
 }

@@ -20,15 +20,6 @@ func Distance(lon1, lat1, lon2, lat2 float64) float64 {
 // metres turns a haversine into a distance.
 func metres(h float64) float64 { return 2 * Radius * math.Asin(math.Sqrt(min(h, 1))) }
 
-// haversineOf is the inverse of metres.
-func haversineOf(m float64) float64 {
-	if m >= math.Pi*Radius {
-		return 1
-	}
-	s := math.Sin(m / (2 * Radius))
-	return s * s
-}
-
 // origin is a point that distances are measured from. Within the package a
 // distance is its haversine, sin²(d/2), which grows with it and costs no arc sine.
 type origin struct {

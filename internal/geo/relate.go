@@ -7,7 +7,7 @@ import "slices"
 
 // Intersects says that a and b have a point in common.
 func Intersects(a, b *Geometry) bool {
-	if a.empty || b.empty || !a.box.meets(&b.box) {
+	if a.empty || b.empty || !a.box.Meets(&b.box) {
 		return false
 	}
 	if p, ok := a.Point(); ok {
@@ -55,7 +55,7 @@ func Equals(a, b *Geometry) bool {
 
 // Touches says that a and b meet, but not with their interiors.
 func Touches(a, b *Geometry) bool {
-	if a.empty || b.empty || !a.box.meets(&b.box) {
+	if a.empty || b.empty || !a.box.Meets(&b.box) {
 		return false
 	}
 	m := relate(a, b)
@@ -66,7 +66,7 @@ func Touches(a, b *Geometry) bool {
 // and that the one of the smaller dimension leaves the other; or that two lines meet
 // in points.
 func Crosses(a, b *Geometry) bool {
-	if a.empty || b.empty || !a.box.meets(&b.box) {
+	if a.empty || b.empty || !a.box.Meets(&b.box) {
 		return false
 	}
 	m := relate(a, b)
@@ -83,7 +83,7 @@ func Crosses(a, b *Geometry) bool {
 // Overlaps says that a and b, of one dimension, share a part of that dimension and
 // each have another one of their own.
 func Overlaps(a, b *Geometry) bool {
-	if a.empty || b.empty || a.dimension() != b.dimension() || !a.box.meets(&b.box) {
+	if a.empty || b.empty || a.dimension() != b.dimension() || !a.box.Meets(&b.box) {
 		return false
 	}
 	m := relate(a, b)
@@ -261,12 +261,12 @@ func (s *segment) relate(own, other *Geometry, set func(own, other side, dimensi
 		v := &s.cuts[i]
 		set(own.locate(v), other.locate(v), 0)
 		if i > 0 {
-			s.piece(&s.cuts[i-1], v, own, other, set)
+			s.piece(&s.cuts[i-1], v, other, set)
 		}
 	}
 }
 
-func (s *segment) piece(from, to *vertex, own, other *Geometry, set func(own, other side, dimension uint8)) {
+func (s *segment) piece(from, to *vertex, other *Geometry, set func(own, other side, dimension uint8)) {
 	at := middle(from, to)
 	var shared *overlap // with a ring, if there is one
 	for i := range s.overlaps {
@@ -275,7 +275,7 @@ func (s *segment) piece(from, to *vertex, own, other *Geometry, set func(own, ot
 			shared = o
 		}
 	}
-	where := exterior
+	var where side
 	switch {
 	case shared == nil:
 		where = other.locate(&at)

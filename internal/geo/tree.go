@@ -1,9 +1,6 @@
 package geo
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // fanout is how many children a node has, and how many points a leaf.
 const fanout = 16
@@ -177,7 +174,7 @@ func (t *Tree) walk(b *Box, whole func(*node) bool, one func(uint32) bool) bool 
 
 func (t *Tree) visit(level, i int, b *Box, whole func(*node) bool, one func(uint32) bool) bool {
 	nd := &t.levels[level][i]
-	if !b.meets(&nd.box) {
+	if !b.Meets(&nd.box) {
 		return true
 	}
 	inside := b.covers(&nd.box)
@@ -227,22 +224,14 @@ func (t *Tree) Nearest(lon, lat, radius float64, yield func(row uint32, metres f
 		return
 	}
 	o := newOrigin(lon, lat)
-	limit := math.Inf(1)
-	if radius < math.Pi*Radius {
-		limit = haversineOf(radius)*(1+1e-12) + 1e-24
-	}
 	var q queue
 	q.items = make([]item, 0, 128)
 	root := len(t.levels) - 1
-	q.push(item{h: 0, row: t.levels[root][0].first, at: 0, level: int32(root)})
+	q.push(item{row: t.levels[root][0].first, level: int32(root)})
 	for len(q.items) > 0 {
 		next := q.pop()
 		if next.level < 0 {
-			m := metres(next.h)
-			if m > radius {
-				continue // the limit has a margin
-			}
-			if !yield(next.row, m) {
+			if !yield(next.row, next.metres) {
 				return
 			}
 			continue
@@ -250,8 +239,8 @@ func (t *Tree) Nearest(lon, lat, radius float64, yield func(row uint32, metres f
 		if next.level == 0 {
 			from, to := t.points(0, int(next.at))
 			for k := from; k < to; k++ {
-				if h := o.haversine(t.lon[k], t.lat[k]); h <= limit {
-					q.push(item{h: h, row: t.rows[k], level: -1})
+				if m := metres(o.haversine(t.lon[k], t.lat[k])); m <= radius {
+					q.push(item{metres: m, row: t.rows[k], level: -1})
 				}
 			}
 			continue
@@ -260,34 +249,34 @@ func (t *Tree) Nearest(lon, lat, radius float64, yield func(row uint32, metres f
 		level := t.levels[below]
 		for c := int(next.at) * fanout; c < min((int(next.at)+1)*fanout, len(level)); c++ {
 			nd := &level[c]
-			var h float64
+			var m float64
 			if nd.box.West == nd.box.East && nd.box.South == nd.box.North {
-				h = o.haversine(nd.box.West, nd.box.South) // exactly what its points have
+				m = metres(o.haversine(nd.box.West, nd.box.South)) // exactly what its points have
 			} else {
-				h = o.bound(&nd.space)
+				m = metres(o.bound(&nd.space))
 			}
-			if h <= limit {
-				q.push(item{h: h, row: nd.first, at: uint32(c), level: int32(below)})
+			if m <= radius {
+				q.push(item{metres: m, row: nd.first, at: uint32(c), level: int32(below)})
 			}
 		}
 	}
 }
 
-// item is a node, or where level is below 0 a point, with a haversine that none of
+// item is a node, or where level is below 0 a point, with a distance that none of
 // its points is below, and the smallest of its rows.
 type item struct {
-	h     float64
-	row   uint32
-	at    uint32
-	level int32
+	metres float64
+	row    uint32
+	at     uint32
+	level  int32
 }
 
 // queue is a heap of items, the smallest first.
 type queue struct{ items []item }
 
 func (a *item) before(b *item) bool {
-	if a.h != b.h {
-		return a.h < b.h
+	if a.metres != b.metres {
+		return a.metres < b.metres
 	}
 	if a.row != b.row {
 		return a.row < b.row

@@ -70,22 +70,25 @@ func New(c Config) (*API, error) {
 	loadParameters := []string{"on_error", "id_field", "format"}
 	record := methods{
 		"GET":    {handle: a.getRecord},
-		"PUT":    {handle: a.write(a.putRecord)},
-		"PATCH":  {handle: a.write(a.patchRecord)},
-		"DELETE": {handle: a.write(a.deleteRecord)},
+		"PUT":    {handle: a.write(recordLevel, a.putRecord)},
+		"PATCH":  {handle: a.write(recordLevel, a.patchRecord)},
+		"DELETE": {handle: a.write(recordLevel, a.deleteRecord)},
 	}
 	a.route("/get-keys", methods{"GET": {handle: a.getKeys, parameters: []string{"records"}}})
 	a.route("/data", methods{
 		"GET":    {handle: a.getData, asks: true},
 		"QUERY":  {handle: a.getData, asks: true},
-		"POST":   {handle: a.write(a.load), parameters: loadParameters},
-		"DELETE": {handle: a.write(a.drop)},
+		"POST":   {handle: a.write(datasetLevel, a.load), parameters: loadParameters},
+		"DELETE": {handle: a.write(datasetLevel, a.drop)},
 	})
 	a.route("/data/{id}", record)
 	a.route("/collections/{c}", methods{
-		"PUT":    {handle: a.write(a.load), parameters: loadParameters},
-		"DELETE": {handle: a.write(a.drop)},
+		"PUT":    {handle: a.write(datasetLevel, a.load), parameters: loadParameters},
+		"DELETE": {handle: a.write(datasetLevel, a.drop)},
 	})
+	copies := methods{"GET": {handle: a.getBackup}, "PUT": {handle: a.write(datasetLevel, a.restore)}}
+	a.route("/backup", copies)
+	a.route("/collections/{c}/backup", copies)
 	a.route("/collections/{c}/items", asking(a.getItems))
 	a.route("/collections/{c}/facets", asking(a.getFacets))
 	a.route("/collections/{c}/summary", asking(a.getSummary))
@@ -93,6 +96,10 @@ func New(c Config) (*API, error) {
 	a.route("/collections/{c}/queryables", methods{"GET": {handle: a.getQueryables}})
 	a.route("/collections/{c}/items/{id}", record)
 	a.route("/collections/{c}/rejected", methods{"GET": {handle: a.getRejected}})
+	a.route("/collections/{c}/generations", methods{
+		"GET":  {handle: a.getGenerations},
+		"POST": {handle: a.write(datasetLevel, a.rollBack), parameters: []string{"number"}},
+	})
 	a.route("/problems/{code}", methods{"GET": {handle: a.getProblem}})
 	a.route("/livez", methods{"GET": {handle: a.live}})
 	a.route("/readyz", methods{"GET": {handle: a.ready}})
@@ -121,8 +128,11 @@ func (a *API) closed(r *http.Request) error {
 	if err := a.config.Store.Ready(ctx); err != nil {
 		return err
 	}
-	return &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}
+	return errStarting
 }
+
+// errStarting is the answer while the datasets are being read.
+var errStarting = &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}
 
 // Drain makes /readyz say that the node is going away. Requests are still served.
 func (a *API) Drain() { a.draining.Store(true) }
@@ -219,7 +229,7 @@ func (a *API) route(pattern string, m methods) {
 }
 
 // answer is what a write is answered with: small, and complete before anything is
-// sent.
+// sent. Of an answer beside an error only the version counts: that which was looked at.
 type answer struct {
 	status  int
 	header  http.Header
@@ -228,9 +238,17 @@ type answer struct {
 	dataset string // for the log
 }
 
+// Loads and deletions of datasets are rare and worth a line each in every log.
+// Single records may be written by the ten thousand a second; the stream in Redis
+// tells of each of them.
+const (
+	datasetLevel = slog.LevelInfo
+	recordLevel  = slog.LevelDebug
+)
+
 // write makes a handler of what answers a write: it checks who writes, bounds the
 // body and logs.
-func (a *API) write(f func(*http.Request, *upload) (answer, error)) handler {
+func (a *API) write(level slog.Level, f func(*http.Request, *upload) (answer, error)) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		start := time.Now()
 		if err := a.guard.check(r); err != nil {
@@ -247,16 +265,25 @@ func (a *API) write(f func(*http.Request, *upload) (answer, error)) handler {
 		// The write may have taken longer than the time that an answer has.
 		_ = http.NewResponseController(w).SetWriteDeadline(answerDeadline(a.limits))
 		if err != nil {
+			setVersion(w.Header(), got.version) // at which it was refused
 			return err
 		}
 		send(w, got)
-		a.log.LogAttrs(r.Context(), slog.LevelInfo, "write",
-			slog.String("method", r.Method),
-			slog.String("path", r.URL.Path),
-			slog.Int("status", got.status),
-			slog.String("dataset", got.dataset),
-			slog.Uint64("version", got.version),
-			slog.Duration("took", time.Since(start)))
+		a.logWrite(r.Context(), level, r.Method, r.URL.Path, got, start)
 		return nil
 	}
+}
+
+// logWrite logs a write that was done.
+func (a *API) logWrite(ctx context.Context, level slog.Level, method, path string, got answer, start time.Time) {
+	if !a.log.Enabled(ctx, level) {
+		return
+	}
+	a.log.LogAttrs(ctx, level, "write",
+		slog.String("method", method),
+		slog.String("path", path),
+		slog.Int("status", got.status),
+		slog.String("dataset", got.dataset),
+		slog.Uint64("version", got.version),
+		slog.Duration("took", time.Since(start)))
 }

@@ -25,8 +25,20 @@ type Store interface {
 	Drop(ctx context.Context, name string, check dataset.Check) (dataset.State, error)
 	// Rejected gives what the last load left out, and how many there were in all.
 	Rejected(ctx context.Context, name string) ([]dataset.Rejection, int, error)
+	// Generations gives the loads of a dataset that are there, the newest first.
+	Generations(ctx context.Context, name string) ([]dataset.Generation, error)
+	// RollBack makes the content of an earlier one the dataset's, under a new number,
+	// and gives the state after it.
+	RollBack(ctx context.Context, name string, generation uint64, check dataset.Check) (dataset.State, error)
 	// Keys gives every key in the database, each once, in no order.
 	Keys(ctx context.Context) iter.Seq2[string, error]
+	// Reach returns once reads of a dataset show a version or a later one; with
+	// [dataset.Latest], all that was acknowledged by any node when it was called.
+	// Unavailable says that this took too long.
+	Reach(ctx context.Context, name string, version uint64) error
+	// Age says how long ago the store last knew that reads show what it keeps; 0
+	// while it is connected.
+	Age() time.Duration
 	// Ready says what keeps the store from taking writes; nil: nothing.
 	Ready(ctx context.Context) error
 }
@@ -55,6 +67,10 @@ type Config struct {
 	Tokens            []string
 	AllowRemoteWrites bool
 	AllowedOrigins    []string
+
+	// ReadyForReads makes /readyz say yes as long as reads can be answered, also
+	// while the store cannot take writes.
+	ReadyForReads bool
 
 	Limits  Limits // zero fields take the values of [DefaultLimits]
 	Logger  *slog.Logger

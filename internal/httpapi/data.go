@@ -34,13 +34,16 @@ type collection struct {
 func (a *API) collection(r *http.Request) (*collection, error) {
 	name := r.PathValue("c")
 	if name == "" {
-		return a.data, nil
-	}
-	if c, ok := a.others.Load(name); ok {
-		return c.(*collection), nil
+		return a.data, a.reach(r, a.data.name)
 	}
 	if err := dataset.CheckName(name); err != nil {
 		return nil, err
+	}
+	if err := a.reach(r, name); err != nil {
+		return nil, err
+	}
+	if c, ok := a.others.Load(name); ok {
+		return c.(*collection), nil
 	}
 	exists := a.config.Catalog.Snapshot(name).State().Exists()
 	if !exists && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == methodQuery) {
@@ -77,7 +80,7 @@ type marks struct {
 	epoch   string
 	number  uint64
 	chain   dataset.Chain
-	version []string // Dataset-Version; nil: there is no dataset
+	version []string // Dataset-Version; nil: there never was a dataset
 	tags    [encode.Codings][]string
 }
 
@@ -89,7 +92,7 @@ func (c *collection) now() (*readmodel.Snapshot, *marks) {
 		return s, m
 	}
 	m := &marks{exists: state.Exists(), epoch: state.Epoch, number: state.Version, chain: state.Chain}
-	if m.exists {
+	if m.number > 0 {
 		m.version = []string{strconv.FormatUint(state.Version, 10)}
 	}
 	for coding := range m.tags {
@@ -112,7 +115,11 @@ func (c *collection) whole() (*readmodel.Snapshot, *marks, error) {
 // getList answers GET /data: all records as a JSON list, an empty one where there
 // is no dataset.
 func (a *API) getList(w http.ResponseWriter, r *http.Request) error {
-	return a.sendList(w, r, a.data)
+	c, err := a.collection(r)
+	if err != nil {
+		return err
+	}
+	return a.sendList(w, r, c)
 }
 
 func (a *API) sendList(w http.ResponseWriter, r *http.Request, data *collection) error {
@@ -125,11 +132,12 @@ func (a *API) sendList(w http.ResponseWriter, r *http.Request, data *collection)
 	if err != nil {
 		return err
 	}
+	h := w.Header()
+	a.markAge(h)
 	snapshot, m, err := data.whole()
 	if err != nil {
 		return err
 	}
-	h := w.Header()
 	h["Vary"] = varyFormat
 	tag := m.tags[coding]
 	same := false
@@ -329,7 +337,9 @@ func (a *API) drop(r *http.Request, _ *upload) (answer, error) {
 	switch {
 	case err == nil:
 		got := dropped{Dataset: name, Deleted: true, Records: before.Count, Version: before.Version}
-		return answer{status: http.StatusOK, body: got, dataset: name}, nil
+		// The commit that deleted it made the next version, which other nodes can be
+		// asked to have reached.
+		return answer{status: http.StatusOK, body: got, version: before.Version + 1, dataset: name}, nil
 	case dataset.CodeOf(err) == dataset.NotFound:
 		if err := conditions.check(false, listTags(dataset.State{})...); err != nil {
 			return answer{}, err
@@ -347,14 +357,16 @@ type rejected struct {
 }
 
 func (a *API) getRejected(w http.ResponseWriter, r *http.Request) error {
-	name := r.PathValue("c")
-	if err := dataset.CheckName(name); err != nil {
+	c, err := a.collection(r)
+	if err != nil {
 		return err
 	}
+	name := c.name
 	list, total, err := a.config.Store.Rejected(r.Context(), name)
 	if err != nil {
 		return err
 	}
+	a.markVersion(w, r)
 	if list == nil {
 		list = []dataset.Rejection{}
 	}

@@ -1,19 +1,28 @@
 package httpapi
 
 import (
+	"bytes"
+	"context"
+	"maps"
 	"net"
+	"net/http"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
+	"landings/internal/dataset"
 	"landings/internal/direct"
 	"landings/internal/encode"
+	"landings/internal/ingest"
 )
 
-// direct answers the reads that everything is made for, one record, the whole list
-// and a page of a question, on the short way: see the package direct. It gives the same bytes as
-// getRecord, getList and items, which a test compares; whatever they would refuse, and
-// every other route, is left to them.
+// direct answers what everything is made for, reading one record, the whole list and
+// a page of a question, and writing one record, on the short way: see the package
+// direct. It gives the same bytes as getRecord, getList, items and putRecord, which a
+// test compares; whatever they would refuse, and every other route, is left to them.
 func (a *API) direct(q *direct.Request, w *direct.Response) bool {
-	if !a.open.Load() {
+	if !a.open.Load() || a.config.Store.Age() > 0 { // an answer that may be old says so
 		return false
 	}
 	conditions, err := conditionsOf(q.IfMatch, q.IfNoneMatch)
@@ -21,9 +30,9 @@ func (a *API) direct(q *direct.Request, w *direct.Response) bool {
 		return false
 	}
 	if q.HasQuery {
-		return a.directItems(q, w, conditions)
+		return !q.Put && a.directItems(q, w, conditions)
 	}
-	if q.Path == defaultBase {
+	if q.Path == defaultBase && !q.Put {
 		return a.directList(q, w, conditions)
 	}
 	c, id := a.data, ""
@@ -43,7 +52,73 @@ func (a *API) direct(q *direct.Request, w *direct.Response) bool {
 	if id == "" || id == "." || id == ".." || strings.Contains(id, "/") {
 		return false
 	}
+	if q.Put {
+		return a.directPut(q, w, c, id, conditions)
+	}
 	return directRecord(w, c, id, conditions)
+}
+
+// directPut writes a record. What can be refused before anything is done is left to
+// putRecord; from then on every outcome is answered here.
+func (a *API) directPut(q *direct.Request, w *direct.Response, c *collection, id string, conditions conditions) bool {
+	start := time.Now()
+	who := writer{
+		host:          q.Host,
+		authorization: q.Authorization,
+		fromThisHost:  func() bool { return q.From.Addr().Unmap().IsLoopback() },
+		onLoopback:    func() bool { return !q.To.IsValid() || q.To.Addr().Unmap().IsLoopback() },
+	}
+	if a.guard.allow(who) != nil || dataset.CheckID(id) != nil ||
+		len(q.Body) > a.limits.Ingest.MaxRecordBytes || ingest.CheckRecord(q.Body, a.limits.Ingest) != nil {
+		return false
+	}
+	ctx := context.Background() // who hangs up does not take the write back
+	got, err := a.put(ctx, c, id, conditions, bytes.Clone(q.Body))
+	if err != nil {
+		version := got.version // at which it was refused
+		if version == 0 {
+			version = c.data.State().Version
+		}
+		a.directProblem(ctx, q, w, version, err)
+		return true
+	}
+	status := "204 No Content"
+	if got.status == http.StatusCreated {
+		status = "201 Created"
+	}
+	w.Status(status)
+	w.Field("Cache-Control", noStore[0])
+	if got.status == http.StatusCreated {
+		w.Length(0)
+	}
+	if got.version > 0 {
+		w.Field("Dataset-Version", strconv.FormatUint(got.version, 10))
+	}
+	for _, name := range []string{"Etag", "Location"} {
+		if values := got.header[name]; values != nil {
+			w.Field(name, values[0])
+		}
+	}
+	w.End()
+	a.logWrite(ctx, recordLevel, http.MethodPut, q.Path, got, start)
+	return true
+}
+
+// directProblem answers with an error, as fail does, and the dataset's version.
+func (a *API) directProblem(ctx context.Context, q *direct.Request, w *direct.Response, version uint64, err error) {
+	h := http.Header{}
+	setVersion(h, version)
+	p := a.problem(ctx, http.MethodPut, q.Path, err, h)
+	body := encodeJSON(p)
+	h.Set("Content-Type", problemType)
+	h["X-Content-Type-Options"] = noSniff
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.Status(strconv.Itoa(p.Status) + " " + http.StatusText(p.Status))
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		w.Field(name, h.Get(name))
+	}
+	w.End()
+	w.Body(body)
 }
 
 func directRecord(w *direct.Response, c *collection, id string, conditions conditions) bool {

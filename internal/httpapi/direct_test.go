@@ -8,12 +8,16 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"landings/internal/dataset"
 )
 
-// pair is one API served twice: with the short way for reads, and by net/http alone.
+// pair is one API served twice: with the short way, and by net/http alone.
 type pair struct {
 	*node
 	plain string // the address of the latter
@@ -21,6 +25,29 @@ type pair struct {
 
 func startPair(t testing.TB) *pair {
 	n := start(t, nil)
+	n.fill()
+	return &pair{n, n.servePlain(t)}
+}
+
+// startTwins gives two APIs with the same content, one with the short way and one
+// without, for requests that write.
+func startTwins(t testing.TB, change func(*Config)) *pair {
+	first, second := start(t, change), start(t, change)
+	for _, n := range []*node{first, second} {
+		n.fill("Authorization", "Bearer secret")
+	}
+	return &pair{first, second.servePlain(t)}
+}
+
+// fill loads two datasets.
+func (n *node) fill(header ...string) {
+	n.want(n.do("POST", "/data", list(40), header...), 200)
+	n.want(n.do("PUT", "/collections/other", three, header...), 200)
+	n.want(n.do("GET", "/collections/other/items?f=json", ""), 200)
+}
+
+// servePlain serves the node's API by net/http alone, and gives the address.
+func (n *node) servePlain(t testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -32,10 +59,7 @@ func startPair(t testing.TB) *pair {
 		_ = plain.Close()
 		<-done
 	})
-	n.want(n.do("POST", "/data", list(40)), 200)
-	n.want(n.do("PUT", "/collections/other", three), 200)
-	n.want(n.do("GET", "/collections/other/items?f=json", ""), 200)
-	return &pair{n, l.Addr().String()}
+	return l.Addr().String()
 }
 
 // varying is what differs from answer to answer.
@@ -168,15 +192,122 @@ func TestDirectInPieces(t *testing.T) {
 	}
 }
 
-// FuzzDirect looks for requests that the two answer differently. Those that write
-// are left out, for the second to be asked would find another dataset.
+// writes are ordinary ones and such as differ from them in one point.
+var writes = []string{
+	put("/data/1", `{"id":"1","v":"other"}`),
+	put("/data/1", `{"id":"1","v":"other"}`), // nothing changes
+	put("/data/new", `{"id":"new"}`),
+	put("/data/new", ` {"id":"new","v":1} `), // no Etag
+	put("/data/new", `{"id":"new","v":2}`, "Content-Type: application/json"),
+	put("/data/new", `{"id":"new","v":3}`, "content-type: application/json", "Accept: */*", "User-Agent: x", "Accept-Encoding: gzip"),
+	put("/collections/other/items/1", `{"id":"1","v":4}`),
+	put("/collections/none/items/1", `{"id":"1"}`),
+	put("/data/1", `{"id":"1","v":5}`) + put("/data/2", `{"id":"2","v":5}`) + "GET /data/1 HTTP/1.1\r\nHost: a\r\n\r\n" + put("/data/1", `{"id":"1","v":6}`),
+	put("/data/1", `{"id":"1","v":7}`, "If-Match: *"),
+	put("/data/1", `{"id":"1","v":8}`, "If-None-Match: *"),
+	put("/data/1", `{"id":"1","v":8}`, `If-Match: "x"`) + put("/data/1", `{"id":"1","v":9}`),
+	put("/data/1", `{"id":"1","v":8}`, `If-Match: x`),
+	put("/data/created", `{"id":"created"}`, "If-None-Match: *"),
+	put("/data/1", `{"id":"2"}`) + put("/data/1", `{"id":"1","v":10}`),
+	put("/data/1", `{"v":1}`),
+	put("/data/1", `{"id":"1"`),
+	put("/data/1", `[]`),
+	put("/data/1", ``),
+	put("/data/1", `{"id":"1","v":11}`, "Content-Type: text/csv"),
+	put("/data/1", `{"id":"1","v":11}`, "Content-Type: application/json; charset=latin1"),
+	put("/data/1", `{"id":"1","v":12}`, "Content-Type: application/json; charset=utf-8"),
+	put("/data/1", `{"id":"1","v":13}`, "Content-Type: application/json", "Content-Type: text/csv"),
+	put("/data/1", `{"id":"1","v":13}`, "Content-Encoding: gzip"),
+	put("/data/1", `{"id":"1","v":13}`, "Content-Length: 17"),
+	put("/data/1", `{"id":"1","v":13}`, "Content-Length: 18"),
+	put("/data/1", `{"id":"1","v":13}`, "Transfer-Encoding: chunked"),
+	put("/data/1", `{"id":"1","v":13}`, "Expect: 100-continue"),
+	put("/data/1", `{"id":"1","v":14}`, "Origin: http://elsewhere.example"),
+	put("/data/1", `{"id":"1","v":14}`, "Sec-Fetch-Site: cross-site"),
+	put("/data/1", `{"id":"1","v":14}`, "X-Forwarded-For: 192.0.2.1"),
+	put("/data/1", `{"id":"1","v":14}`, "Via: 1.1 proxy"),
+	put("/data/1", `{"id":"1","v":14}`, "Authorization: Bearer wrong"),
+	put("/data/1", `{"id":"1","v":15}`, "Authorization: Bearer secret"),
+	put("/data/1", `{"id":"1","v":16}`, "Authorization: Bearer secret", "Authorization: Bearer wrong"),
+	put("/data/1", `{"id":"1","v":17}`, "Authorization: Bearer wrong", "Authorization: Bearer secret"),
+	put("/data/1", `{"id":"1","v":17}`, "Authorization:", "Authorization: Bearer secret"),
+	strings.Replace(put("/data/1", `{"id":"1","v":18}`), "localhost", "elsewhere.example", 1),
+	strings.Replace(put("/data/1", `{"id":"1","v":19}`), "localhost", "127.0.0.1:5000", 1),
+	strings.Replace(put("/data/1", `{"id":"1","v":20}`), "Length: ", "Length: 0", 1),
+	strings.Replace(put("/data/1", `{"id":"1","v":20}`), "Length: ", "Length: +", 1),
+	put("/data/..", `{"id":".."}`),
+	put("/data/.", `{"id":"."}`),
+	put("/data/1/2", `{"id":"1/2"}`),
+	put("/data/1%2F2", `{"id":"1/2"}`),
+	put("/data/", `{"id":""}`),
+	put("/data", `{"id":""}`),
+	put("/data/1?x=1", `{"id":"1"}`),
+	put("/data/"+strings.Repeat("x", 600), `{"id":"`+strings.Repeat("x", 600)+`"}`),
+	put("/data/1", `{"id":"1","v":"`+strings.Repeat("x", 3000)+`"}`),
+	put("/data/1", `{"id":"1","v":"`+strings.Repeat("x", 10_000)+`"}`),
+	put("/data/1", `{"id":"1","v":21}`, "Connection: close") + put("/data/1", `{"id":"1","v":22}`),
+	put("/data/1", `{"id":"1","v":23}`) + "trailing",
+}
+
+// put gives a PUT with its body and further lines of the header.
+func put(path, body string, lines ...string) string {
+	lines = append(lines, "Content-Length: "+strconv.Itoa(len(body)))
+	return "PUT " + path + " HTTP/1.1\r\nHost: localhost\r\n" + strings.Join(lines, "\r\n") + "\r\n\r\n" + body
+}
+
+// Writes do on the short way what they do by net/http, and are answered the same.
+func TestDirectPutAsNetHTTP(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"this host": nil,
+		"token":     func(c *Config) { c.Tokens = []string{"secret"} },
+		"remote":    func(c *Config) { c.AllowRemoteWrites = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := startTwins(t, change)
+			for _, r := range writes {
+				p.compare(t, []byte(r))
+				p.compare(t, []byte("GET /data HTTP/1.1\r\nHost: a\r\n\r\nGET /data/1 HTTP/1.1\r\nHost: a\r\n\r\n"))
+			}
+		})
+	}
+}
+
+// Errors that come from the store are answered on the short way, once, and the
+// connection goes on.
+func TestDirectPutFails(t *testing.T) {
+	p := startTwins(t, nil)
+	for _, code := range []dataset.Code{dataset.Unavailable, dataset.OutcomeUnknown} {
+		p.store.set(func() { p.store.broken = &dataset.Error{Code: code, Message: "it is broken", Remedy: "mend it"} })
+		got := exchange(t, p.addr, []byte(put("/data/1", `{"id":"1"}`)+put("/data/2", `{"id":"2"}`)))
+		if n := strings.Count(got, "it is broken"); n != 2 || strings.Count(got, "HTTP/1.1 503 ") != 2 {
+			t.Errorf("%s is answered %q", code, got)
+		}
+	}
+}
+
+// Wherever a write is cut into two pieces, the answer is the same.
+func TestDirectPutInPieces(t *testing.T) {
+	n := start(t, nil)
+	n.fill()
+	r := []byte(put("/data/1", `{"id":"1","v":"other"}`) + put("/data/2", `{"id":"2","v":"other"}`))
+	exchange(t, n.addr, r)
+	want := exchange(t, n.addr, r) // nothing changes any more
+	for i := range r {
+		if got := exchange(t, n.addr, r[:i], r[i:]); got != want {
+			t.Errorf("cut at %d: %s, want %s", i, got, want)
+		}
+	}
+}
+
+// FuzzDirect looks for requests that the two answer differently. Of those that
+// write only PUT of records is tried: loads are answered with the time they took.
 func FuzzDirect(f *testing.F) {
-	for _, r := range requests {
+	for _, r := range slices.Concat(requests, writes) {
 		f.Add([]byte(r))
 	}
-	p := startPair(f)
+	p := startTwins(f, nil)
 	f.Fuzz(func(t *testing.T, request []byte) {
-		for _, method := range []string{"PUT", "POST", "PATCH", "DELETE"} {
+		for _, method := range []string{"POST", "PATCH", "DELETE", "PUT /c"} {
 			if bytes.Contains(request, []byte(method)) {
 				return
 			}

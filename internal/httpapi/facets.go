@@ -39,11 +39,7 @@ func (a *API) getFacets(w http.ResponseWriter, r *http.Request) error {
 		ctx, cancel := a.limitTime()
 		defer cancel()
 		got := facets{Facets: []query.Facet{}}
-		page, err := s.Query(ctx, query.Query{Where: q.query.Where})
-		if err != nil {
-			return nil, err
-		}
-		got.Matched = page.Matched
+		var err error
 		schema := s.State().Schema
 		fields := q.facets
 		if fields == nil && q.histogram == nil {
@@ -53,8 +49,8 @@ func (a *API) getFacets(w http.ResponseWriter, r *http.Request) error {
 				}
 			}
 		}
-		if fields != nil {
-			if got.Facets, err = s.Facets(ctx, query.Facets{Where: q.query.Where, Fields: fields, Limit: limitOr(q, facetLimit)}); err != nil {
+		if fields != nil || q.histogram == nil {
+			if got.Matched, got.Facets, err = s.Facets(ctx, query.Facets{Where: q.query.Where, Fields: fields, Limit: limitOr(q, facetLimit)}); err != nil {
 				return nil, err
 			}
 		}
@@ -68,6 +64,10 @@ func (a *API) getFacets(w http.ResponseWriter, r *http.Request) error {
 				return nil, err
 			}
 			got.Histograms = append(got.Histograms, h)
+			got.Matched = h.Missing
+			for _, n := range h.Counts {
+				got.Matched += n
+			}
 		}
 		return got, nil
 	})
@@ -86,15 +86,11 @@ func (a *API) getSummary(w http.ResponseWriter, r *http.Request) error {
 				}
 			}
 		}
-		page, err := s.Query(ctx, query.Query{Where: q.query.Where})
+		matched, groups, err := s.Summary(ctx, query.Summary{Where: q.query.Where, Fields: fields, By: q.by, Quantiles: q.quantiles, Limit: limitOr(q, groupLimit)})
 		if err != nil {
 			return nil, err
 		}
-		groups, err := s.Summary(ctx, query.Summary{Where: q.query.Where, Fields: fields, By: q.by, Quantiles: q.quantiles, Limit: limitOr(q, groupLimit)})
-		if err != nil {
-			return nil, err
-		}
-		return summary{Matched: page.Matched, By: q.by, Quantiles: q.quantiles, Groups: groups}, nil
+		return summary{Matched: matched, By: q.by, Quantiles: q.quantiles, Groups: groups}, nil
 	})
 }
 

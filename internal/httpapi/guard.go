@@ -64,18 +64,38 @@ func (g *guard) check(r *http.Request) error {
 			Err:     err,
 		}
 	}
+	return g.allow(writer{
+		host:          r.Host,
+		authorization: r.Header.Get("Authorization"),
+		browser:       r.Header.Get("Origin") != "",
+		fromThisHost:  func() bool { return fromThisHost(r) },
+		onLoopback:    func() bool { return onLoopback(r) },
+	})
+}
+
+// writer is what is known of who writes, beyond a request's being of this origin.
+type writer struct {
+	host          string // as the Host header has it
+	authorization string // the header
+	browser       bool   // the request has an Origin
+	fromThisHost  func() bool
+	onLoopback    func() bool // whether it came in on a loopback address
+}
+
+// allow says whether a writer may write.
+func (g *guard) allow(w writer) error {
 	if len(g.tokens) > 0 {
-		return g.checkToken(r)
+		return g.checkToken(w.authorization)
 	}
 	if g.remote {
 		// Anybody may write, but not the page of a name that was made to lead here:
 		// only browsers send Origin, and they send the name in Host too.
-		if _, err := netip.ParseAddr(hostOf(r.Host)); err != nil && r.Header.Get("Origin") != "" && !isLoopbackName(r.Host) && !g.hosts[hostOf(r.Host)] {
-			return wrongHost(r)
+		if _, err := netip.ParseAddr(hostOf(w.host)); err != nil && w.browser && !isLoopbackName(w.host) && !g.hosts[hostOf(w.host)] {
+			return wrongHost(w.host)
 		}
 		return nil
 	}
-	if !fromThisHost(r) {
+	if !w.fromThisHost() {
 		return &dataset.Error{
 			Code:    dataset.Forbidden,
 			Message: "writes from other hosts are not allowed",
@@ -83,23 +103,23 @@ func (g *guard) check(r *http.Request) error {
 			Places:  []dataset.Place{{Parameter: "allow_remote_writes", Detail: "is false, and no token is configured"}},
 		}
 	}
-	if onLoopback(r) && !isLoopbackName(r.Host) && !g.hosts[hostOf(r.Host)] {
-		return wrongHost(r)
+	if w.onLoopback() && !isLoopbackName(w.host) && !g.hosts[hostOf(w.host)] {
+		return wrongHost(w.host)
 	}
 	return nil
 }
 
-func wrongHost(r *http.Request) error {
+func wrongHost(host string) error {
 	return &dataset.Error{
 		Code:    dataset.Forbidden,
-		Message: "the name \"" + dataset.Excerpt(r.Host) + "\" may not be used to write to this node",
+		Message: "the name \"" + dataset.Excerpt(host) + "\" may not be used to write to this node",
 		Remedy:  "use localhost or 127.0.0.1; behind a proxy, add the public address to allowed_origins in the configuration",
-		Places:  []dataset.Place{{Parameter: "Host", Detail: dataset.Excerpt(r.Host)}},
+		Places:  []dataset.Place{{Parameter: "Host", Detail: dataset.Excerpt(host)}},
 	}
 }
 
-func (g *guard) checkToken(r *http.Request) error {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+func (g *guard) checkToken(authorization string) error {
+	scheme, token, _ := strings.Cut(authorization, " ")
 	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
 	found := 0
 	for i := range g.tokens {
@@ -109,7 +129,7 @@ func (g *guard) checkToken(r *http.Request) error {
 		return nil
 	}
 	message := "writing needs a token"
-	if r.Header.Get("Authorization") != "" {
+	if authorization != "" {
 		message = "the token is not one that may write here"
 	}
 	return &dataset.Error{

@@ -36,7 +36,11 @@ func (a *API) getData(w http.ResponseWriter, r *http.Request) error {
 			return a.getList(w, r)
 		}
 	}
-	return a.items(w, r, a.data, encode.JSON, unlimited)
+	c, err := a.collection(r)
+	if err != nil {
+		return err
+	}
+	return a.items(w, r, c, encode.JSON, unlimited)
 }
 
 // getItems answers GET and QUERY of /collections/{c}/items.
@@ -313,6 +317,7 @@ func tagsOf(state dataset.State, key []byte, coding encode.Coding) *tagged {
 // the header that all answers to questions have; done: nothing is left to send.
 func (a *API) known(w http.ResponseWriter, r *http.Request, state dataset.State, key []byte, coding encode.Coding, contentType []string, find func() (any, int64, error)) (value any, done bool, err error) {
 	h := w.Header()
+	a.markAge(h)
 	t := tagsOf(state, key, coding)
 	h["Cache-Control"] = noCache
 	if state.Exists() {

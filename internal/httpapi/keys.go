@@ -33,9 +33,13 @@ func (a *API) getKeys(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	snapshot, _, err := c.whole()
+	a.markAge(w.Header())
+	snapshot, m, err := c.whole()
 	if err != nil {
 		return err
+	}
+	if m.version != nil {
+		w.Header()["Dataset-Version"] = m.version
 	}
 	return a.sendKeys(w, r, func(yield func(string, error) bool) {
 		for record := range snapshot.All() {

@@ -17,17 +17,25 @@ func (a *API) live(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// ready answers GET /readyz: the node can take reads and writes.
+// ready answers GET /readyz: the node can take reads and writes, or, where that is
+// the policy, reads.
 func (a *API) ready(w http.ResponseWriter, r *http.Request) error {
 	if a.draining.Load() {
 		return &dataset.Error{Code: dataset.Unavailable, Message: "the node is shutting down", Remedy: "use another node"}
 	}
+	status := "ready"
 	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
 	defer cancel()
 	if err := a.config.Store.Ready(ctx); err != nil {
-		return err
+		if !a.config.ReadyForReads || !a.open.Load() {
+			return err
+		}
+		status = "ready for reads"
 	}
-	writeStatus(w, map[string]string{"status": "ready"})
+	if !a.open.Load() {
+		return errStarting
+	}
+	writeStatus(w, map[string]string{"status": status})
 	return nil
 }
 

@@ -32,6 +32,14 @@ const problemType = "application/problem+json"
 
 // fail answers with an error and logs those that are not the client's.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	a.markVersion(w, r)
+	p := a.problem(r.Context(), r.Method, r.URL.Path, err, w.Header())
+	writeJSON(w, p.Status, problemType, p)
+}
+
+// problem gives what an error of a request is answered with, sets the header fields
+// that go with it, and logs it where it is not the client's.
+func (a *API) problem(ctx context.Context, method, path string, err error, h http.Header) problem {
 	code := dataset.CodeOf(err)
 	meaning, known := dataset.Codes[code]
 	if !known {
@@ -50,14 +58,13 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p.Remedy = "look for the instance in the node's log"
 	}
 	if meaning.Status >= 500 && !errors.Is(err, context.Canceled) { // canceled: the client is gone
-		a.log.LogAttrs(context.WithoutCancel(r.Context()), slog.LevelError, "request failed",
-			slog.String("method", r.Method),
-			slog.String("path", r.URL.Path),
+		a.log.LogAttrs(context.WithoutCancel(ctx), slog.LevelError, "request failed",
+			slog.String("method", method),
+			slog.String("path", path),
 			slog.Int("status", meaning.Status),
 			slog.String("instance", p.Instance),
 			slog.String("error", causes(err)))
 	}
-	h := w.Header()
 	switch meaning.Status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="landings"`)
@@ -67,7 +74,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Connection", "close")
 	}
 	h["Cache-Control"] = noStore
-	writeJSON(w, meaning.Status, problemType, p)
+	return p
 }
 
 // causes gives an error with what it wraps, for the log.

@@ -82,8 +82,12 @@ func TestInternalErrors(t *testing.T) {
 	}
 	n.store.set(func() { n.store.broken = nil })
 	n.want(n.do("PUT", "/data/1", `{"id":"1"}`), 201)
+	if log.Len() > 0 {
+		t.Errorf("the write of one record is logged: %s", log.String())
+	}
+	n.want(n.do("POST", "/data", three), 200)
 	if !strings.Contains(log.String(), "msg=write") {
-		t.Errorf("the write is not logged: %s", log.String())
+		t.Errorf("the load is not logged: %s", log.String())
 	}
 }
 

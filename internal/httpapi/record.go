@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"mime"
 	"net/http"
 	"net/url"
@@ -20,12 +21,16 @@ func (a *API) getRecord(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	snapshot, m := c.now()
+	a.markAge(w.Header())
+	if m.version != nil {
+		w.Header()["Dataset-Version"] = m.version
+	}
 	id := r.PathValue("id")
 	record, ok := snapshot.Lookup(id)
 	if !ok {
 		return noRecord(c, id)
 	}
-	return sendBytes(w, r, record.JSON, contentTag(record.JSON), m.version)
+	return sendBytes(w, r, record.JSON, contentTag(record.JSON))
 }
 
 func noRecord(c *collection, id string) error {
@@ -56,12 +61,22 @@ func (a *API) putRecord(r *http.Request, body *upload) (answer, error) {
 	if err := ingest.CheckRecord(raw, a.limits.Ingest); err != nil {
 		return answer{}, err
 	}
-	record := bytes.TrimSpace(raw)
 	c, err := a.collection(r)
 	if err != nil {
 		return answer{}, err
 	}
-	got, err := a.edit(r, c, func(dataset.Record, bool) ([]byte, error) { return record, nil })
+	conditions, err := parseConditions(r)
+	if err != nil {
+		return answer{}, err
+	}
+	return a.put(r.Context(), c, r.PathValue("id"), conditions, raw)
+}
+
+// put puts a record that is valid, perhaps with white space around it, in the place
+// of what has its id.
+func (a *API) put(ctx context.Context, c *collection, id string, conditions conditions, raw []byte) (answer, error) {
+	record := bytes.TrimSpace(raw)
+	got, err := a.edit(ctx, c, id, conditions, func(dataset.Record, bool) ([]byte, error) { return record, nil })
 	if err == nil && len(record) != len(raw) {
 		// A tag in the answer to a PUT says that the body was kept as it was sent
 		// (RFC 9110, 9.3.4), and white space around it was not.
@@ -84,8 +99,12 @@ func (a *API) patchRecord(r *http.Request, body *upload) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	conditions, err := parseConditions(r)
+	if err != nil {
+		return answer{}, err
+	}
 	var patched []byte
-	got, err := a.edit(r, c, func(current dataset.Record, exists bool) ([]byte, error) {
+	got, err := a.edit(r.Context(), c, r.PathValue("id"), conditions, func(current dataset.Record, exists bool) ([]byte, error) {
 		if !exists {
 			return nil, noRecord(c, r.PathValue("id"))
 		}
@@ -100,7 +119,7 @@ func (a *API) patchRecord(r *http.Request, body *upload) (answer, error) {
 		return patched, nil
 	})
 	if err != nil {
-		return answer{}, err
+		return got, err
 	}
 	got.status, got.body = http.StatusOK, patched
 	return got, nil
@@ -108,18 +127,13 @@ func (a *API) patchRecord(r *http.Request, body *upload) (answer, error) {
 
 // edit puts what next makes of a record in its place. Everything that the answer
 // depends on is looked at inside the decision, so that it holds at the commit.
-func (a *API) edit(r *http.Request, c *collection, next func(current dataset.Record, exists bool) ([]byte, error)) (answer, error) {
-	id := r.PathValue("id")
+func (a *API) edit(ctx context.Context, c *collection, id string, conditions conditions, next func(current dataset.Record, exists bool) ([]byte, error)) (answer, error) {
 	if err := dataset.CheckID(id); err != nil {
-		return answer{}, err
-	}
-	conditions, err := parseConditions(r)
-	if err != nil {
 		return answer{}, err
 	}
 	var created bool
 	var tag string
-	state, err := a.config.Store.Update(r.Context(), c.name, id, func(current dataset.Record, exists bool) (dataset.Edit, error) {
+	state, err := a.config.Store.Update(ctx, c.name, id, func(current dataset.Record, exists bool) (dataset.Edit, error) {
 		if err := checkRecordConditions(conditions, current, exists); err != nil {
 			return dataset.Edit{}, err
 		}
@@ -137,7 +151,7 @@ func (a *API) edit(r *http.Request, c *collection, next func(current dataset.Rec
 		return dataset.Edit{JSON: record}, nil
 	})
 	if err != nil {
-		return answer{}, err
+		return answer{version: state.Version}, err
 	}
 	got := answer{status: http.StatusNoContent, header: http.Header{"Etag": {tag}}, version: state.Version, dataset: c.name}
 	if created {
@@ -162,8 +176,11 @@ func checkID(c *collection, record []byte, id string) error {
 	if field == "" {
 		return nil
 	}
-	pointer := "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(field)
 	got, ok := ingest.IDOf(record, field)
+	if ok && got == id {
+		return nil
+	}
+	pointer := "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(field)
 	switch {
 	case !ok:
 		return &dataset.Error{
@@ -172,7 +189,7 @@ func checkID(c *collection, record []byte, id string) error {
 			Remedy:  "give its member \"" + dataset.Excerpt(field) + "\" the value that the address has: \"" + dataset.Excerpt(id) + "\"",
 			Places:  []dataset.Place{{Pointer: pointer, Detail: "missing, or neither a string nor a number"}},
 		}
-	case got != id:
+	default:
 		return &dataset.Error{
 			Code:    dataset.Invalid,
 			Message: "the record's id \"" + dataset.Excerpt(got) + "\" is not the one in the address, \"" + dataset.Excerpt(id) + "\"",
@@ -180,7 +197,6 @@ func checkID(c *collection, record []byte, id string) error {
 			Places:  []dataset.Place{{Pointer: pointer, Detail: "differs from the address"}},
 		}
 	}
-	return nil
 }
 
 // deleteRecord answers DELETE /data/{id}.
@@ -204,7 +220,7 @@ func (a *API) deleteRecord(r *http.Request, _ *upload) (answer, error) {
 		return dataset.Edit{Delete: true}, nil
 	})
 	if err != nil {
-		return answer{}, err
+		return answer{version: state.Version}, err
 	}
 	return answer{status: http.StatusNoContent, version: state.Version, dataset: c.name}, nil
 }

@@ -25,7 +25,7 @@ var (
 )
 
 // sendBytes answers 200 with a body, or 304.
-func sendBytes(w http.ResponseWriter, r *http.Request, body []byte, tag string, version []string) error {
+func sendBytes(w http.ResponseWriter, r *http.Request, body []byte, tag string) error {
 	h := w.Header()
 	c, err := parseConditions(r)
 	if err != nil {
@@ -38,9 +38,6 @@ func sendBytes(w http.ResponseWriter, r *http.Request, body []byte, tag string, 
 	values := []string{tag, ""}
 	h["Etag"] = values[:1:1]
 	h["Cache-Control"] = noCache
-	if version != nil {
-		h["Dataset-Version"] = version
-	}
 	if same {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
@@ -56,7 +53,7 @@ func sendBytes(w http.ResponseWriter, r *http.Request, body []byte, tag string, 
 // sendJSON answers a read with a value, tagged by its bytes.
 func (a *API) sendJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	body := encodeJSON(v)
-	return sendBytes(w, r, body, contentTag(body), nil)
+	return sendBytes(w, r, body, contentTag(body))
 }
 
 // send answers a write.
@@ -65,9 +62,7 @@ func send(w http.ResponseWriter, got answer) {
 	for name, values := range got.header {
 		h[name] = values
 	}
-	if got.version > 0 {
-		h["Dataset-Version"] = []string{strconv.FormatUint(got.version, 10)}
-	}
+	setVersion(h, got.version)
 	h["Cache-Control"] = noStore
 	switch body := got.body.(type) {
 	case nil:

@@ -4,12 +4,19 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
 	"landings/internal/dataset"
 	"landings/internal/readmodel"
 )
+
+// earlierLoad is a generation that another one took the place of.
+type earlierLoad struct {
+	state   dataset.State
+	records dataset.Sequence
+}
 
 // memoryStore is a working store without Redis: it decides and applies under one
 // lock.
@@ -20,14 +27,16 @@ type memoryStore struct {
 
 	mu       sync.Mutex
 	rejected map[string]dataset.Load
+	earlier  map[string][]earlierLoad // by name, ascending
 	epochs   int
 	notReady error
+	age      time.Duration
 	broken   error         // what every write fails with
 	hold     chan struct{} // a Load waits for it
 }
 
 func newMemoryStore(c *readmodel.Catalog) *memoryStore {
-	return &memoryStore{catalog: c, rejected: map[string]dataset.Load{}}
+	return &memoryStore{catalog: c, rejected: map[string]dataset.Load{}, earlier: map[string][]earlierLoad{}}
 }
 
 func (m *memoryStore) next(s dataset.State) dataset.State {
@@ -96,8 +105,12 @@ func (m *memoryStore) Load(ctx context.Context, name string, read dataset.Read, 
 			return dataset.State{}, err
 		}
 	}
+	if s.Exists() {
+		m.earlier[name] = append(m.earlier[name], earlierLoad{s, d.Records()})
+	}
 	s = m.next(s)
-	s.Name, s.Count, s.Next, s.Schema = name, load.Records.Len(), load.Records.Next(), load.Schema
+	s.Name, s.Count, s.Digest = name, load.Records.Len(), load.Records.Digest()
+	s.Next, s.Schema = load.Records.Next(), load.Schema
 	s.Generation++
 	s.Source, s.LoadedAt = load.Source, time.Now()
 	d.Replace(s, load.Records)
@@ -135,6 +148,34 @@ func (m *memoryStore) Rejected(_ context.Context, name string) ([]dataset.Reject
 	return load.Rejected, load.RejectedTotal, nil
 }
 
+func (m *memoryStore) Generations(_ context.Context, name string) ([]dataset.Generation, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.catalog.Dataset(name).State()
+	if !s.Exists() {
+		return nil, &dataset.Error{Code: dataset.NotFound, Message: "there is no dataset " + name}
+	}
+	list := []dataset.Generation{{Number: s.Generation, State: "live", Records: s.Count, Source: s.Source, LoadedAt: s.LoadedAt}}
+	for _, e := range slices.Backward(m.earlier[name]) {
+		list = append(list, dataset.Generation{Number: e.state.Generation, State: "kept", Records: e.state.Count, Source: e.state.Source, LoadedAt: e.state.LoadedAt})
+	}
+	return list, nil
+}
+
+func (m *memoryStore) RollBack(ctx context.Context, name string, number uint64, check dataset.Check) (dataset.State, error) {
+	m.mu.Lock()
+	at := slices.IndexFunc(m.earlier[name], func(e earlierLoad) bool { return e.state.Generation == number })
+	if at < 0 {
+		m.mu.Unlock()
+		return dataset.State{}, &dataset.Error{Code: dataset.NotFound, Message: "there is no such generation"}
+	}
+	e := m.earlier[name][at]
+	m.mu.Unlock()
+	return m.Load(ctx, name, func(func(*dataset.Bucket)) (dataset.Load, error) {
+		return dataset.Load{Records: e.records, Schema: e.state.Schema, Source: e.state.Source}, nil
+	}, check)
+}
+
 func (m *memoryStore) Keys(context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for _, k := range m.keys {
@@ -146,6 +187,22 @@ func (m *memoryStore) Keys(context.Context) iter.Seq2[string, error] {
 			yield("", m.keysErr)
 		}
 	}
+}
+
+func (m *memoryStore) Reach(ctx context.Context, name string, version uint64) error {
+	if version == dataset.Latest {
+		return ctx.Err()
+	}
+	if m.catalog.Snapshot(name).State().Version < version {
+		return &dataset.Error{Code: dataset.Unavailable, Message: "not there yet"}
+	}
+	return nil
+}
+
+func (m *memoryStore) Age() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.age
 }
 
 func (m *memoryStore) Ready(context.Context) error {

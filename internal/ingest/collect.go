@@ -181,22 +181,29 @@ func (c *collector) learn(record []byte, members []member) error {
 
 // member feeds one member to the inference.
 func (c *collector) member(object []byte, m member, next *int) error {
-	key := object[m.key:m.keyEnd]
-	fl, n := c.learnt.find(key, *next)
+	fl := c.learnt.named(m.name)
 	if fl == nil {
 		var err error
-		if fl, err = c.newField(string(unquote(key, nil)), key); err != nil {
+		if fl, err = c.field(object[m.key:m.keyEnd], *next); err != nil {
 			return err
 		}
-		n = fl.index + 1
+		c.learnt.name(m.name, fl)
 	}
-	*next = n
+	*next = fl.index + 1
 	raw := object[m.value:m.valueEnd]
-	fl.value(raw, &c.learnt.scratch)
+	fl.value(raw, m.plain, &c.learnt.scratch)
 	if fl.id != nil {
 		fl.id.text, fl.id.ok = idText(raw)
 	}
 	return nil
+}
+
+// field gives the field of a key, a new one where it has none yet.
+func (c *collector) field(key []byte, next int) (*field, error) {
+	if fl := c.learnt.find(key, next); fl != nil {
+		return fl, nil
+	}
+	return c.newField(string(unquote(key, nil)), key)
 }
 
 // newField makes a field that no record had before. Those named like an id are

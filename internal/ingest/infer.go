@@ -39,25 +39,43 @@ type field struct {
 
 // inference learns the schema, one record after the other.
 type inference struct {
-	fields  []*field
-	byName  map[string]*field
-	records int
-	scratch []byte
+	fields   []*field
+	byName   map[string]*field
+	byNumber []*field // by the number of the expected name less one, see member; nil: not known yet
+	records  int
+	scratch  []byte
 }
 
 // find gives the field of a key, where a record's fields mostly come in the order
 // of the record before: next is the index after the last one found. nil: it is new.
-func (f *inference) find(quoted []byte, next int) (*field, int) {
+func (f *inference) find(quoted []byte, next int) *field {
 	for i := next; i < len(f.fields) && i < next+4; i++ {
 		if bytes.Equal(f.fields[i].quoted, quoted) {
-			return f.fields[i], i + 1
+			return f.fields[i]
 		}
 	}
 	f.scratch = append(f.scratch[:0], unquote(quoted, f.scratch)...)
-	if found, ok := f.byName[string(f.scratch)]; ok {
-		return found, found.index + 1
+	return f.byName[string(f.scratch)]
+}
+
+// named gives the field of an expected name; nil: the name has no number, or its
+// field was not told yet.
+func (f *inference) named(number int) *field {
+	if number == 0 || number > len(f.byNumber) {
+		return nil
 	}
-	return nil, next
+	return f.byNumber[number-1]
+}
+
+// name tells the field of an expected name, where it has a number.
+func (f *inference) name(number int, fl *field) {
+	if number == 0 {
+		return
+	}
+	if more := number - len(f.byNumber); more > 0 {
+		f.byNumber = append(f.byNumber, make([]*field, more)...)
+	}
+	f.byNumber[number-1] = fl
 }
 
 func (f *inference) add(name string, quoted []byte) *field {
@@ -69,15 +87,21 @@ func (f *inference) add(name string, quoted []byte) *field {
 	return fl
 }
 
-// value learns from a raw JSON value.
-func (fl *field) value(raw []byte, scratch *[]byte) {
+// value learns from a raw JSON value, where plain says that it is a string without
+// escapes; the other way around it says nothing.
+func (fl *field) value(raw []byte, plain bool, scratch *[]byte) {
 	switch raw[0] {
 	case '"':
 		inner := raw[1 : len(raw)-1]
 		if len(inner) == 0 {
 			return
 		}
-		if fl.fits&^asText != 0 && bytes.IndexByte(inner, '\\') >= 0 {
+		if fl.fits&^asText == 0 {
+			fl.present++
+			fl.fits &= asText
+			return
+		}
+		if !plain && bytes.IndexByte(inner, '\\') >= 0 {
 			*scratch, _ = jsontext.AppendUnquote((*scratch)[:0], raw)
 			inner = *scratch
 		}

@@ -12,7 +12,12 @@ import (
 
 // member is where one member of an object lies, as offsets from the object's
 // first byte. The key includes its quotes.
-type member struct{ key, keyEnd, value, valueEnd int }
+type member struct {
+	key, keyEnd, value, valueEnd int
+
+	name  int  // the how manieth expected name it has, in order of their becoming known, from 1; 0: unknown
+	plain bool // the value is known to be a string without escapes
+}
 
 // scanner finds where a JSON value ends and where the members of an object lie.
 // On text that is not JSON its findings mean nothing, so that a value must be
@@ -25,7 +30,35 @@ type scanner struct {
 
 	// names are those that objects are expected to have, quoted, in this order,
 	// different and without escapes.
-	names [][]byte
+	names []expectedName
+}
+
+type expectedName struct {
+	quoted []byte
+	number int // as in member
+	// Names are compared by their first eight bytes, or as many as there are, and
+	// then by the rest: calling the general comparison costs more than all this.
+	first, mask uint64
+	rest        []byte
+}
+
+func newExpectedName(quoted []byte, number int) expectedName {
+	n := expectedName{quoted: bytes.Clone(quoted), number: number, mask: 1<<64 - 1}
+	var first [8]byte
+	if copied := copy(first[:], n.quoted); copied < 8 {
+		n.mask = 1<<(8*copied) - 1
+	}
+	n.first = binary.LittleEndian.Uint64(first[:])
+	n.rest = n.quoted[min(8, len(n.quoted)):]
+	return n
+}
+
+// begins says whether b begins with the name.
+func (n *expectedName) begins(b []byte) bool {
+	if len(b) < 8 {
+		return bytes.HasPrefix(b, n.quoted)
+	}
+	return binary.LittleEndian.Uint64(b)&n.mask == n.first && (len(n.rest) == 0 || bytes.HasPrefix(b[8:], n.rest))
 }
 
 // scan gives the length of the value at the beginning of b, -1 when b ends
@@ -136,19 +169,24 @@ func (s *scanner) expected(b []byte) int {
 	for {
 		i = skipSpace(b, i)
 		// Names in ascending order cannot occur twice.
-		for len(names) > 0 && !bytes.HasPrefix(b[i:], names[0]) {
+		for len(names) > 0 && !names[0].begins(b[i:]) {
 			names = names[1:]
 		}
 		if len(names) == 0 {
 			return 0
 		}
-		m := member{key: i, keyEnd: i + len(names[0])}
+		m := member{key: i, keyEnd: i + len(names[0].quoted), name: names[0].number}
 		names = names[1:]
 		if i = skipSpace(b, m.keyEnd); i == len(b) || b[i] != ':' {
 			return 0
 		}
 		m.value = skipSpace(b, i+1)
-		if m.valueEnd = s.value(b, m.value); m.valueEnd < 0 {
+		if m.value < len(b) && b[m.value] == '"' {
+			m.valueEnd, m.plain = validString(b, m.value)
+		} else {
+			m.valueEnd = s.value(b, m.value)
+		}
+		if m.valueEnd < 0 {
 			return 0
 		}
 		s.members = append(s.members, m)
@@ -172,24 +210,23 @@ func (s *scanner) expect(object []byte) {
 	at := 0
 	for _, m := range s.members {
 		name := object[m.key:m.keyEnd]
-		switch i := slices.IndexFunc(s.names, func(n []byte) bool { return bytes.Equal(n, name) }); {
+		switch i := slices.IndexFunc(s.names, func(n expectedName) bool { return bytes.Equal(n.quoted, name) }); {
 		case i >= 0:
 			at = i + 1
 		case len(s.names) < most && bytes.IndexByte(name, '\\') < 0:
-			s.names = slices.Insert(s.names, at, bytes.Clone(name))
+			s.names = slices.Insert(s.names, at, newExpectedName(name, len(s.names)+1))
 			at++
 		}
 	}
 }
 
-// value gives the end of the value at b[i], -1 when it is invalid or unfinished.
+// value gives the end of the value at b[i], which is not a string, -1 when it is
+// invalid or unfinished.
 func (s *scanner) value(b []byte, i int) int {
 	if i == len(b) {
 		return -1
 	}
 	switch c := b[i]; {
-	case c == '"':
-		return validString(b, i)
 	case c == '-' || c-'0' <= 9:
 		return validNumber(b, i)
 	case c == '{' || c == '[':
@@ -208,8 +245,8 @@ func (s *scanner) value(b []byte, i int) int {
 }
 
 // validString gives the end of the string whose opening quote is b[i], -1 when
-// it is invalid or unfinished.
-func validString(b []byte, i int) int {
+// it is invalid or unfinished, and whether it is without escapes.
+func validString(b []byte, i int) (end int, plain bool) {
 	open := i
 	i++
 	seen := uint64(0) // all bytes so far, and perhaps a few behind the string
@@ -229,13 +266,13 @@ func validString(b []byte, i int) int {
 	switch {
 	case i == len(b):
 	case b[i] == '"' && (seen&(eachByte*0x80) == 0 || utf8.Valid(b[open:i])):
-		return i + 1
+		return i + 1, true
 	case b[i] == '\\':
 		if end := skipString(b, i-1); end > 0 && jsontext.Value(b[open:end]).IsValid() {
-			return end
+			return end, false
 		}
 	}
-	return -1
+	return -1, false
 }
 
 // eachByte times a byte is that byte eight times.

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -37,6 +38,15 @@ func FuzzExpected(f *testing.F) {
 		}
 		if !jsontext.Value(text[:n]).IsValid() {
 			t.Fatalf("%q after %q: %q is not valid", text, first, text[:n])
+		}
+		for i, m := range s.members {
+			if m.name == 0 {
+				t.Fatalf("%q after %q: member %d has a name without a number", text, first, i)
+			}
+			if value := text[m.value:m.valueEnd]; m.plain != (value[0] == '"' && !bytes.Contains(value, []byte(`\`))) {
+				t.Fatalf("%q after %q: %q is said to be plain: %v", text, first, value, m.plain)
+			}
+			s.members[i].name, s.members[i].plain = 0, false // the general scan knows of neither
 		}
 		if d := cmp.Diff(general.members, s.members, cmp.AllowUnexported(member{})); d != "" || s.depth != general.depth {
 			t.Fatalf("%q after %q: depth %d, want %d\n%s", text, first, s.depth, general.depth, d)

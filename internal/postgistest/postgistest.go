@@ -5,6 +5,7 @@ package postgistest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -34,7 +35,7 @@ func Start(t testing.TB) *Database {
 	t.Helper()
 	bin := programs(t)
 	// Not t.TempDir: the way there is closed to other accounts.
-	dir, err := os.MkdirTemp("", "postgistest")
+	dir, err := os.MkdirTemp("", "postgistest") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,7 @@ func Start(t testing.TB) *Database {
 	}
 	data := filepath.Join(dir, "data")
 	d.run(t, filepath.Join(bin, "initdb"), "-D", data, "-U", "test", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-	server := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "timezone=UTC")
+	server := exec.CommandContext(context.Background(), filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "timezone=UTC")
 	server.Dir, server.SysProcAttr = dir, d.asUser
 	log := new(bytes.Buffer)
 	server.Stdout, server.Stderr = log, log
@@ -94,7 +95,7 @@ func programs(t testing.TB) string {
 
 func (d *Database) run(t testing.TB, name string, args ...string) {
 	t.Helper()
-	c := exec.Command(name, args...)
+	c := exec.CommandContext(context.Background(), name, args...)
 	c.Dir, c.SysProcAttr = d.dir, d.asUser
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, out)
@@ -113,7 +114,7 @@ func (d *Database) Query(t testing.TB, sql string) []string {
 }
 
 func (d *Database) try(sql string) ([]string, error) {
-	c := exec.Command(d.psql, "-h", d.dir, "-U", "test", "-d", "postgres", "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1")
+	c := exec.CommandContext(context.Background(), d.psql, "-h", d.dir, "-U", "test", "-d", "postgres", "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1")
 	c.Dir = d.dir
 	c.Stdin = strings.NewReader(sql)
 	var out, errs bytes.Buffer

@@ -112,7 +112,7 @@ func (b binder) pred(e cql2.Expr) Pred {
 	case cql2.SpatialPredicate:
 		return b.spatial(e)
 	case cql2.TemporalPredicate:
-		return temporal{e.Op, b.time(e.Op, e.Left), b.time(e.Op, e.Right)}
+		return temporal{e.Op, b.time(e.Left), b.time(e.Right)}
 	case cql2.ArrayPredicate:
 		return arrays{e.Op, b.list(e.Left), b.list(e.Right)}
 	}
@@ -231,13 +231,13 @@ func (b binder) want(e cql2.Expr, c class) typed {
 func (b binder) pair(left, right cql2.Expr) (l, r Expr) {
 	x, y := b.value(left), b.value(right)
 	x, y = b.literal(x, y), b.literal(y, x)
-	const comparable = numeric | text | boolean | instant
+	const ordered = numeric | text | boolean | instant
 	for _, v := range []typed{x, y} {
-		if v.is&comparable == 0 {
+		if v.is&ordered == 0 {
 			fail("compare geometries with S_INTERSECTS and the like, intervals with T_INTERSECTS, lists with A_CONTAINS", "%s is %s and cannot be compared", spell(v.syntax), v.is)
 		}
 	}
-	if x.is&y.is&comparable == 0 {
+	if x.is&y.is&ordered == 0 {
 		fail("", "%s is %s and %s is %s: they do not compare", spell(x.syntax), x.is, spell(y.syntax), y.is)
 	}
 	return x.Expr, y.Expr
@@ -325,7 +325,7 @@ func (b binder) end(e cql2.Expr, last bool) Expr {
 }
 
 // time binds an operand of a temporal predicate.
-func (b binder) time(op cql2.TemporalOp, e cql2.Expr) Expr {
+func (b binder) time(e cql2.Expr) Expr {
 	return b.timeValue(e, instant|span).Expr
 }
 

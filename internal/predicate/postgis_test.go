@@ -88,7 +88,7 @@ func (g generator) instant() string {
 func (g generator) shape() both {
 	x, y := g.IntN(9), g.IntN(9)
 	w, h := 1+g.IntN(4), 1+g.IntN(4)
-	wkt := ""
+	var wkt string
 	switch g.IntN(4) {
 	case 0:
 		return both{fmt.Sprintf("BBOX(%d,%d,%d,%d)", x, y, x+w, y+h), fmt.Sprintf("ST_MakeEnvelope(%d,%d,%d,%d)", x, y, x+w, y+h)}

@@ -100,16 +100,16 @@ func (a And) Test(row Row) Truth {
 
 // Test is the maximum of the arguments, in the order false, unknown, true.
 func (o Or) Test(row Row) Truth {
-	any := False
+	one := False
 	for _, p := range o {
 		switch p.Test(row) {
 		case True:
 			return True
 		case Unknown:
-			any = Unknown
+			one = Unknown
 		}
 	}
-	return any
+	return one
 }
 
 // Test leaves the unknown unknown.

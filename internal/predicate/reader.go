@@ -159,6 +159,15 @@ func (r *Reader) Want(fields ...int) Wanted {
 	return w
 }
 
+// WantAll gives the set of all fields.
+func (r *Reader) WantAll() Wanted {
+	all := make([]int, len(r.fields))
+	for i := range all {
+		all[i] = i
+	}
+	return r.Want(all...)
+}
+
 // Row is the values of one record, by the number of the field.
 type Row []Value
 

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"landings/internal/columns"
 	"landings/internal/dataset"
 	"landings/internal/encode"
 )
@@ -21,7 +23,19 @@ type Dataset struct {
 	current atomic.Pointer[Snapshot]
 	mu      sync.Mutex // held while current is replaced: by the writer or at the end of a fold
 	past    past       // guarded by mu
+	making  bool       // guarded by mu: columns are being made anew
+
+	vanished atomic.Pointer[vanished] // nil: it has not, or it was longer ago than vanishedTime
 }
+
+// vanished is the last snapshot of a dataset that is no more.
+type vanished struct {
+	snapshot *Snapshot
+	at       time.Time
+}
+
+// vanishedTime is how long it stays, for whoever deleted by mistake.
+const vanishedTime = time.Hour
 
 func newDataset(name string, coder *encode.Coder, history History, folds *sync.WaitGroup) *Dataset {
 	d := &Dataset{coder: coder, seed: maphash.MakeSeed(), folds: folds, past: past{bounds: history}}
@@ -55,6 +69,11 @@ func (d *Dataset) Replace(s dataset.State, records dataset.Sequence) {
 func (d *Dataset) Clear(s dataset.State) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if last := d.current.Load(); last.state.Exists() && last.Len() > 0 {
+		v := &vanished{last, time.Now()}
+		d.vanished.Store(v)
+		time.AfterFunc(vanishedTime, func() { d.vanished.CompareAndSwap(v, nil) })
+	}
 	d.become(newSnapshot(s, directory{}, index{seed: d.seed}, d.coder))
 }
 
@@ -63,6 +82,15 @@ func (d *Dataset) become(next *Snapshot) {
 	old := d.current.Load()
 	d.current.Store(next)
 	d.past.add(old, next, d.expire)
+}
+
+// Vanished gives the last snapshot before the dataset was deleted or its keys were
+// lost, and when that was, for an hour; nil where there is none.
+func (d *Dataset) Vanished() (*Snapshot, time.Time) {
+	if v := d.vanished.Load(); v != nil {
+		return v.snapshot, v.at
+	}
+	return nil, time.Time{}
 }
 
 // Apply makes the changes of one commit; where an id occurs more than once, the
@@ -78,7 +106,40 @@ func (d *Dataset) Apply(s dataset.State, changes []dataset.Change) {
 		next.ids = next.ids.freeze()
 		d.folds.Go(func() { d.fold(next) })
 	}
+	if table := old.base.made.Load(); table != nil && sameSchema(&old.state.Schema, &s.Schema) {
+		next.base, next.recent = old.base, old.recent.with(table, edits)
+		if next.recent.due(next.dir.records) && !d.making {
+			d.making = true
+			d.folds.Go(func() { d.renew(next, table) })
+		}
+	}
 	d.become(next)
+}
+
+// sameSchema says whether columns made by one schema serve the other.
+func sameSchema(a, b *dataset.Schema) bool {
+	return slices.Equal(a.Fields, b.Fields) && a.IDField == b.IDField && a.TimeField == b.TimeField && a.Features == b.Features &&
+		(a.Geometry == b.Geometry || a.Geometry != nil && b.Geometry != nil && *a.Geometry == *b.Geometry)
+}
+
+// renew makes the columns of frozen, which has just become current, and gives them
+// to whatever is current by then. What changed meanwhile stays on top of them.
+func (d *Dataset) renew(frozen *Snapshot, old *columns.Table) {
+	table := columns.New(old.Reader(), frozen.Records())
+	table.Like(old)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.making = false
+	now := d.current.Load()
+	if now.base != frozen.base {
+		return // replaced or cleared
+	}
+	next := *now
+	next.base = new(base)
+	next.base.made.Store(table)
+	next.recent = now.recent.since(frozen.recent, table)
+	d.current.Store(&next)
+	d.past.refresh(&next)
 }
 
 // plan turns changes, which speak of ids, into edits of positions in ascending

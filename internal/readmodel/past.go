@@ -153,7 +153,11 @@ func (s *Snapshot) Since() time.Time { return s.since }
 
 // alone gives how many bytes a snapshot holds that next does not.
 func (s *Snapshot) alone(next *Snapshot) int64 {
-	return s.dir.alone(&next.dir) + s.ids.alone(&next.ids) + int64(unsafe.Sizeof(*s)+unsafe.Sizeof(*s.lists))
+	n := s.recent.alone(next.recent)
+	if table := s.base.made.Load(); table != nil && s.base != next.base {
+		n += table.Bytes()
+	}
+	return n + s.dir.alone(&next.dir) + s.ids.alone(&next.ids) + int64(unsafe.Sizeof(*s)+unsafe.Sizeof(*s.lists))
 }
 
 func (d *directory) alone(next *directory) int64 {

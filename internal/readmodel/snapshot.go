@@ -7,19 +7,23 @@ import (
 	"sync/atomic"
 	"time"
 
+	"landings/internal/columns"
 	"landings/internal/dataset"
 	"landings/internal/encode"
+	"landings/internal/predicate"
 )
 
 // Snapshot is one dataset at one version. It never changes.
 type Snapshot struct {
-	state dataset.State
-	dir   directory
-	ids   index
-	lists *lists // shared with snapshots of the same version
-	coder *encode.Coder
-	since time.Time
-	held  *atomic.Bool // somebody was promised this version, see Hold; shared as lists are
+	state  dataset.State
+	dir    directory
+	ids    index
+	base   *base    // columns of the records as they were some changes ago
+	recent *changes // those changes; empty where base was not made yet
+	lists  *lists   // shared with snapshots of the same version
+	coder  *encode.Coder
+	since  time.Time
+	held   *atomic.Bool // somebody was promised this version, see Hold; shared as lists are
 }
 
 type lists [encode.Codings]struct {
@@ -28,7 +32,25 @@ type lists [encode.Codings]struct {
 }
 
 func newSnapshot(state dataset.State, dir directory, ids index, coder *encode.Coder) *Snapshot {
-	return &Snapshot{state: state, dir: dir, ids: ids, lists: new(lists), coder: coder, since: time.Now(), held: new(atomic.Bool)}
+	return &Snapshot{state: state, dir: dir, ids: ids, base: new(base), lists: new(lists), coder: coder, since: time.Now(), held: new(atomic.Bool)}
+}
+
+// base is columns, made when a query asks for them.
+type base struct {
+	once sync.Once
+	made atomic.Pointer[columns.Table]
+}
+
+// columns gives the columns that queries are answered from, with recent on top.
+func (s *Snapshot) columns() *columns.Table {
+	if t := s.base.made.Load(); t != nil {
+		return t
+	}
+	s.base.once.Do(func() {
+		// Nobody shares a base that is not made: it is of this very snapshot.
+		s.base.made.Store(columns.New(predicate.NewReader(s.state.Schema), s.Records()))
+	})
+	return s.base.made.Load()
 }
 
 // State describes the version.

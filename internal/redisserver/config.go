@@ -187,7 +187,8 @@ type config struct {
 	hllSparseBytes                     int64
 	shutdownTimeout                    int64
 	logLevel, logFile                  string
-	others                             map[string]string // parameters that are accepted and mean nothing here
+	protected                          bool              // refuse other hosts while there is no password
+	others                             map[string]string // tuning parameters
 }
 
 // param is one configuration parameter.
@@ -301,9 +302,10 @@ func fixed(name, value string) param {
 		}}
 }
 
-// ignored is a parameter that tunes something this engine does not have; its value
-// is kept and has no effect.
-func ignored(name, value string) param {
+// tuning is a parameter that makes redis-server faster, or leaner, in ways that this
+// engine does not have; nothing that a client or a file can tell depends on it. Its
+// value is kept and has no effect. What promises something is [fixed] instead.
+func tuning(name, value string) param {
 	return param{name: name, get: func(c *config) string {
 		if v, ok := c.others[name]; ok {
 			return v
@@ -343,7 +345,7 @@ func params() []param {
 			}},
 		intParam("timeout", func(c *config) *int64 { return &c.timeout }, 0, math.MaxInt32),
 		intParam("tcp-keepalive", func(c *config) *int64 { return &c.keepAlive }, 0, math.MaxInt32),
-		ignored("tcp-backlog", "511"),
+		tuning("tcp-backlog", "511"),
 		intParam("maxclients", func(c *config) *int { return &c.maxClients }, 1, math.MaxInt32),
 		intParam("databases", func(c *config) *int { return &c.databases }, 1, 10000).atStart(),
 		{name: "dir", get: func(c *config) string { return c.dir }, set: func(c *config, v string) error {
@@ -403,8 +405,8 @@ func params() []param {
 		stringParam("requirepass", func(c *config) *string { return &c.requirePass }),
 		memParam("maxmemory", func(c *config) *int64 { return &c.maxMemory }, 0),
 		fixed("maxmemory-policy", "noeviction"),
-		ignored("maxmemory-samples", "5"),
-		ignored("maxmemory-eviction-tenacity", "10"),
+		tuning("maxmemory-samples", "5"),
+		tuning("maxmemory-eviction-tenacity", "10"),
 		memParam("proto-max-bulk-len", func(c *config) *int64 { return &c.maxBulk }, 1<<20),
 		memParam("client-query-buffer-limit", func(c *config) *int64 { return &c.queryBufferLimit }, 1<<20),
 		{name: "client-output-buffer-limit", multi: true, get: func(c *config) string {
@@ -430,7 +432,7 @@ func params() []param {
 		boolParam("lazyfree-lazy-user-del", func(c *config) *bool { return &c.lazyUserDel }),
 		boolParam("lazyfree-lazy-user-flush", func(c *config) *bool { return &c.lazyUserFlush }),
 		boolParam("lazyfree-lazy-server-del", func(c *config) *bool { return &c.lazyServerDel }),
-		ignored("lazyfree-lazy-eviction", "no"),
+		tuning("lazyfree-lazy-eviction", "no"),
 		intParam("hash-max-listpack-entries", func(c *config) *int64 { return &c.hashMaxEntries }, 0, math.MaxInt64).also("hash-max-ziplist-entries"),
 		memParam("hash-max-listpack-value", func(c *config) *int64 { return &c.hashMaxValue }, 0).also("hash-max-ziplist-value"),
 		intParam("zset-max-listpack-entries", func(c *config) *int64 { return &c.zsetMaxEntries }, 0, math.MaxInt64).also("zset-max-ziplist-entries"),
@@ -449,45 +451,45 @@ func params() []param {
 		fixed("daemonize", "no").atStart(),
 		fixed("cluster-enabled", "no").atStart(),
 		fixed("enable-module-command", "no").atStart(),
-		ignored("enable-debug-command", "no"),
-		ignored("enable-protected-configs", "no"),
-		ignored("protected-mode", "yes"),
-		ignored("activerehashing", "yes"),
-		ignored("active-expire-effort", "1"),
-		ignored("dynamic-hz", "yes"),
-		ignored("lua-time-limit", "5000").also("busy-reply-threshold"),
-		ignored("lfu-log-factor", "10"),
-		ignored("lfu-decay-time", "1"),
-		ignored("io-threads", "1").atStart(),
-		ignored("io-threads-do-reads", "no").atStart(),
-		ignored("rdb-save-incremental-fsync", "yes"),
-		ignored("aof-rewrite-incremental-fsync", "yes"),
-		ignored("rdb-del-sync-files", "no"),
-		ignored("sanitize-dump-payload", "no"),
-		ignored("latency-tracking", "yes"),
-		ignored("always-show-logo", "no").atStart(),
-		ignored("set-proc-title", "yes").atStart(),
-		ignored("supervised", "no").atStart(),
-		ignored("pidfile", "").atStart(),
-		ignored("syslog-enabled", "no").atStart(),
-		ignored("crash-log-enabled", "yes"),
-		ignored("oom-score-adj", "no"),
-		ignored("disable-thp", "yes").atStart(),
-		ignored("jemalloc-bg-thread", "yes"),
-		ignored("activedefrag", "no"),
-		ignored("maxmemory-clients", "0"),
-		ignored("min-replicas-to-write", "0").also("min-slaves-to-write"),
-		ignored("min-replicas-max-lag", "10").also("min-slaves-max-lag"),
-		ignored("repl-backlog-size", "1048576"),
-		ignored("repl-timeout", "60"),
-		ignored("repl-ping-replica-period", "10").also("repl-ping-slave-period"),
-		ignored("repl-diskless-sync", "yes"),
-		ignored("repl-diskless-sync-delay", "5"),
-		ignored("repl-disable-tcp-nodelay", "no"),
-		ignored("replica-serve-stale-data", "yes").also("slave-serve-stale-data"),
-		ignored("replica-read-only", "yes").also("slave-read-only"),
-		ignored("replica-priority", "100").also("slave-priority"),
-		ignored("cluster-allow-pubsubshard-when-down", "yes"),
+		fixed("enable-debug-command", "no"),
+		fixed("enable-protected-configs", "no"),
+		boolParam("protected-mode", func(c *config) *bool { return &c.protected }),
+		tuning("activerehashing", "yes"),
+		tuning("active-expire-effort", "1"),
+		tuning("dynamic-hz", "yes"),
+		tuning("lua-time-limit", "5000").also("busy-reply-threshold"),
+		tuning("lfu-log-factor", "10"),
+		tuning("lfu-decay-time", "1"),
+		tuning("io-threads", "1").atStart(),
+		tuning("io-threads-do-reads", "no").atStart(),
+		tuning("rdb-save-incremental-fsync", "yes"),
+		tuning("aof-rewrite-incremental-fsync", "yes"),
+		tuning("rdb-del-sync-files", "no"),
+		tuning("sanitize-dump-payload", "no"),
+		tuning("latency-tracking", "yes"),
+		tuning("always-show-logo", "no").atStart(),
+		tuning("set-proc-title", "yes").atStart(),
+		fixed("supervised", "no").atStart(),
+		fixed("pidfile", "").atStart(),
+		fixed("syslog-enabled", "no").atStart(),
+		tuning("crash-log-enabled", "yes"),
+		fixed("oom-score-adj", "no"),
+		tuning("disable-thp", "yes").atStart(),
+		tuning("jemalloc-bg-thread", "yes"),
+		fixed("activedefrag", "no"),
+		fixed("maxmemory-clients", "0"),
+		fixed("min-replicas-to-write", "0").also("min-slaves-to-write"),
+		tuning("min-replicas-max-lag", "10").also("min-slaves-max-lag"),
+		tuning("repl-backlog-size", "1048576"),
+		tuning("repl-timeout", "60"),
+		tuning("repl-ping-replica-period", "10").also("repl-ping-slave-period"),
+		tuning("repl-diskless-sync", "yes"),
+		tuning("repl-diskless-sync-delay", "5"),
+		tuning("repl-disable-tcp-nodelay", "no"),
+		tuning("replica-serve-stale-data", "yes").also("slave-serve-stale-data"),
+		fixed("replica-read-only", "yes").also("slave-read-only"),
+		tuning("replica-priority", "100").also("slave-priority"),
+		tuning("cluster-allow-pubsubshard-when-down", "yes"),
 		fixed("replicaof", "").also("slaveof").atStart(),
 	}
 }
@@ -531,7 +533,7 @@ func defaultConfig() config {
 		trackingKeys: 1000000, slowlogSlower: 10000, slowlogMax: 128, hz: 10, activeExpire: true,
 		hashMaxEntries: 512, hashMaxValue: 64, zsetMaxEntries: 128, zsetMaxValue: 64, setMaxIntset: 512,
 		listMaxSize: -2, streamNodeBytes: 4096, streamNodeEntries: 100, hllSparseBytes: 3000,
-		shutdownTimeout: 10, logLevel: "notice",
+		shutdownTimeout: 10, protected: true, logLevel: "notice",
 	}
 }
 

@@ -60,8 +60,27 @@ func (e *Engine) admit(f front, addr, laddr string) (*client, string) {
 		e.stats.rejectedConnections++
 		return nil, "-ERR max number of clients reached\r\n"
 	}
+	if e.cfg.protected && e.cfg.requirePass == "" && !sameHost(addr) {
+		e.stats.rejectedConnections++
+		return nil, deniedRemote
+	}
 	e.tick()
 	return e.newClient(f, addr, laddr), ""
+}
+
+// deniedRemote is what another host is told in protected mode.
+const deniedRemote = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. " +
+	"Clients on this machine may connect. For others, set a password with requirepass, or, where nobody but them can reach the port, say --protected-mode no.\r\n"
+
+// sameHost says whether an address is of this machine: a loopback one, a Unix socket
+// or the pipe.
+func sameHost(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return true // no address of a network
+	}
+	ip := net.ParseIP(host)
+	return ip == nil || ip.IsLoopback()
 }
 
 // netConn is a connection with a goroutine that reads and executes and one that

@@ -156,7 +156,11 @@ func (e *Engine) openFiles() (err error) {
 		n += db.keys.count
 	}
 	e.saves.loadedKeys = int64(n)
-	e.log.Info("DB loaded from disk", "keys", n, "seconds", time.Since(began).Seconds())
+	from := "disk"
+	if e.cfg.appendOnly {
+		from = "append only file"
+	}
+	e.log.Info(fmt.Sprintf("DB loaded from %s: %.3f seconds", from, time.Since(began).Seconds()), "keys", n)
 	return nil
 }
 
@@ -436,7 +440,7 @@ func (e *Engine) saveCycle() {
 	for _, p := range e.cfg.savePoints {
 		if e.dirty >= p.changes && e.dirty > 0 && time.Since(e.saves.lastSave) > time.Duration(p.seconds)*time.Second &&
 			(e.saves.failed == nil || time.Since(e.saves.lastTry) > retry) {
-			e.log.Info("changes in seconds: saving", "changes", p.changes, "seconds", p.seconds)
+			e.log.Info(fmt.Sprintf("%d changes in %d seconds. Saving...", p.changes, p.seconds))
 			e.startDump()
 			return
 		}

@@ -77,7 +77,7 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 		return err
 	}
 	found := map[uint64]generation{}
-	var earlier []uint64
+	var earlier []uint64 // than the live one
 	for field, text := range fields {
 		if field == counter {
 			continue
@@ -100,7 +100,14 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 	if !k.state.Exists() {
 		keep = 0
 	}
-	earlier = earlier[:max(0, len(earlier)-keep)]
+	var beyond []uint64 // what is not kept: too many, or too old
+	for i, number := range earlier {
+		g := found[number]
+		old := k.store.opts.KeepLoadsFor > 0 && g.Kept != nil && now-g.Kept.At > k.store.opts.KeepLoadsFor.Milliseconds()
+		if i < len(earlier)-keep || old {
+			beyond = append(beyond, number)
+		}
+	}
 
 	var gone []uint64
 	commands := []command{cmd("MULTI", "")}
@@ -110,7 +117,7 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 			gone = append(gone, number)
 			continue
 		}
-		if g.State != dead && !lost && !slices.Contains(earlier, number) {
+		if g.State != dead && !lost && !slices.Contains(beyond, number) {
 			continue
 		}
 		g.State, g.Since = dead, now
@@ -167,7 +174,7 @@ func (w *wire) deleteBuckets(ctx context.Context, name string, generation, bucke
 func (s *Store) discard(name string, g *staged) {
 	ctx, cancel := context.WithTimeout(s.ctx, s.opts.WriteTimeout)
 	defer cancel()
-	w, err := s.open(ctx)
+	w, err := s.open(ctx, gensKey(name))
 	if err != nil {
 		return
 	}

@@ -55,10 +55,15 @@ func (s server) usable() error {
 		}
 	}
 	if s.replica {
-		return &fault{message: "it is a read-only replica", remedy: "give the address of the primary"}
+		return errReplica
 	}
 	return nil
 }
+
+var (
+	errReplica   = &fault{message: "it is a read-only replica", remedy: "give the address of the primary"}
+	errIsCluster = &fault{message: "it belongs to a cluster", remedy: "try again"}
+)
 
 // writable says what in a server's own description will make it refuse writes.
 func (s server) writable() error {
@@ -89,6 +94,10 @@ var faults = []struct {
 	{"LOADING", "it is loading its data from disk", "wait until it has finished", soon},
 	{"MASTERDOWN", "it is a replica without its primary", "wait, or give the address of the primary", soon},
 	{"NOREPLICAS", "it has too few replicas to take writes (min-replicas-to-write)", "bring the replicas back", soon},
+	{"MOVED", "the dataset has moved to another node of the cluster", "try again", soon},
+	{"ASK", "the dataset is moving to another node of the cluster", "wait until redis-cli --cluster reshard is done", soon},
+	{"TRYAGAIN", "the dataset is moving to another node of the cluster", "wait until redis-cli --cluster reshard is done", soon},
+	{"SELECT is not allowed", "a cluster has the database 0 only", "take the database number out of the address", never},
 	{"CLUSTERDOWN", "the cluster is down", "look at CLUSTER INFO", soon},
 	{"BUSY", "it is busy with a script", "wait, or end it with SCRIPT KILL", soon},
 	{"NOAUTH", "it asks for a password", "put it into the address: redis://user:password@host:port", never},

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,8 +23,9 @@ type keeper struct {
 	hints    chan struct{} // shared: something may have changed in Redis
 	ready    chan struct{} // shared: closed once the dataset was read, found absent or found damaged
 
-	published atomic.Pointer[meta]  // shared: a copy of state
-	trouble   atomic.Pointer[error] // shared: what keeps writes from being committed now
+	published atomic.Pointer[meta]          // shared: a copy of state
+	moved     atomic.Pointer[chan struct{}] // shared: closed and replaced after published has changed
+	trouble   atomic.Pointer[error]         // shared: what keeps writes from being committed now
 
 	wire    *wire // nil: not connected
 	suspect bool  // the wire gave an error: ask again who serves it
@@ -38,6 +40,8 @@ type keeper struct {
 	crowd      crowd     // who writes together
 	trimmed    uint64    // the stream was trimmed up to this version
 	collected  time.Time // when generations were last collected
+	kept       time.Time // when housekeep last ran
+	used       time.Time // when the wire was last needed for more than that
 }
 
 // request is a write that waits for its keeper. It is an update of one record
@@ -102,6 +106,7 @@ func newKeeper(s *Store, name string, replica Replica) *keeper {
 		state:    meta{State: dataset.State{Name: name}},
 	}
 	k.published.Store(&meta{State: k.state.State})
+	k.moved.Store(new(make(chan struct{})))
 	return k
 }
 
@@ -144,6 +149,40 @@ func (k *keeper) submit(ctx context.Context, r *request) (dataset.State, error) 
 	}
 }
 
+// reach waits for a version, see [Store.Reach].
+func (k *keeper) reach(ctx context.Context, version uint64) error {
+	if version == dataset.Latest {
+		// A write that changes nothing is answered once Redis was seen at the copy's
+		// state after it came in.
+		_, err := k.submit(ctx, &request{decide: func(dataset.Record, bool) (dataset.Edit, error) { return dataset.Edit{}, nil }})
+		if e, ok := errors.AsType[*dataset.Error](err); ok && e.Code == dataset.Unavailable {
+			why := strings.TrimPrefix(e.Message, notCarriedOut)
+			return &dataset.Error{Code: e.Code, Message: "the latest version cannot be told" + why, Remedy: e.Remedy + "; without Min-Version the node answers from memory", Err: err}
+		}
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, k.store.opts.WriteTimeout)
+	defer cancel()
+	for {
+		moved := *k.moved.Load()
+		now := k.published.Load().Version
+		if now >= version {
+			return nil
+		}
+		k.hint() // the notification may have got lost
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return tooEarly(k.name, version, now)
+		case <-k.store.ctx.Done():
+			return errClosed
+		}
+	}
+}
+
+// notCarriedOut begins the message of a write that nothing became of.
+const notCarriedOut = "the write was not carried out"
+
 var (
 	errClosed = &dataset.Error{Code: dataset.Unavailable, Message: "this node is stopping", Remedy: "try again, or ask another node"}
 
@@ -156,15 +195,19 @@ var (
 
 // notDone says why a write was not carried out.
 func (k *keeper) notDone() error {
-	e := &dataset.Error{Code: dataset.Unavailable, Message: "the write was not carried out in time", Remedy: "try again"}
+	e := &dataset.Error{Code: dataset.Unavailable, Message: notCarriedOut + " in time", Remedy: "try again"}
 	if t := k.trouble.Load(); t != nil && *t != nil {
 		if why, ok := errors.AsType[*dataset.Error](*t); ok {
-			e.Message, e.Remedy = "the write was not carried out: "+why.Message, why.Remedy
+			e.Message, e.Remedy = notCarriedOut+": "+why.Message, why.Remedy
 		}
 		e.Err = *t
 	}
 	return e
 }
+
+// idleTime is how long a dataset's committing connection stays without use: with
+// thousands of datasets, few are written to.
+const idleTime = time.Minute
 
 // run is the keeper's life.
 func (k *keeper) run() {
@@ -185,6 +228,7 @@ func (k *keeper) run() {
 		}
 	}
 	opened()
+	k.used, k.kept = time.Now(), time.Now()
 	k.housekeep()
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
@@ -198,12 +242,21 @@ func (k *keeper) run() {
 		case <-ctx.Done():
 			return
 		case r := <-k.requests:
+			k.used = time.Now()
 			k.write(r)
 		case <-k.hints:
+			k.used = time.Now()
 			k.disarm()
 			k.note(k.sync(ctx))
 		case <-tick.C:
-			k.housekeep()
+			idle := time.Since(k.used) > idleTime
+			if !idle || time.Since(k.kept) > 10*idleTime {
+				k.kept = time.Now()
+				k.housekeep()
+			}
+			if idle {
+				k.hangUp() // the next write opens another
+			}
 		}
 	}
 }
@@ -234,7 +287,7 @@ func (k *keeper) note(err error) {
 	}
 	switch {
 	case k.store.ctx.Err() != nil:
-	case err != nil && err.Error() != was:
+	case err != nil && was == "":
 		k.store.opts.Logger.Error("cannot commit", "dataset", k.name, "error", err)
 	case err == nil && was != "":
 		k.store.opts.Logger.Info("can commit again", "dataset", k.name, "version", k.state.Version)
@@ -263,6 +316,8 @@ func (k *keeper) broke(err error) error {
 	k.armed, k.suspect = false, true
 	if !isReply(err) {
 		k.hangUp()
+	} else if _, moved := movedTo(err, ""); moved {
+		k.hangUp() // a wire does not follow: the next one goes to whom the topology learned of
 	}
 	return k.store.explain(err)
 }
@@ -271,4 +326,5 @@ func (k *keeper) broke(err error) error {
 func (k *keeper) adopt(m meta) {
 	k.state = m
 	k.published.Store(&m)
+	close(*k.moved.Swap(new(make(chan struct{}))))
 }

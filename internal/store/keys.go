@@ -6,6 +6,7 @@ import "strconv"
 // slot and one transaction can change them together.
 const (
 	datasetsKey = "landings:datasets" // set of names
+	nodesKey    = "landings:nodes"    // set: names of the nodes that have not said goodbye
 	nodesTopic  = "landings:nodes"    // channel: which nodes are alive, which datasets are new
 )
 

@@ -22,6 +22,16 @@ type generation struct {
 	Records int             `json:"records"`
 	Buckets uint64          `json:"buckets"` // its buckets have numbers below this
 	Node    string          `json:"node,omitempty"`
+	Kept    *earlier        `json:"kept,omitempty"` // of a kept one: what it was
+}
+
+// earlier is what meta said of a generation when another one took its place.
+type earlier struct {
+	At       int64          `json:"at"` // when that was: Unix time in ms
+	Digest   string         `json:"digest"`
+	Schema   dataset.Schema `json:"schema"`
+	Source   string         `json:"source"`
+	LoadedAt time.Time      `json:"loaded_at"`
 }
 
 type generationState string
@@ -191,6 +201,10 @@ func (k *keeper) planGeneration(p *plan, g *staged) {
 	if k.state.Exists() {
 		p.commands = append(p.commands, cmd("HSET", gensKey(k.name), strconv.FormatUint(k.state.Generation, 10), generation{
 			State: kept, Run: k.state.Run, Records: k.state.Count, Buckets: bucketsOf(k.state.Next),
+			Kept: &earlier{
+				At: time.Now().UnixMilli(), Digest: k.state.Digest.String(),
+				Schema: k.state.Schema, Source: k.state.Source, LoadedAt: k.state.LoadedAt,
+			},
 		}.String()))
 	}
 	p.commit = &commit{kind: kindSwitch, after: next.State}
@@ -259,7 +273,7 @@ func (k *keeper) planFirst(ctx context.Context, batch []*request) (*plan, error)
 	if err := k.wire.begin(ctx, k.name, g, k.store.opts.Lease); err != nil {
 		return nil, err
 	}
-	if err := k.store.client.Do(ctx, k.store.client.B().Sadd().Key(datasetsKey).Member(k.name).Build()).Error(); err != nil {
+	if err := k.store.shared(ctx, cmd("SADD", datasetsKey, k.name)).Error(); err != nil {
 		return nil, err
 	}
 	p = &plan{next: k.state, rest: batch}

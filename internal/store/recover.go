@@ -3,92 +3,140 @@ package store
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/rueidis"
 
 	"landings/internal/dataset"
 )
 
 // recover brings Redis and the nodes together after Redis restarted, failed
 // over, was resynchronised or forgot, before anybody may commit. m is what Redis
-// has. Of all histories, the one with the highest (term, version) is kept: who
-// holds it takes the next term, writes what Redis lacks, and last of all sets
-// run, which allows commits again.
+// has; meta is watched since before it was read. Of all histories, the one with the
+// highest (term, version) is kept: who holds it writes what Redis lacks and, last
+// of all and at once, takes the next term and sets run, which allows commits again.
+// Until then term and run stay as they are, so that a node which dies half way
+// leaves a Redis that the next one recovers in the same way.
 func (k *keeper) recover(ctx context.Context, m meta) error {
 	begun := time.Now()
-	if !k.known {
-		if err := k.reload(ctx); err != nil {
+	run := k.wire.server.run
+	if err := k.wire.identify(ctx); err != nil {
+		return err
+	}
+	if err := k.wire.server.usable(); err != nil {
+		return err
+	}
+	if k.wire.server.run != run {
+		return errAgain // the same process, made a replica and promoted again
+	}
+	// Who has less than Redis takes part with what Redis has.
+	if !k.known || m.Epoch != "" && m.ahead(k.state) {
+		if err := k.takeIn(ctx); err != nil {
 			return err
 		}
-		return k.takeTerm(ctx, k.wire.server.run)
-	}
-	if m.Epoch != "" && m.ahead(k.state) {
-		if err := k.yield(ctx, m); err != nil {
+		was := m
+		var err error
+		if m, err = k.watchedMeta(ctx); err != nil {
 			return err
 		}
-		return k.takeTerm(ctx, k.wire.server.run)
+		if m.mark() != was.mark() || m.Run != was.Run || m.mark() != k.state.mark() {
+			return errAgain
+		}
 	}
-	mine, err := k.elected(ctx)
+	k.store.tellNew(k.name) // Redis may have forgotten even the name
+	waited, err := k.elected(ctx, m)
 	if err != nil {
 		return err
 	}
-	if !mine {
-		return errAgain
-	}
 	missing := k.missing(m)
+	if len(missing) > 0 {
+		end, err := k.streamEnd(ctx)
+		if err != nil {
+			return err
+		}
+		if end != m.Version {
+			missing = nil // a recovery by another history was given up half way
+		}
+	}
 	how := "nothing was lost"
+	again := len(missing)
 	switch {
 	case m.mark() == k.state.mark():
-		err = k.takeTerm(ctx, k.wire.server.run)
+		err = k.takeTerm(ctx, m)
 	case missing != nil:
 		how = "committed the tail again"
 		err = k.commitAgain(ctx, m, missing)
 	default:
-		how = "wrote the whole dataset again"
+		how, again = "wrote the whole dataset again", len(k.tail)
 		err = k.rewrite(ctx, m)
 	}
 	if err != nil {
 		return err
 	}
-	k.store.opts.Logger.Warn("recovered after Redis changed", "dataset", k.name, "how", how, "term", k.state.Term,
-		"version", k.state.Version, "redis_had", m.Version, "committed_again", len(missing), "seconds", time.Since(begun).Seconds())
+	if err := k.wire.do(ctx, k.announcement(k.state.Version)).Error(); err != nil {
+		return err
+	}
+	k.store.counts.recoveries.Add(1)
+	k.store.counts.committedAgain.Add(uint64(again))
+	k.store.opts.Logger.Warn("recovered after Redis changed", "dataset", k.name, "node", k.store.opts.Node, "how", how, "term", k.state.Term,
+		"version", k.state.Version, "redis_had_term", m.Term, "redis_had_version", m.Version, "committed_again", again, "dropped", 0,
+		"waited_seconds", waited.Seconds(), "seconds", time.Since(begun).Seconds())
 	return nil
 }
 
-// yield takes over a history that is ahead of the node's own, and says what is
-// dropped by that.
-func (k *keeper) yield(ctx context.Context, m meta) error {
-	before := k.state
-	err := k.follow(ctx)
-	if err != nil {
-		return err
+// takeIn makes what Redis has the node's own.
+func (k *keeper) takeIn(ctx context.Context) error {
+	if !k.known {
+		return k.reload(ctx)
 	}
-	if before.Epoch != "" && k.state.Version < before.Version || before.Epoch != k.state.Epoch {
-		k.store.opts.Logger.Error("Redis has a later history than this node: the node's own commits were dropped",
-			"dataset", k.name, "node_term", before.Term, "node_version", before.Version, "term", m.Term, "version", m.Version)
-	}
-	return nil
+	return k.follow(ctx)
 }
 
-// takeTerm begins the next term on the keeper's own state, which Redis must
-// have, under incarnation run.
-func (k *keeper) takeTerm(ctx context.Context, run string) error {
-	if k.state.Epoch == "" {
-		return nil // there is nothing to recover
+// reckon counts and tells which of the node's commits are not in the history that it
+// takes over now: m with its tail.
+func (k *keeper) reckon(m meta, tail []*commit) {
+	if !k.known || k.state.Epoch == "" || k.state.mark() == m.mark() {
+		return
 	}
-	m, err := k.watchedMeta(ctx)
-	if err != nil {
-		return err
+	chains := make(map[uint64]dataset.Chain, len(tail)+1)
+	for _, c := range tail {
+		chains[c.after.Version] = c.after.Chain
 	}
-	if m.mark() != k.state.mark() || m.Run == run {
-		return errAgain
+	chains[m.Version] = m.Chain
+	if chains[k.state.Version] == k.state.Chain {
+		return // it was only behind
 	}
+	if len(tail) > 0 && tail[0].after.Version == k.state.Version+1 && k.state.Chain.Next(tail[0].after.Version, tail[0].content()) == tail[0].after.Chain {
+		return
+	}
+	if m.Term == k.state.Term && m.Version > k.state.Version {
+		return // within a term there is one history: this node was behind the stream's trim
+	}
+	common := k.state.Version
+	for i := len(k.tail) - 1; i >= 0 && chains[common] != k.tail[i].after.Chain; i-- {
+		common = k.tail[i].after.Version - 1
+		if i > 0 && chains[common] == k.tail[i-1].after.Chain {
+			break
+		}
+	}
+	dropped := k.state.Version - common
+	k.store.counts.dropped.Add(dropped)
+	k.store.opts.Logger.Error("Redis has a later history than this node: commits of the node were dropped",
+		"dataset", k.name, "node", k.store.opts.Node, "dropped", dropped, "first", common+1, "last", k.state.Version,
+		"node_term", k.state.Term, "term", m.Term, "version", m.Version)
+}
+
+// takeTerm begins the next term on the keeper's own state, which Redis has.
+func (k *keeper) takeTerm(ctx context.Context, m meta) error {
 	next := k.state
-	next.Term, next.Run = max(m.Term, k.state.Term)+1, run
-	if err := k.transact(ctx, cmd("HSET", metaKey(k.name), "term", strconv.FormatUint(next.Term, 10), "run", run)); err != nil {
+	next.Term, next.Run = m.Term+1, k.wire.server.run
+	if err := k.expect(ctx, m); err != nil {
+		return err
+	}
+	if err := k.transact(ctx, cmd("HSET", metaKey(k.name), "term", strconv.FormatUint(next.Term, 10), "run", next.Run)); err != nil {
 		return err
 	}
 	k.adopt(next)
@@ -113,15 +161,21 @@ func (k *keeper) missing(m meta) []*commit {
 	return rest
 }
 
-// commitAgain makes the missing commits again in a new term, several at a time.
-// The last transaction sets run; until then nobody else may commit.
-func (k *keeper) commitAgain(ctx context.Context, m meta, missing []*commit) error {
-	term := max(m.Term, k.state.Term) + 1
-	stands := m
-	stands.Term = term
-	if err := k.transact(ctx, cmd("HSET", metaKey(k.name), "term", strconv.FormatUint(term, 10))); err != nil {
-		return err
+// streamEnd gives the version of the stream's last entry; 0: it is empty.
+func (k *keeper) streamEnd(ctx context.Context) (uint64, error) {
+	last, err := k.wire.do(ctx, cmd("XREVRANGE", changesKey(k.name), "+", "-", "COUNT", "1")).AsXRange()
+	if err != nil || len(last) == 0 {
+		return 0, err
 	}
+	version, _, _ := strings.Cut(last[0].ID, "-")
+	return strconv.ParseUint(version, 10, 64)
+}
+
+// commitAgain makes the missing commits again, several at a time. The last
+// transaction takes the next term and sets run.
+func (k *keeper) commitAgain(ctx context.Context, m meta, missing []*commit) error {
+	term := k.state.Term + 1
+	stands := m
 	for len(missing) > 0 {
 		if err := k.expect(ctx, stands); err != nil {
 			return err
@@ -134,11 +188,13 @@ func (k *keeper) commitAgain(ctx context.Context, m meta, missing []*commit) err
 			c.term = term
 			size += c.size()
 			commands = append(commands, bucketCommands(k.name, k.state.Generation, c.changes)...)
-			commands = append(commands, cmd("XADD", changesKey(k.name), append([]string{streamID(c.after.Version)}, c.fields()...)...))
+			commands = append(commands, k.entry(c))
 			stands.State = c.after
 		}
+		// The history that Redis has a part of now is the node's.
+		stands.Term = k.state.Term
 		if len(missing) == 0 {
-			stands.Run = k.wire.server.run
+			stands.Term, stands.Run = term, k.wire.server.run
 		}
 		commands = append(commands, cmd("HSET", metaKey(k.name), stands.advance()...))
 		if err := k.transact(ctx, commands...); err != nil {
@@ -152,18 +208,31 @@ func (k *keeper) commitAgain(ctx context.Context, m meta, missing []*commit) err
 	return nil
 }
 
+func (k *keeper) entry(c *commit) command {
+	return cmd("XADD", changesKey(k.name), append([]string{streamID(c.after.Version)}, c.fields()...)...)
+}
+
 // rewrite writes the node's whole copy into Redis as a new generation and
-// switches to it in a new term, beginning the stream anew: what it holds is of an
-// older history, or gone.
+// switches to it in a new term. The stream is begun anew with the commits that the
+// node keeps: what it held is of an older history, or gone, and who follows it goes
+// on where they were.
 func (k *keeper) rewrite(ctx context.Context, m meta) error {
-	term := max(m.Term, k.state.Term) + 1
-	p := &plan{next: k.state, reset: true}
-	p.next.Term, p.next.Run = term, k.wire.server.run
+	p := &plan{next: k.state}
+	p.next.Term, p.next.Run = max(m.Term, k.state.Term)+1, k.wire.server.run
+	var g *staged
 	if k.state.Exists() {
-		g, err := k.stageCopy(ctx)
-		if err != nil {
+		var err error
+		if g, err = k.stageCopy(ctx); err != nil {
 			return err
 		}
+	}
+	if err := k.streamAgain(ctx, m); err != nil {
+		return err
+	}
+	if err := k.expect(ctx, m); err != nil {
+		return err
+	}
+	if g != nil {
 		whole, err := k.whole(ctx, g)
 		if err != nil {
 			return err
@@ -171,18 +240,15 @@ func (k *keeper) rewrite(ctx context.Context, m meta) error {
 		if !whole {
 			return errAgain
 		}
-		state := k.state.State
+		loadedAt := k.state.LoadedAt
 		k.planGeneration(p, g)
-		p.next.LoadedAt = state.LoadedAt
+		p.next.LoadedAt = loadedAt
 		p.commit.after = p.next.State
 		// The number of the generation that was live may stand for another one in
 		// this Redis: what is there now is for the collector.
 		p.commands = p.commands[:1]
 	} else {
 		p.commit = &commit{kind: kindDrop, after: k.state.State}
-	}
-	if err := k.expect(ctx, m); err != nil {
-		return err
 	}
 	applied, err := k.commit(ctx, p)
 	if err != nil {
@@ -192,6 +258,27 @@ func (k *keeper) rewrite(ctx context.Context, m meta) error {
 		return errAgain
 	}
 	k.collect(ctx)
+	return nil
+}
+
+// streamAgain replaces the stream by the commits of the tail, several at a time.
+func (k *keeper) streamAgain(ctx context.Context, m meta) error {
+	commands := []command{cmd("DEL", changesKey(k.name))}
+	size := 0
+	for i, c := range k.tail {
+		commands = append(commands, k.entry(c))
+		size += c.size()
+		if size < maxBytes && len(commands) < maxChanges && i < len(k.tail)-1 {
+			continue
+		}
+		if err := k.expect(ctx, m); err != nil {
+			return err
+		}
+		if err := k.transact(ctx, commands...); err != nil {
+			return err
+		}
+		commands, size = nil, 0
+	}
 	return nil
 }
 
@@ -215,9 +302,9 @@ func (k *keeper) stageCopy(ctx context.Context) (*staged, error) {
 	}
 }
 
-// watchedMeta watches meta and reads it.
+// watchedMeta watches meta, and nothing else, and reads it.
 func (k *keeper) watchedMeta(ctx context.Context) (meta, error) {
-	if err := k.wire.do(ctx, cmd("WATCH", metaKey(k.name))).Error(); err != nil {
+	if err := k.wire.all(ctx, []command{cmd("UNWATCH", ""), cmd("WATCH", metaKey(k.name))}); err != nil {
 		return meta{}, err
 	}
 	return k.readMeta(ctx)
@@ -229,10 +316,15 @@ func (k *keeper) expect(ctx context.Context, m meta) error {
 	if err != nil {
 		return err
 	}
-	if now.mark() != m.mark() || now.Term != m.Term || now.Run != m.Run {
+	if !now.same(m) {
 		return errAgain
 	}
 	return nil
+}
+
+// same says whether nothing that matters for recoveries differs.
+func (m meta) same(as meta) bool {
+	return m.mark() == as.mark() && m.Term == as.Term && m.Run == as.Run
 }
 
 // transact runs commands as one transaction; errAgain says that what was watched
@@ -248,73 +340,156 @@ func (k *keeper) transact(ctx context.Context, commands ...command) error {
 			return r.Error()
 		}
 	}
-	if _, err := results[len(results)-1].ToArray(); err != nil {
-		if isReply(err) {
-			return err
-		}
+	list, err := results[len(results)-1].ToArray()
+	if isReply(err) {
+		return err
+	}
+	if err != nil {
 		return errAgain
+	}
+	for _, reply := range list {
+		if err := reply.Error(); isReply(err) {
+			return err // keys of another type under our names
+		}
 	}
 	return nil
 }
 
-// elected announces this node's history and says whether it is the one that
-// recovers. It waits for the nodes that were known to be alive, at the latest
-// until the window ends; a lone node waits for nobody.
-func (k *keeper) elected(ctx context.Context) (bool, error) {
-	run, self := k.wire.server.run, k.store.opts.Node
-	key := recoverKey(k.name, run)
-	window := k.store.opts.Window
-	mine := fmt.Sprintf("%d %d %s", k.state.Term, k.state.Version, k.state.Chain)
-	err := k.wire.all(ctx, []command{
-		cmd("HSET", key, self, mine),
-		cmd("PEXPIRE", key, strconv.FormatInt(4*window.Milliseconds(), 10)),
-		cmd("SPUBLISH", topic(k.name), self+" recover"),
-	})
-	if err != nil {
-		return false, err
-	}
-	for begun := time.Now(); ; {
-		said, err := k.wire.do(ctx, cmd("HGETALL", key)).AsStrMap()
+// announcement is what a node says of its history during a recovery, in Redis.
+type announcement struct {
+	term, version uint64
+	chain         string
+	at            int64 // Redis's time in milliseconds
+}
+
+func (a announcement) String() string {
+	return fmt.Sprintf("%d %d %s %d", a.term, a.version, a.chain, a.at)
+}
+
+func parseAnnouncement(text string) (announcement, error) {
+	var a announcement
+	_, err := fmt.Sscanf(text, "%d %d %s %d", &a.term, &a.version, &a.chain, &a.at)
+	return a, err
+}
+
+// An announcement is repeated while its node waits. One that is older than
+// staleAfter is of a node that died or stands still: it must not win.
+const (
+	repeatAfter = 250 * time.Millisecond
+	staleAfter  = 1500 * time.Millisecond
+)
+
+// elected announces this node's history and returns when this node is the one that
+// recovers, with how long that took. It waits for the nodes that were alive, at the
+// latest until the window ends; a lone node waits for nobody. errAgain says that
+// another node was at work.
+func (k *keeper) elected(ctx context.Context, m meta) (time.Duration, error) {
+	self, window := k.store.opts.Node, k.store.opts.Window
+	key := recoverKey(k.name, k.wire.server.run)
+	var announced time.Time
+	begun := time.Now()
+	for {
+		now, err := k.wire.time(ctx)
 		if err != nil {
-			return false, err
+			return 0, err
 		}
-		alive := k.store.peers.alive()
-		complete := !slices.ContainsFunc(alive, func(node string) bool { _, ok := said[node]; return !ok })
-		if complete || time.Since(begun) > window {
-			// A node that announced itself and then died must not win.
-			maps.DeleteFunc(said, func(node, _ string) bool { return node != self && !slices.Contains(alive, node) })
-			return best(said) == self, nil
+		commands := []command{cmd("HGETALL", key), cmd("HMGET", metaKey(k.name), metaFields...)}
+		if time.Since(announced) > repeatAfter {
+			announced = time.Now()
+			mine := announcement{k.state.Term, k.state.Version, k.state.Chain.String(), now}
+			// Before the look: of two nodes that announce at the same time one sees both.
+			commands = append([]command{
+				cmd("HSET", key, self, mine.String()),
+				cmd("PEXPIRE", key, strconv.FormatInt(4*window.Milliseconds(), 10)),
+			}, commands...)
+			commands = append(commands, cmd("SPUBLISH", topic(k.name), self+" recover"))
 		}
-		m, err := k.readMeta(ctx)
+		results, err := k.wire.pipeline(ctx, commands)
 		if err != nil {
-			return false, err
+			return 0, err
 		}
-		if m.Run == run {
-			return false, nil // another node has done it
+		if len(commands) > 2 {
+			results = results[2:]
+		}
+		said, err := results[0].AsStrMap()
+		if err != nil {
+			return 0, err
+		}
+		values, err := optionalStrings(results[1])
+		if err != nil {
+			return 0, err
+		}
+		is, err := parseMeta(k.name, values)
+		if err != nil {
+			return 0, err
+		}
+		if !is.same(m) {
+			return 0, errAgain // another node has begun, or has done it
+		}
+		waited := time.Since(begun)
+		complete := !slices.ContainsFunc(k.store.peers.alive(), func(node string) bool { _, ok := said[node]; return !ok })
+		if (complete || waited > window) && best(said, now) == self {
+			return waited, nil
+		}
+		if waited > 2*window {
+			return 0, errAgain
 		}
 		if !pause(ctx, 5*time.Millisecond) {
-			return false, ctx.Err()
+			return 0, ctx.Err()
 		}
 	}
 }
 
-// best gives the node with the highest (term, version), the first by name among
-// equals.
-func best(said map[string]string) string {
+// watchRecovery gives the commands that find out whether others recover a dataset of
+// which this node has nothing, and make EXEC fail once they begin to.
+func (k *keeper) watchRecovery() []command {
+	key := recoverKey(k.name, k.wire.server.run)
+	return []command{cmd("WATCH", key), cmd("HGETALL", key), cmd("TIME", "")}
+}
+
+// recovering reads the replies to watchRecovery.
+func (k *keeper) recovering(replies []rueidis.RedisResult) (bool, error) {
+	said, err := replies[1].AsStrMap()
+	if err != nil {
+		return false, err
+	}
+	now, err := parseTime(replies[2].AsStrSlice())
+	if err != nil {
+		return false, err
+	}
+	for _, text := range said {
+		if a, err := parseAnnouncement(text); err == nil && a.version > 0 && now-a.at < staleAfter.Milliseconds() {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// abstain announces that this node has nothing of the dataset that others recover, so
+// that nobody waits for it, and waits for them.
+func (k *keeper) abstain(ctx context.Context) error {
+	key := recoverKey(k.name, k.wire.server.run)
+	if err := k.wire.do(ctx, cmd("HSET", key, k.store.opts.Node, announcement{chain: k.state.Chain.String()}.String())).Error(); err != nil {
+		return err
+	}
+	if !pause(ctx, repeatAfter/10) {
+		return ctx.Err()
+	}
+	return errAgain
+}
+
+// best gives the node with the highest (term, version) among those that spoke
+// lately, the first by name among equals.
+func best(said map[string]string, now int64) string {
 	var winner string
-	var term, version uint64
+	var with announcement
 	for node, text := range said {
-		parts := strings.Fields(text)
-		if len(parts) != 3 {
+		a, err := parseAnnouncement(text)
+		if err != nil || now-a.at > staleAfter.Milliseconds() {
 			continue
 		}
-		t, err1 := strconv.ParseUint(parts[0], 10, 64)
-		v, err2 := strconv.ParseUint(parts[1], 10, 64)
-		if err1 != nil || err2 != nil {
-			continue
-		}
-		if winner == "" || t > term || t == term && (v > version || v == version && node < winner) {
-			winner, term, version = node, t, v
+		if winner == "" || a.term > with.term || a.term == with.term && (a.version > with.version || a.version == with.version && node < winner) {
+			winner, with = node, a
 		}
 	}
 	return winner

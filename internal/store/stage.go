@@ -57,13 +57,13 @@ func (s *Store) stage(ctx context.Context, name string, load dataset.Load, st *s
 func (s *Store) begin(ctx context.Context, name string, buckets uint64) (*staging, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.WriteTimeout)
 	defer cancel()
-	w, err := s.open(ctx)
+	w, err := s.open(ctx, gensKey(name))
 	if err != nil {
 		return nil, err
 	}
 	g := &staged{entry: generation{State: loading, Run: w.server.run, Buckets: buckets, Node: s.opts.Node}}
 	if err = w.begin(ctx, name, g, s.opts.Lease); err == nil {
-		err = s.client.Do(ctx, s.client.B().Sadd().Key(datasetsKey).Member(name).Build()).Error()
+		err = s.shared(ctx, cmd("SADD", datasetsKey, name)).Error()
 	}
 	if err != nil {
 		w.close()

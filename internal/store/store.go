@@ -3,20 +3,15 @@ package store
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
 	"net"
-	"net/url"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/redis/rueidis"
 
 	"landings/internal/dataset"
 )
@@ -24,8 +19,11 @@ import (
 // Options says which Redis to use and how. URL and NewReplica are needed; the
 // rest has defaults.
 type Options struct {
-	// URL is redis://[user:password@]host:port/db, rediss:// with TLS, or
-	// unix:///path/to/socket?db=n.
+	// URL is redis://[user:password@]host:port/db, rediss:// with TLS,
+	// unix:///path/to/socket?db=n, redis://host1:port,host2:port for a cluster (one
+	// host that belongs to one is enough), or
+	// redis-sentinel://[user:password@]host1:port,host2:port/master/db, with
+	// ?sentinel_user=...&sentinel_password=... where the sentinels ask for them.
 	URL string
 	// Dial, when set, makes the connections instead of the network: the embedded
 	// engine's pipe.
@@ -43,7 +41,11 @@ type Options struct {
 	KeepDropped  time.Duration // how long the history of a deleted dataset stays; 24 h
 	Look         time.Duration // how often Redis is looked at; 1 s
 	Window       time.Duration // how long a recovery waits for nodes known to be alive; 5 s
-	KeepLoads    int           // how many earlier generations stay; 1
+	KeepLoads    int           // how many earlier generations stay; 1, none where it is negative
+	KeepLoadsFor time.Duration // how long they stay after they were replaced; 0: for ever
+	// Grace is how long a node that starts beside a Redis that has just started
+	// leaves the nodes that know more the chance to say so; 300 ms.
+	Grace time.Duration
 }
 
 func (o *Options) defaults() {
@@ -58,11 +60,15 @@ func (o *Options) defaults() {
 	set(&o.KeepDropped, 24*time.Hour)
 	set(&o.Look, time.Second)
 	set(&o.Window, 5*time.Second)
+	set(&o.Grace, 300*time.Millisecond)
 	if o.KeepBytes == 0 {
 		o.KeepBytes = 64 << 20
 	}
-	if o.KeepLoads == 0 {
+	switch {
+	case o.KeepLoads == 0:
 		o.KeepLoads = 1
+	case o.KeepLoads < 0:
+		o.KeepLoads = 0
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -74,11 +80,11 @@ func (o *Options) defaults() {
 
 // Store is the datasets in one Redis. Its methods are safe for concurrent use.
 type Store struct {
-	opts    Options
-	client  rueidis.Client
-	address string // of Redis, without the password
-	seq     atomic.Uint64
-	peers   peers
+	opts     Options
+	topology *topology
+	address  string // of Redis, without the password
+	seq      atomic.Uint64
+	peers    peers
 
 	ctx    context.Context // ends when the store is closed
 	cancel context.CancelFunc
@@ -87,7 +93,11 @@ type Store struct {
 	mu      sync.Mutex
 	keepers map[string]*keeper // guarded by mu
 
-	health atomic.Pointer[health]
+	kick     chan struct{} // makes the next look come at once
+	health   atomic.Pointer[health]
+	lastSeen atomic.Int64 // when a look at Redis last found it well, in nanoseconds since 1970
+
+	counts counts
 }
 
 // health is what the last look at Redis found.
@@ -97,15 +107,14 @@ type health struct{ err error }
 // the address cannot be read.
 func New(o Options) (*Store, error) {
 	o.defaults()
-	option, address, err := clientOption(o)
+	a, err := parseAddress(o)
+	if err == nil {
+		err = a.check()
+	}
 	if err != nil {
 		return nil, err
 	}
-	client, err := rueidis.NewClient(option)
-	if client == nil {
-		return nil, &dataset.Error{Code: dataset.Unavailable, Message: "Redis at " + address + " cannot be used: " + err.Error(), Err: err}
-	}
-	s := &Store{opts: o, client: client, address: address, keepers: map[string]*keeper{}}
+	s := &Store{opts: o, topology: newTopology(a), address: a.text, keepers: map[string]*keeper{}, kick: make(chan struct{}, 1)}
 	// A node that is restarted must not use a number of its earlier life again.
 	s.seq.Store(uint64(time.Now().UnixNano()))
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -118,10 +127,25 @@ func New(o Options) (*Store, error) {
 // waited for until ctx ends; what waiting cannot heal (a wrong password, a policy
 // that evicts) is returned at once. Whether it succeeds or not, call Close.
 func (s *Store) Open(ctx context.Context) error {
-	names, err := s.firstLook(ctx)
+	names, beside, err := s.firstLook(ctx)
 	if err != nil {
 		return err
 	}
+	// Redis may have forgotten what other nodes still have. They come back to it
+	// within a moment; whoever made a dataset anew before that would be in their way.
+	for young := beside.uptime < 2 && s.opts.Dial == nil; young; {
+		if !pause(ctx, s.opts.Grace) {
+			return context.Cause(ctx)
+		}
+		was := beside.run
+		if names, beside, err = s.firstLook(ctx); err != nil {
+			return err
+		}
+		young = beside.run != was // it has started once more
+	}
+	_ = s.seen(nil)
+	s.wg.Go(s.watch)
+	s.wg.Go(func() { s.listen(nodesTopic) })
 	var opening []*keeper
 	for _, name := range names {
 		if dataset.CheckName(name) == nil {
@@ -135,22 +159,36 @@ func (s *Store) Open(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
-	s.health.Store(&health{})
-	s.wg.Go(s.watch)
-	s.wg.Go(s.listen)
 	return nil
 }
 
-// firstLook waits until Redis answers and gives the names of the datasets.
-func (s *Store) firstLook(ctx context.Context) ([]string, error) {
+// seen notes what a look at Redis found.
+func (s *Store) seen(err error) (before error) {
+	if err == nil {
+		s.lastSeen.Store(time.Now().UnixNano())
+	}
+	return s.health.Swap(&health{err: err}).err
+}
+
+// Age says how long ago Redis was last seen to be well; 0 while it is.
+func (s *Store) Age() time.Duration {
+	if s.health.Load().err == nil {
+		return 0
+	}
+	return max(time.Nanosecond, time.Since(time.Unix(0, s.lastSeen.Load())))
+}
+
+// firstLook waits until Redis answers, and gives the names of the datasets and which
+// Redis it is. It learns which nodes there are.
+func (s *Store) firstLook(ctx context.Context) (names []string, beside server, err error) {
 	var said string
 	for {
-		names, err := s.lookOnce(ctx)
+		names, beside, err := s.lookOnce(ctx)
 		if err == nil {
-			return names, nil
+			return names, beside, nil
 		}
 		if healingOf(err) == never {
-			return nil, err
+			return nil, server{}, err
 		}
 		if text := err.Error(); text != said {
 			said = text
@@ -158,21 +196,28 @@ func (s *Store) firstLook(ctx context.Context) ([]string, error) {
 		}
 		s.health.Store(&health{err: err})
 		if !pause(ctx, 50*time.Millisecond) {
-			return nil, err
+			return nil, server{}, err
 		}
 	}
 }
 
-func (s *Store) lookOnce(ctx context.Context) ([]string, error) {
+func (s *Store) lookOnce(ctx context.Context) (names []string, beside server, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.WriteTimeout)
 	defer cancel()
-	w, err := s.open(ctx)
+	w, err := s.open(ctx, datasetsKey)
 	if err != nil {
-		return nil, err
+		return nil, server{}, err
 	}
 	defer w.close()
-	names, err := w.do(ctx, cmd("SMEMBERS", datasetsKey)).AsStrSlice()
-	return names, s.explain(err)
+	nodes, err := s.shared(ctx, cmd("SMEMBERS", nodesKey)).AsStrSlice()
+	if err != nil {
+		return nil, server{}, s.explain(err)
+	}
+	for _, node := range nodes {
+		s.peers.heard(node, true) // it has its time to say that it lives
+	}
+	names, err = w.do(ctx, cmd("SMEMBERS", datasetsKey)).AsStrSlice()
+	return names, w.server, s.explain(err)
 }
 
 // Close says goodbye, ends what goes on and waits for it. Writes that have not
@@ -180,12 +225,13 @@ func (s *Store) lookOnce(ctx context.Context) ([]string, error) {
 func (s *Store) Close() {
 	if s.ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
-		_ = s.client.Do(ctx, s.client.B().Spublish().Channel(nodesTopic).Message("bye "+s.opts.Node).Build()).Error()
+		_ = s.shared(ctx, cmd("SREM", nodesKey, s.opts.Node)).Error()
+		_ = s.shared(ctx, cmd("SPUBLISH", nodesTopic, "bye "+s.opts.Node)).Error()
 		cancel()
 	}
 	s.cancel()
 	s.wg.Wait()
-	s.client.Close()
+	s.topology.close()
 }
 
 // Ready says what forbids to write now; nil when nothing does.
@@ -215,6 +261,7 @@ func (s *Store) keeper(name string) *keeper {
 		k = newKeeper(s, name, s.opts.NewReplica(name))
 		s.keepers[name] = k
 		s.wg.Go(k.run)
+		s.wg.Go(func() { s.listen(topic(name)) })
 	}
 	return k
 }
@@ -235,6 +282,38 @@ func (s *Store) Update(ctx context.Context, name, id string, decide dataset.Deci
 	return s.keeper(name).submit(ctx, &request{id: id, decide: decide})
 }
 
+// Reach returns once the node's copy of a dataset shows a version or a later one;
+// with [dataset.Latest], once it has been seen at Redis's state since the call, which is
+// when reads of it are linearizable. It waits as long as a write may.
+func (s *Store) Reach(ctx context.Context, name string, version uint64) error {
+	if err := dataset.CheckName(name); err != nil {
+		return err
+	}
+	k := s.existing(name)
+	if k == nil {
+		// Only what exists gets a keeper: anybody can ask for names.
+		known, err := s.shared(ctx, cmd("SISMEMBER", datasetsKey, name)).AsBool()
+		switch {
+		case err != nil:
+			return s.explain(err)
+		case !known && version == dataset.Latest:
+			return nil
+		case !known:
+			return tooEarly(name, version, 0)
+		}
+		k = s.keeper(name)
+	}
+	return k.reach(ctx, version)
+}
+
+func tooEarly(name string, version, now uint64) error {
+	return &dataset.Error{
+		Code:    dataset.Unavailable,
+		Message: fmt.Sprintf("the dataset %s is at version %d here, version %d is not there yet", name, now, version),
+		Remedy:  "try again in a moment, or ask another node",
+	}
+}
+
 // Drop deletes a dataset, and gives the state that it had.
 func (s *Store) Drop(ctx context.Context, name string, check dataset.Check) (dataset.State, error) {
 	if err := dataset.CheckName(name); err != nil {
@@ -246,11 +325,22 @@ func (s *Store) Drop(ctx context.Context, name string, check dataset.Check) (dat
 // maxKeys bounds what Keys holds in memory to tell each key once.
 const maxKeys = 5_000_000
 
-// Keys gives every key in the database once, whoever made it, in no order.
+// Keys gives every key in the database once, whoever made it, in no order; in a
+// cluster those of all masters.
 func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
+		masters, err := s.topology.masters(ctx)
+		if err != nil {
+			yield("", s.explain(err))
+			return
+		}
 		seen := map[string]struct{}{} // SCAN may tell a key twice
-		for _, node := range s.client.Nodes() {
+		for _, addr := range masters {
+			node, err := s.topology.client(addr)
+			if err != nil {
+				yield("", s.explain(err))
+				return
+			}
 			cursor := uint64(0)
 			for {
 				entry, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Count(1000).Build()).AsScanEntry()
@@ -294,7 +384,7 @@ func (s *Store) Rejected(ctx context.Context, name string) ([]dataset.Rejection,
 	if !state.Exists() {
 		return nil, 0, notFound(name)
 	}
-	lines, err := s.client.Do(ctx, s.client.B().Lrange().Key(rejectedKey(name, state.Generation)).Start(0).Stop(-1).Build()).AsStrSlice()
+	lines, err := s.shared(ctx, cmd("LRANGE", rejectedKey(name, state.Generation), "0", "-1")).AsStrSlice()
 	if err != nil {
 		return nil, 0, s.explain(err)
 	}
@@ -303,85 +393,6 @@ func (s *Store) Rejected(ctx context.Context, name string) ([]dataset.Rejection,
 
 func notFound(name string) error {
 	return &dataset.Error{Code: dataset.NotFound, Message: "there is no dataset " + name, Remedy: "load one: POST /data, or landings load FILE"}
-}
-
-// clientOption reads the address.
-func clientOption(o Options) (rueidis.ClientOption, string, error) {
-	bad := func(err error) error {
-		return &dataset.Error{
-			Code:    dataset.Invalid,
-			Message: "the address of Redis cannot be read: " + err.Error(),
-			Remedy:  "write redis://user:password@host:6379/0, rediss:// for TLS, or unix:///path/to/redis.sock",
-		}
-	}
-	var option rueidis.ClientOption
-	var address string
-	if o.Dial != nil {
-		address = "the embedded engine"
-		option.InitAddress = []string{"127.0.0.1:6379"} // not dialled
-		option.DialCtxFn = func(ctx context.Context, _ string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
-			return o.Dial(ctx)
-		}
-	} else {
-		u, err := url.Parse(o.URL)
-		if err != nil {
-			// The parser's message repeats the address, with its password.
-			return option, "", bad(errors.New("it is not a URL"))
-		}
-		address = u.Redacted()
-		if option, err = rueidis.ParseURL(o.URL); err != nil {
-			return option, "", bad(err)
-		}
-	}
-	option.ForceSingleClient = true
-	option.DisableCache = true // every answer must be Redis's own
-	option.DisableRetry = true // what is tried again, and when, is decided here
-	option.Dialer.Timeout = 2 * time.Second
-	option.ConnWriteTimeout = o.WriteTimeout
-	option.BlockingPoolSize = 1 << 14 // one wire a dataset and more; opened when needed
-	option.ClientName = "landings"
-	return option, address, nil
-}
-
-// peers is which other nodes are known to be alive.
-type peers struct {
-	self string
-	mu   sync.Mutex
-	seen map[string]time.Time // guarded by mu: when a node was last heard of
-}
-
-// forget is how long after its last word a node counts as alive.
-const forget = 10 * time.Second
-
-func (p *peers) heard(node string, alive bool) {
-	if node == p.self || node == "" {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.seen == nil {
-		p.seen = map[string]time.Time{}
-	}
-	if alive {
-		p.seen[node] = time.Now()
-	} else {
-		delete(p.seen, node)
-	}
-}
-
-func (p *peers) alive() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var names []string
-	for node, at := range p.seen {
-		if time.Since(at) > forget {
-			delete(p.seen, node)
-			continue
-		}
-		names = append(names, node)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // token gives 16 random hexadecimal digits.

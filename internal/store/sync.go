@@ -90,7 +90,7 @@ var errAgain = errors.New("look again")
 // round is one step of sync; done says that state and Redis are the same.
 func (k *keeper) round(ctx context.Context) (done bool, err error) {
 	if k.wire == nil {
-		if k.wire, err = k.store.open(ctx); err != nil {
+		if k.wire, err = k.store.open(ctx, metaKey(k.name)); err != nil {
 			return false, err
 		}
 		k.suspect = false
@@ -104,7 +104,16 @@ func (k *keeper) round(ctx context.Context) (done bool, err error) {
 		}
 		k.suspect = false
 	}
-	results, err := k.wire.pipeline(ctx, k.watchMeta())
+	// What was watched before may have changed since, and EXEC would fail for it.
+	commands := append([]command{cmd("UNWATCH", "")}, k.watchMeta()...)
+	has := k.state.Epoch != ""
+	if has {
+		commands = append(commands, k.entriesAfter(k.state.Version))
+	} else {
+		// What is not there may be about to be brought back.
+		commands = append(commands, k.watchRecovery()...)
+	}
+	results, err := k.wire.pipeline(ctx, commands)
 	if err != nil {
 		return false, err
 	}
@@ -113,8 +122,27 @@ func (k *keeper) round(ctx context.Context) (done bool, err error) {
 			return false, r.Error()
 		}
 	}
-	if k.stands(results) {
+	look := results[1:3]
+	if !has && absent(look[1]) {
+		going, err := k.recovering(results[3:])
+		if err != nil {
+			return false, err
+		}
+		if going {
+			return false, k.abstain(ctx)
+		}
+	}
+	if k.stands(look) {
 		return true, nil
+	}
+	if has && k.known {
+		// Most often others have made a few commits.
+		if err := k.absorb(look[1], results[3]); err != nil && !errors.Is(err, errGap) && !errors.Is(err, errFork) {
+			return false, err
+		}
+		if k.stands(look) {
+			return true, nil
+		}
 	}
 	m, err := k.readMeta(ctx)
 	if err != nil {
@@ -123,15 +151,59 @@ func (k *keeper) round(ctx context.Context) (done bool, err error) {
 	return false, k.reconcile(ctx, m)
 }
 
+// absent says whether a reply to HMGET is that of a hash which does not exist.
+func absent(reply rueidis.RedisResult) bool {
+	values, err := optionalStrings(reply)
+	return err == nil && !slices.ContainsFunc(values, func(v *string) bool { return v != nil })
+}
+
+// absorb takes in the commits that others made up to the state of a look, which is
+// under the keeper's own incarnation.
+func (k *keeper) absorb(look, entries rueidis.RedisResult) error {
+	values, err := optionalStrings(look)
+	if err != nil {
+		return err
+	}
+	for _, v := range values {
+		if v == nil {
+			return nil
+		}
+	}
+	version, err1 := strconv.ParseUint(*values[1], 10, 64)
+	term, err2 := strconv.ParseUint(*values[3], 10, 64)
+	readable := err1 == nil && err2 == nil // else parseMeta tells what is wrong
+	if !readable || *values[4] != k.wire.server.run || term < k.state.Term || version <= k.state.Version {
+		return nil
+	}
+	list, err := entries.AsXRange()
+	if err != nil {
+		return err
+	}
+	if err := k.take(list, version); err != nil {
+		return err
+	}
+	if k.state.Version == version && k.state.Chain.String() == *values[2] && k.state.Epoch == *values[0] {
+		next := k.state
+		next.Term, next.Run = term, *values[4]
+		k.adopt(next)
+		k.fence()
+	}
+	return nil
+}
+
 // reconcile does what the difference between Redis's meta and the copy asks for.
 func (k *keeper) reconcile(ctx context.Context, m meta) error {
 	run := k.wire.server.run
 	switch {
 	case m.Epoch == "" && !k.known:
+		k.absent()
 		k.known = true
 		return nil
 	case m.Epoch == "":
-		if k.state.Run == run && k.wire.server.evicted == 0 {
+		if err := k.wire.identify(ctx); err != nil {
+			return err
+		}
+		if k.state.Run == k.wire.server.run && k.wire.server.evicted == 0 {
 			// Redis is the one that we know and throws nothing away: somebody
 			// deleted the keys.
 			k.store.opts.Logger.Warn("the dataset's keys were deleted in Redis", "dataset", k.name, "version", k.state.Version)
@@ -179,43 +251,57 @@ func (k *keeper) follow(ctx context.Context) error {
 // errFork say that the stream does not continue the copy.
 func (k *keeper) catchUp(ctx context.Context) error {
 	for {
-		entries, err := k.entries(ctx, k.state.Version+1, 1000)
+		list, err := k.wire.do(ctx, k.entriesAfter(k.state.Version)).AsXRange()
 		if err != nil {
 			return err
 		}
-		if len(entries) == 0 {
-			m, err := k.readMeta(ctx)
-			if err != nil {
+		if len(list) > 0 {
+			if err := k.take(list, dataset.Latest); err != nil {
 				return err
 			}
-			if m.mark() != k.state.mark() {
-				return errGap
-			}
-			next := k.state
-			next.Term, next.Run = m.Term, m.Run
-			k.adopt(next)
-			k.fence()
-			return nil
+			continue
 		}
-		for _, e := range entries {
-			c, err := parseCommit(e.ID, e.FieldValues, &k.state.State)
-			if err != nil {
-				return err
-			}
-			if c.kind == kindSwitch && c.after.Generation != 0 {
-				return errGap // its records are not in the stream
-			}
-			k.resolve(c)
-			next := k.state
-			next.State, next.Term = c.after, c.term
-			k.advance(&plan{commit: c, next: next})
-			k.store.peers.heard(c.node, true)
+		m, err := k.readMeta(ctx)
+		if err != nil {
+			return err
 		}
+		if m.mark() != k.state.mark() {
+			return errGap
+		}
+		next := k.state
+		next.Term, next.Run = m.Term, m.Run
+		k.adopt(next)
+		k.fence()
+		return nil
 	}
 }
 
-func (k *keeper) entries(ctx context.Context, from uint64, count int) ([]rueidis.XRangeEntry, error) {
-	return k.wire.do(ctx, cmd("XRANGE", changesKey(k.name), streamID(from), "+", "COUNT", strconv.Itoa(count))).AsXRange()
+// take makes commits that others made, up to a version, part of the copy.
+func (k *keeper) take(list []rueidis.XRangeEntry, last uint64) error {
+	for _, e := range list {
+		c, err := parseCommit(e.ID, e.FieldValues, &k.state.State)
+		if err != nil {
+			return err
+		}
+		if c.after.Version > last {
+			return nil
+		}
+		if c.kind == kindSwitch && c.after.Generation != 0 {
+			return errGap // its records are not in the stream
+		}
+		k.resolve(c)
+		next := k.state
+		next.State = c.after
+		k.advance(&plan{commit: c, next: next})
+		if time.Since(c.at) < forget {
+			k.store.peers.heard(c.node, true)
+		}
+	}
+	return nil
+}
+
+func (k *keeper) entriesAfter(version uint64) command {
+	return cmd("XRANGE", changesKey(k.name), streamID(version+1), "+", "COUNT", "1000")
 }
 
 // reload reads the whole dataset, all over one connection, for a client that
@@ -239,9 +325,7 @@ func (k *keeper) reload(ctx context.Context) error {
 			return err
 		}
 		if after.Epoch == "" {
-			k.absent()
-			k.known = true
-			return nil
+			return errAgain // the keys are gone: round decides what that means
 		}
 		if after.Generation != before.Generation || after.Run != before.Run || after.Epoch != before.Epoch {
 			continue
@@ -272,6 +356,7 @@ func (k *keeper) reload(ctx context.Context) error {
 
 // settleOn makes what was read the node's copy, and settles what was in doubt.
 func (k *keeper) settleOn(m meta, records dataset.Sequence, tail []*commit) error {
+	k.reckon(m, tail)
 	covered := len(tail) > 0 && tail[0].after.Version <= k.state.Version+1
 	for _, c := range tail {
 		k.resolve(c)
@@ -305,7 +390,7 @@ func (k *keeper) readTail(ctx context.Context, end meta) ([]*commit, error) {
 	var tail []*commit
 	from := uint64(1)
 	for from <= end.Version {
-		entries, err := k.entries(ctx, from, 1000)
+		entries, err := k.wire.do(ctx, k.entriesAfter(from-1)).AsXRange()
 		if err != nil {
 			return nil, err
 		}
@@ -354,14 +439,19 @@ const readWindow = 64
 
 // readGeneration reads the buckets of a generation.
 func (k *keeper) readGeneration(ctx context.Context, generation, buckets uint64) (dataset.Sequence, error) {
+	return k.wire.readGeneration(ctx, k.name, generation, buckets)
+}
+
+// readGeneration reads the buckets of a dataset's generation.
+func (w *wire) readGeneration(ctx context.Context, name string, generation, buckets uint64) (dataset.Sequence, error) {
 	records := make(dataset.Sequence, 0, buckets)
 	for first := uint64(0); first < buckets; first += readWindow {
 		last := min(first+readWindow, buckets)
 		commands := make([]command, 0, readWindow)
 		for b := first; b < last; b++ {
-			commands = append(commands, cmd("HGETALL", bucketKey(k.name, generation, b)))
+			commands = append(commands, cmd("HGETALL", bucketKey(name, generation, b)))
 		}
-		results, err := k.wire.pipeline(ctx, commands)
+		results, err := w.pipeline(ctx, commands)
 		if err != nil {
 			return nil, err
 		}
@@ -375,8 +465,8 @@ func (k *keeper) readGeneration(ctx context.Context, generation, buckets uint64)
 			}
 			b, err := decodeBucket(first+uint64(i), fields)
 			if err != nil {
-				return nil, damaged(err, bucketKey(k.name, generation, first+uint64(i))+" in Redis is damaged: "+err.Error(),
-					"restore an earlier dump, or delete the key "+metaKey(k.name)+" and load the dataset again")
+				return nil, damaged(err, bucketKey(name, generation, first+uint64(i))+" in Redis is damaged: "+err.Error(),
+					"restore an earlier dump, or delete the key "+metaKey(name)+" and load the dataset again")
 			}
 			records = append(records, b)
 		}

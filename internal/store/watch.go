@@ -2,11 +2,14 @@ package store
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
+	"golang.org/x/sync/errgroup"
 
 	"landings/internal/dataset"
 )
@@ -15,45 +18,196 @@ import (
 // take writes, which datasets there are, and which of them others changed. It is
 // the backstop behind notifications, which may get lost.
 func (s *Store) watch() {
-	var w *wire
-	defer func() {
-		if w != nil {
-			w.close()
-		}
-	}()
+	w := watcher{store: s, wires: map[string]*wire{}}
+	defer w.close()
 	for {
 		ctx, cancel := context.WithTimeout(s.ctx, s.opts.WriteTimeout)
-		var err error
-		if w == nil {
-			w, err = s.open(ctx)
-		}
-		if err == nil {
-			err = s.look(ctx, w)
-		}
+		err := s.explain(w.look(ctx))
 		cancel()
 		if s.ctx.Err() != nil {
 			return
 		}
-		if err != nil {
-			err = s.explain(err)
-			if w != nil {
-				w.close()
-				w = nil
-			}
-		} else if err = s.explain(w.server.usable()); err == nil {
-			err = s.explain(w.server.writable())
+		lost := err != nil
+		if err == nil {
+			err = s.explain(w.unwell())
 		}
-		before := s.health.Swap(&health{err: err})
-		s.report(before.err, err)
-		if err != nil && w == nil {
-			if !pause(s.ctx, 50*time.Millisecond) {
-				return
-			}
-			continue
+		s.report(s.seen(err), err)
+		wait := s.opts.Look
+		if lost {
+			wait = 50 * time.Millisecond
 		}
-		if !pause(s.ctx, s.opts.Look) {
+		if !s.rest(wait) {
 			return
 		}
+	}
+}
+
+// watcher holds a connection to each server that serves keys.
+type watcher struct {
+	store *Store
+	wires map[string]*wire // by address
+}
+
+func (w *watcher) close() {
+	for _, wire := range w.wires {
+		wire.close()
+	}
+}
+
+// unwell says what keeps one of the servers from taking writes.
+func (w *watcher) unwell() error {
+	for _, wire := range w.wires {
+		if err := wire.server.usable(); err != nil {
+			return err
+		}
+		if err := wire.server.writable(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look compares every dataset's meta with the node's copy and wakes the keepers
+// of those that differ.
+func (w *watcher) look(ctx context.Context) error {
+	s := w.store
+	names, err := s.shared(ctx, cmd("SMEMBERS", datasetsKey)).AsStrSlice()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if dataset.CheckName(name) == nil {
+			s.keeper(name)
+		}
+	}
+	if err := s.shared(ctx, cmd("SPUBLISH", nodesTopic, "here "+s.opts.Node)).Error(); err != nil {
+		return err
+	}
+	// The set changes only when nodes come and go: a Redis where nothing happens has
+	// nothing to save.
+	if known, err := s.shared(ctx, cmd("SISMEMBER", nodesKey, s.opts.Node)).AsBool(); err == nil && !known {
+		if err := s.shared(ctx, cmd("SADD", nodesKey, s.opts.Node)).Error(); err != nil {
+			return err
+		}
+	}
+	if gone := s.peers.gotThrough(s.opts.Look); len(gone) > 0 {
+		if err := s.shared(ctx, cmd("SREM", nodesKey, gone...)).Error(); err != nil {
+			return err
+		}
+	}
+	masters, err := s.topology.masters(ctx)
+	if err != nil {
+		return err
+	}
+	keepers := map[string][]*keeper{} // by the address of their server
+	for _, k := range s.all() {
+		addr, err := s.topology.home(ctx, metaKey(k.name))
+		if err != nil {
+			return err
+		}
+		keepers[addr] = append(keepers[addr], k)
+	}
+	for addr, wire := range w.wires {
+		if !slices.Contains(masters, addr) {
+			wire.close()
+			delete(w.wires, addr)
+		}
+	}
+	var group errgroup.Group
+	var mu sync.Mutex // guards w.wires
+	for _, addr := range masters {
+		group.Go(func() error {
+			mu.Lock()
+			wire := w.wires[addr]
+			mu.Unlock()
+			var err error
+			if wire == nil {
+				wire, err = s.openAt(ctx, addr, "")
+			} else {
+				err = wire.identify(ctx)
+			}
+			if err == nil {
+				err = s.lookAt(ctx, wire, keepers[addr], names)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				if wire != nil {
+					wire.close()
+				}
+				delete(w.wires, addr)
+				return err
+			}
+			w.wires[addr] = wire
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// all gives all keepers.
+func (s *Store) all() []*keeper {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.keepers))
+}
+
+// lookAt is look for the datasets of one server; names are those of all that are known.
+func (s *Store) lookAt(ctx context.Context, w *wire, keepers []*keeper, names []string) error {
+	if len(keepers) == 0 {
+		return nil
+	}
+	commands := make([]command, 0, len(keepers))
+	for _, k := range keepers {
+		commands = append(commands, cmd("HMGET", metaKey(k.name), metaFields...))
+	}
+	results, err := w.pipeline(ctx, commands)
+	if err != nil {
+		return err
+	}
+	for i, k := range keepers {
+		values, err := optionalStrings(results[i])
+		if err != nil {
+			k.hint() // it has moved, or the key is of another type: the keeper will say so
+			continue
+		}
+		m, err := parseMeta(k.name, values)
+		here := k.published.Load()
+		if err != nil || m.mark() != here.mark() || m.Term != here.Term || m.Epoch != "" && m.Run != w.server.run {
+			k.hint()
+		}
+		if here.Exists() && !slices.Contains(names, k.name) {
+			// The name was collected while the dataset was made.
+			if err := s.shared(ctx, cmd("SADD", datasetsKey, k.name)).Error(); err != nil {
+				return err
+			}
+		}
+		if m.Epoch == "" && here.Epoch == "" && err == nil && slices.Contains(names, k.name) && here.Version == 0 {
+			s.forget(ctx, k)
+		}
+	}
+	return nil
+}
+
+// rest waits until the next look is due, or something is known to have happened.
+func (s *Store) rest(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.kick:
+		return pause(s.ctx, 5*time.Millisecond)
+	case <-s.ctx.Done():
+		return false
+	}
+}
+
+// lookSoon makes the next look come at once.
+func (s *Store) lookSoon() {
+	select {
+	case s.kick <- struct{}{}:
+	default:
 	}
 }
 
@@ -67,117 +221,88 @@ func (s *Store) report(before, now error) {
 	}
 }
 
-// look compares every dataset's meta with the node's copy and wakes the keepers
-// of those that differ.
-func (s *Store) look(ctx context.Context, w *wire) error {
-	if err := w.identify(ctx); err != nil {
-		return err
-	}
-	names, err := w.do(ctx, cmd("SMEMBERS", datasetsKey)).AsStrSlice()
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if dataset.CheckName(name) == nil {
-			s.keeper(name)
-		}
-	}
-	s.mu.Lock()
-	keepers := make([]*keeper, 0, len(s.keepers))
-	for _, k := range s.keepers {
-		keepers = append(keepers, k)
-	}
-	s.mu.Unlock()
-	commands := make([]command, 0, len(keepers)+1)
-	for _, k := range keepers {
-		commands = append(commands, cmd("HMGET", metaKey(k.name), metaFields...))
-	}
-	commands = append(commands, cmd("SPUBLISH", nodesTopic, "here "+s.opts.Node))
-	results, err := w.pipeline(ctx, commands)
-	if err != nil {
-		return err
-	}
-	for i, k := range keepers {
-		values, err := optionalStrings(results[i])
-		if err != nil {
-			continue // a key of another type: the keeper will say so
-		}
-		m, err := parseMeta(k.name, values)
-		here := k.published.Load()
-		if err != nil || m.mark() != here.mark() || m.Term != here.Term || m.Epoch != "" && m.Run != w.server.run {
-			k.hint()
-		}
-		if here.Exists() && !slices.Contains(names, k.name) {
-			// The name was collected while the dataset was made.
-			if err := w.do(ctx, cmd("SADD", datasetsKey, k.name)).Error(); err != nil {
-				return err
-			}
-		}
-		if m.Epoch == "" && here.Epoch == "" && err == nil && slices.Contains(names, k.name) && here.Version == 0 {
-			s.forget(ctx, w, k)
-		}
-	}
-	return nil
+// tellNew tells the other nodes of a dataset that they may not know yet. When it
+// fails, the looks will tell them.
+func (s *Store) tellNew(name string) {
+	s.wg.Go(func() {
+		_ = s.shared(s.ctx, cmd("SADD", datasetsKey, name)).Error()
+		_ = s.shared(s.ctx, cmd("SPUBLISH", nodesTopic, "new "+name)).Error()
+	})
 }
 
 // forget takes the name of a dataset without any trace out of the set, unless a
 // load is about to make it.
-func (s *Store) forget(ctx context.Context, w *wire, k *keeper) {
-	if n, err := w.do(ctx, cmd("EXISTS", gensKey(k.name))).AsInt64(); err == nil && n == 0 && len(k.requests) == 0 {
-		_ = w.do(ctx, cmd("SREM", datasetsKey, k.name)).Error() // tried again at the next look
+func (s *Store) forget(ctx context.Context, k *keeper) {
+	if n, err := s.shared(ctx, cmd("EXISTS", gensKey(k.name))).AsInt64(); err == nil && n == 0 && len(k.requests) == 0 {
+		_ = s.shared(ctx, cmd("SREM", datasetsKey, k.name)).Error() // tried again at the next look
 	}
 }
 
-// listen is told of commits, of recoveries and of nodes that come and go. Its
-// callback only sets flags: a command inside it would hang the client.
-func (s *Store) listen() {
-	for s.ctx.Err() == nil {
-		s.mu.Lock()
-		topics := []string{nodesTopic}
-		for name := range s.keepers {
-			topics = append(topics, topic(name))
+// listen is told on a channel of commits and recoveries, or of nodes that come and
+// go, until the store closes. Its callback only sets flags: a command inside it
+// would hang the client.
+func (s *Store) listen(channel string) {
+	for attempts := 0; s.ctx.Err() == nil; attempts++ {
+		begun := time.Now()
+		s.listenOnce(channel)
+		// The subscription ended: whatever happened, the keepers should look.
+		if s.ctx.Err() == nil {
+			s.lookSoon()
 		}
-		known := len(s.keepers)
-		s.mu.Unlock()
-
-		ctx, cancel := context.WithCancel(s.ctx)
-		go func() {
-			// A new dataset means a new list of channels.
-			defer cancel()
-			for pause(ctx, s.opts.Look) {
-				s.mu.Lock()
-				n := len(s.keepers)
-				s.mu.Unlock()
-				if n != known {
-					return
-				}
-			}
-		}()
-		err := s.client.Receive(ctx, s.client.B().Ssubscribe().Channel(topics...).Build(), s.hear)
-		ended := ctx.Err() != nil
-		cancel()
-		if err != nil && !ended {
-			// The connection broke: whatever happened, the keepers should look.
-			s.mu.Lock()
-			for _, k := range s.keepers {
+		for _, k := range s.all() {
+			if channel == nodesTopic || channel == topic(k.name) {
 				k.hint()
 			}
-			s.mu.Unlock()
-			pause(s.ctx, 50*time.Millisecond)
 		}
+		if time.Since(begun) > s.opts.Look {
+			attempts = 0
+		}
+		pause(s.ctx, min(50*time.Millisecond<<min(attempts, 10), s.opts.Look))
 	}
+}
+
+// listenOnce listens on the server that serves a channel, until that fails or another
+// server takes over.
+func (s *Store) listenOnce(channel string) {
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	addr, err := s.topology.home(ctx, channel)
+	if err != nil {
+		return
+	}
+	client, err := s.topology.client(addr)
+	if err != nil {
+		return
+	}
+	go func() {
+		for pause(ctx, s.opts.Look) {
+			if now, err := s.topology.home(ctx, channel); err == nil && now != addr {
+				cancel()
+			}
+		}
+	}()
+	s.topology.learn(addr, channel, client.Receive(ctx, client.B().Ssubscribe().Channel(channel).Build(), s.hear))
 }
 
 func (s *Store) hear(m rueidis.PubSubMessage) {
 	first, second, _ := strings.Cut(m.Message, " ")
 	if m.Channel == nodesTopic {
-		s.peers.heard(second, first == "here")
+		switch first {
+		case "new":
+			if dataset.CheckName(second) == nil {
+				s.keeper(second)
+			}
+		default:
+			s.peers.heard(second, first == "here")
+		}
 		return
 	}
-	if first == s.opts.Node {
+	// "<node> <version>" or "<node> recover", and a name may have spaces.
+	node := m.Message[:max(0, strings.LastIndexByte(m.Message, ' '))]
+	if node == s.opts.Node {
 		return
 	}
-	s.peers.heard(first, true)
+	s.peers.heard(node, true)
 	name, ok := strings.CutPrefix(m.Channel, "landings:{")
 	if name, ok2 := strings.CutSuffix(name, "}:commits"); ok && ok2 {
 		if k := s.existing(name); k != nil {

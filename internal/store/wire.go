@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -12,8 +13,11 @@ import (
 // answers comes from one incarnation of Redis. Whoever opens it closes it. (A
 // wire that was handed back instead would take its WATCH to the next user.)
 type wire struct {
-	client rueidis.DedicatedClient
-	server server // as it was when the wire was opened or last asked
+	client   rueidis.DedicatedClient
+	topology *topology
+	addr     string // of the server
+	key      string // that it was opened for; "": for the server itself
+	server   server // as it was when the wire was opened or last asked
 }
 
 // command is a Redis command: its name, its key if it has one, its arguments.
@@ -25,15 +29,40 @@ type command struct {
 
 func cmd(name, key string, args ...string) command { return command{name, key, args} }
 
-// open makes a connection and asks who is at the other end.
-func (s *Store) open(ctx context.Context) (*wire, error) {
-	client, _ := s.client.Dedicate()
-	w := &wire{client: client}
-	if err := w.identify(ctx); err != nil {
-		w.close()
+// open makes a connection to the server that serves a key and asks who is at the
+// other end.
+func (s *Store) open(ctx context.Context, key string) (*wire, error) {
+	for {
+		addr, err := s.topology.home(ctx, key)
+		if err != nil {
+			return nil, s.explain(err)
+		}
+		w, err := s.openAt(ctx, addr, key)
+		if !errors.Is(err, errIsCluster) {
+			return w, err
+		}
+	}
+}
+
+// openAt makes a connection to one server.
+func (s *Store) openAt(ctx context.Context, addr, key string) (*wire, error) {
+	shared, err := s.topology.client(addr)
+	if err != nil {
 		return nil, s.explain(err)
 	}
-	if err := w.server.usable(); err != nil {
+	client, _ := shared.Dedicate()
+	w := &wire{client: client, topology: s.topology, addr: addr, key: key}
+	if err = w.identify(ctx); err == nil {
+		err = w.server.usable()
+	}
+	if w.server.cluster {
+		// Before anything else that may be wrong with a server that was asked by mistake.
+		if unknown := s.topology.isCluster(); unknown != nil {
+			err = unknown
+		}
+	}
+	if err != nil {
+		s.topology.learn(addr, key, err)
 		w.close()
 		return nil, s.explain(err)
 	}
@@ -42,14 +71,26 @@ func (s *Store) open(ctx context.Context) (*wire, error) {
 
 func (w *wire) close() { w.client.Close() }
 
-// identify asks on this very connection which incarnation of Redis serves it.
+// identify asks on this very connection which incarnation of Redis serves it, and
+// whether it serves the wire's key.
 func (w *wire) identify(ctx context.Context) error {
-	text, err := w.do(ctx, cmd("INFO", "", "server", "replication", "memory", "stats", "persistence")).ToString()
+	commands := []command{cmd("INFO", "", "server", "replication", "memory", "stats", "persistence", "cluster")}
+	if w.key != "" {
+		commands = append(commands, cmd("EXISTS", w.key))
+	}
+	results, err := w.pipeline(ctx, commands)
+	if err != nil {
+		return err
+	}
+	text, err := results[0].ToString()
 	if err != nil {
 		return err
 	}
 	w.server = parseServer(text)
-	return nil
+	if w.server.loading || len(results) == 1 {
+		return nil
+	}
+	return results[1].Error()
 }
 
 func (w *wire) build(c command) rueidis.Completed {
@@ -61,7 +102,9 @@ func (w *wire) build(c command) rueidis.Completed {
 }
 
 func (w *wire) do(ctx context.Context, c command) rueidis.RedisResult {
-	return w.client.Do(ctx, w.build(c))
+	r := w.client.Do(ctx, w.build(c))
+	w.topology.learn(w.addr, w.key, r.Error())
+	return r
 }
 
 // pipeline sends all commands at once and gives one result each. The error is
@@ -73,6 +116,9 @@ func (w *wire) pipeline(ctx context.Context, commands []command) ([]rueidis.Redi
 	}
 	results := w.client.DoMulti(ctx, built...)
 	for _, r := range results {
+		if err := r.Error(); err != nil {
+			w.topology.learn(w.addr, w.key, err)
+		}
 		if err := r.NonRedisError(); err != nil {
 			return results, err
 		}
@@ -99,9 +145,11 @@ type server struct {
 	version   string
 	run       string // run_id and master_replid: the incarnation
 	replica   bool
+	cluster   bool // it is a node of a cluster
 	loading   bool
 	policy    string // maxmemory-policy
 	evicted   int64  // keys evicted since its start
+	uptime    int64  // seconds since its start
 	saveError bool   // the last background save failed
 	aofError  bool   // the last write to the append-only file failed
 }
@@ -114,15 +162,38 @@ func parseServer(info string) server {
 		}
 	}
 	evicted, _ := strconv.ParseInt(fields["evicted_keys"], 10, 64)
+	uptime, _ := strconv.ParseInt(fields["uptime_in_seconds"], 10, 64)
 	return server{
+		uptime:    uptime,
 		version:   fields["redis_version"],
 		run:       fields["run_id"] + "-" + fields["master_replid"],
 		replica:   fields["role"] == "slave",
+		cluster:   fields["cluster_enabled"] == "1",
 		loading:   fields["loading"] == "1" || fields["async_loading"] == "1",
 		policy:    fields["maxmemory_policy"],
 		evicted:   evicted,
 		saveError: fields["rdb_last_bgsave_status"] == "err",
 		aofError:  fields["aof_last_write_status"] == "err",
+	}
+}
+
+// shared runs one command over the connection that everybody shares, on the server
+// that serves its key.
+func (s *Store) shared(ctx context.Context, c command) rueidis.RedisResult {
+	for redirections := 0; ; redirections++ {
+		addr, err := s.topology.home(ctx, c.key)
+		if err != nil {
+			return rueidis.NewErrorResult(err)
+		}
+		client, err := s.topology.client(addr)
+		if err != nil {
+			return rueidis.NewErrorResult(err)
+		}
+		r := client.Do(ctx, client.B().Arbitrary(c.name).Keys(c.key).Args(c.args...).Build())
+		s.topology.learn(addr, c.key, r.Error())
+		if _, moved := movedTo(r.Error(), addr); !moved || redirections == 5 {
+			return r
+		}
 	}
 }
 

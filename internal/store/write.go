@@ -132,6 +132,7 @@ func (k *keeper) attempt(batch []*request) ([]*request, error) {
 	}
 	p.settle()
 	if c := p.commit.kind; c != kindChanges {
+		k.store.tellNew(k.name)
 		k.collect(ctx)
 	}
 	return p.rest, nil

@@ -1,0 +1,640 @@
+package readmodel
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"landings/internal/columns"
+	"landings/internal/dataset"
+	"landings/internal/predicate"
+	"landings/internal/query"
+)
+
+// Facets counts the values of fields among the records that are meant. matched is
+// how many those are.
+func (s *Snapshot) Facets(ctx context.Context, q query.Facets) (matched int, facets []query.Facet, err error) {
+	facets = make([]query.Facet, len(q.Fields))
+	tallies, matched, err := s.tally(ctx, &q.Where, q.Fields)
+	if err != nil {
+		return 0, nil, err
+	}
+	for i, t := range tallies {
+		facets[i] = t.facet(q.Fields[i], q.Limit)
+	}
+	return matched, facets, nil
+}
+
+// tally is how often each value of a field occurs.
+type tally struct {
+	column *columns.Column // nil: all values stand in others
+	counts []uint32        // by code
+	others []other         // values that the column does not have, or all of them
+	none   int             // records without a value, beside those in counts
+	unfit  int             // records with one that does not fit, likewise
+}
+
+type other struct {
+	value predicate.Value
+	count int
+}
+
+// add counts a value that is given as such; -1 takes one away.
+func (t *tally) add(v predicate.Value, n int) {
+	switch {
+	case v.Kind == predicate.Missing:
+		t.none += n
+		return
+	case v.Kind == predicate.Misfit:
+		t.unfit += n
+		return
+	}
+	if t.column != nil {
+		if code, ok := t.column.Search(v, false); ok && code < t.column.Missing() {
+			if o, ok := predicate.Order(t.column.Value(code), v); ok && o == 0 {
+				t.counts[code] += uint32(n)
+				return
+			}
+		}
+	}
+	for i := range t.others {
+		if sameValue(t.others[i].value, v) {
+			t.others[i].count += n
+			return
+		}
+	}
+	t.others = append(t.others, other{v, n})
+}
+
+func sameValue(a, b predicate.Value) bool {
+	if a == b {
+		return true
+	}
+	o, ok := predicate.Order(a, b)
+	return ok && o == 0
+}
+
+// missing and misfits give how many records have no value, or none that fits.
+func (t *tally) missing() int {
+	if t.column == nil {
+		return t.none
+	}
+	return t.none + int(t.counts[t.column.Missing()])
+}
+
+func (t *tally) misfits() int {
+	if t.column == nil {
+		return t.unfit
+	}
+	return t.unfit + int(t.counts[t.column.Misfit()])
+}
+
+// values gives the values that occur and how often, in ascending order.
+func (t *tally) values(see func(v predicate.Value, n int)) {
+	slices.SortFunc(t.others, func(a, b other) int {
+		if o, ok := predicate.Order(a.value, b.value); ok {
+			return o
+		}
+		return cmp.Or(cmp.Compare(a.value.Kind, b.value.Kind), strings.Compare(spelled(a.value), spelled(b.value)))
+	})
+	rest := t.others
+	if t.column != nil {
+		for code, n := range t.counts[:t.column.Distinct()] {
+			if n == 0 {
+				continue
+			}
+			v := t.column.Value(uint32(code))
+			for len(rest) > 0 {
+				if o, ok := predicate.Order(rest[0].value, v); !ok || o > 0 {
+					break
+				}
+				if rest[0].count > 0 {
+					see(rest[0].value, rest[0].count)
+				}
+				rest = rest[1:]
+			}
+			see(v, int(n))
+		}
+	}
+	for _, o := range rest {
+		if o.count > 0 {
+			see(o.value, o.count)
+		}
+	}
+}
+
+func (t *tally) facet(field string, limit int) query.Facet {
+	f := query.Facet{Field: field, Values: []query.Count{}, Missing: t.missing()}
+	type entry struct {
+		count, at int
+		code      uint32
+		value     predicate.Value
+	}
+	// The most frequent first: the heap has the one that goes next on top.
+	before := func(a, b entry) int { return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.at, b.at)) }
+	var best []entry
+	total := 0
+	keep := func(e entry) {
+		f.Distinct++
+		total += e.count
+		if limit > 0 && (len(best) < limit || before(e, best[0]) < 0) {
+			best = pushHeap(best, e, limit, before)
+		}
+	}
+	if len(t.others) == 0 && t.column != nil {
+		for code, n := range t.counts[:t.column.Distinct()] {
+			if n > 0 {
+				keep(entry{count: int(n), at: code, code: uint32(code)})
+			}
+		}
+		for i := range best {
+			best[i].value = t.column.Value(best[i].code)
+		}
+	} else {
+		t.values(func(v predicate.Value, n int) { keep(entry{count: n, at: f.Distinct, value: v}) })
+	}
+	slices.SortFunc(best, before)
+	f.Other = total + t.misfits()
+	for _, e := range best {
+		f.Values = append(f.Values, query.Count{Value: json.RawMessage(spelled(e.value)), Count: e.count})
+		f.Other -= e.count
+	}
+	return f
+}
+
+// spelled gives a value as JSON.
+func spelled(v predicate.Value) string {
+	switch v.Kind {
+	case predicate.Number:
+		return spelledNumber(v.Float())
+	case predicate.Integer:
+		return strconv.FormatInt(v.Int(), 10)
+	case predicate.Boolean:
+		return strconv.FormatBool(v.Bits != 0)
+	case predicate.Text:
+		return quoted(v.Text)
+	case predicate.Instant:
+		return quoted(instant(v.Int()))
+	case predicate.Place:
+		if v.IsPoint() {
+			lon, lat := v.LonLat()
+			return `{"type":"Point","coordinates":[` + spelledNumber(lon) + "," + spelledNumber(lat) + "]}"
+		}
+		return v.Text
+	case predicate.JSON:
+		return v.Text
+	}
+	return "null"
+}
+
+func quoted(s string) string {
+	b, err := jsontext.AppendQuote(nil, s)
+	if err != nil {
+		return `""` // not to be had: texts are valid UTF-8
+	}
+	return string(b)
+}
+
+// spelledNumber gives a number as JSON; what is beyond float64 is beyond it still.
+func spelledNumber(f float64) string {
+	if math.IsInf(f, 0) {
+		return strings.TrimPrefix(strconv.FormatFloat(f, 'g', -1, 64)[:1], "+") + "1e999"
+	}
+	return strconv.FormatFloat(f, 'g', -1, 64)
+}
+
+func instant(us int64) string { return time.UnixMicro(us).UTC().Format(time.RFC3339Nano) }
+
+// fieldsOf finds fields by name.
+func (s *Snapshot) fieldsOf(names []string) ([]int, error) {
+	fields := make([]int, len(names))
+	for i, name := range names {
+		f, ok := s.columns().Reader().Find(name)
+		if !ok {
+			return nil, &dataset.Error{
+				Code:    dataset.Invalid,
+				Message: "there is no field " + dataset.Excerpt(name),
+				Remedy:  "the fields are " + strings.Join(s.columns().Reader().Names(), ", "),
+				Places:  []dataset.Place{{Parameter: "fields", Detail: "there is no " + dataset.Excerpt(name)}},
+			}
+		}
+		fields[i] = f
+	}
+	return fields, nil
+}
+
+// counted makes a tally for a field: with its column where that is of use.
+func (s *Snapshot) counted(field int) *tally {
+	if field == s.columns().Reader().Place() {
+		return &tally{}
+	}
+	c := s.columns().Column(field)
+	if !c.Usable() {
+		return &tally{}
+	}
+	return &tally{column: c, counts: make([]uint32, c.Codes())}
+}
+
+// tally counts the values of fields among the records that are meant.
+func (s *Snapshot) tally(ctx context.Context, w *query.Where, names []string) (tallies []*tally, matched int, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	fields, err := s.fieldsOf(names)
+	if err != nil {
+		return nil, 0, err
+	}
+	p, err := newPlan(s.columns(), w)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, f := range fields {
+		tallies = append(tallies, s.counted(f))
+	}
+	count := s.counter(fields, tallies)
+	if len(p.leaves) == 0 && !slices.ContainsFunc(tallies, func(t *tally) bool { return t.column == nil }) {
+		matched = s.columns().Len()
+		for _, t := range tallies {
+			o := t.column.Order()
+			for code := range t.counts {
+				t.counts[code] = o.Starts[code+1] - o.Starts[code]
+			}
+		}
+	} else {
+		err = p.each(ctx, func(rows []uint32) {
+			matched += len(rows)
+			count(rows, 1)
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	f, err := s.correct(ctx, p)
+	if err != nil {
+		return nil, 0, err
+	}
+	if f.dead > 0 {
+		for c := range s.recent.all() {
+			if c.row >= 0 && p.test(uint32(c.row)) {
+				count([]uint32{uint32(c.row)}, -1)
+			}
+		}
+	}
+	for _, c := range f.changed {
+		for i, t := range tallies {
+			t.add(c.values[fields[i]], 1)
+		}
+	}
+	return tallies, matched - f.dead + len(f.changed), nil
+}
+
+// counter gives what adds rows to tallies.
+func (s *Snapshot) counter(fields []int, tallies []*tally) func(rows []uint32, n int) {
+	values := s.columns().Reader().NewRow()
+	return func(rows []uint32, n int) {
+		for i, t := range tallies {
+			switch {
+			case t.column == nil:
+				for _, row := range rows {
+					t.add(s.value(row, fields[i], values), n)
+				}
+			case n == 1:
+				t.column.Count(t.counts, rows)
+			default:
+				for _, row := range rows {
+					t.counts[t.column.Code(row)] += uint32(n)
+				}
+			}
+		}
+	}
+}
+
+// value gives the value of any field of a row; values is room.
+func (s *Snapshot) value(row uint32, field int, values predicate.Row) predicate.Value {
+	r := s.columns().Reader()
+	if field == r.Place() {
+		return s.columns().Places().Value(row)
+	}
+	if c := s.columns().Column(field); c.Usable() {
+		return c.Value(c.Code(row))
+	}
+	want := r.Want(field)
+	r.Read(s.columns().Record(row), &want, values)
+	return values[field]
+}
+
+// Histogram counts the values of a field in bins of equal width, whose borders are
+// multiples of 1, 2 or 5 times a power of ten; times are in microseconds so.
+func (s *Snapshot) Histogram(ctx context.Context, q query.Histogram) (query.Bins, error) {
+	bins := query.Bins{Field: q.Field, Borders: []any{}, Counts: []int{}}
+	tallies, _, err := s.tally(ctx, &q.Where, []string{q.Field})
+	if err != nil {
+		return bins, err
+	}
+	t := tallies[0]
+	bins.Missing = t.missing() + t.misfits()
+	var values []float64
+	var counts []int
+	times := false
+	t.values(func(v predicate.Value, n int) {
+		switch v.Kind {
+		case predicate.Number, predicate.Integer:
+			if f := v.Float(); !math.IsInf(f, 0) {
+				values, counts = append(values, f), append(counts, n)
+			} else {
+				bins.Missing += n
+			}
+		case predicate.Instant:
+			times = true
+			values, counts = append(values, float64(v.Int())), append(counts, n)
+		default:
+			bins.Missing += n
+		}
+	})
+	if len(values) == 0 {
+		return bins, nil
+	}
+	width := binWidth(values[0], values[len(values)-1], max(q.Bins, 1))
+	first := math.Floor(values[0] / width)
+	n := max(1, int(math.Ceil(values[len(values)-1]/width-first)))
+	bins.Counts = make([]int, n)
+	for i := range n + 1 {
+		border := (first + float64(i)) * width
+		if times {
+			bins.Borders = append(bins.Borders, instant(int64(border)))
+		} else {
+			bins.Borders = append(bins.Borders, border)
+		}
+	}
+	for i, v := range values {
+		bins.Counts[min(int(v/width-first), n-1)] += counts[i]
+	}
+	return bins, nil
+}
+
+// binWidth gives the least round width with which at most so many bins hold low to
+// high.
+func binWidth(low, high float64, most int) float64 {
+	if high == low {
+		return 1
+	}
+	width := math.Pow(10, math.Floor(math.Log10((high-low)/float64(most))))
+	for _, m := range []float64{1, 2, 5, 10} {
+		if math.Floor(high/(m*width))-math.Floor(low/(m*width))+1 <= float64(most) {
+			return m * width
+		}
+	}
+	return 20 * width
+}
+
+// Summary gives figures of fields, over all records meant or group by group.
+func (s *Snapshot) Summary(ctx context.Context, q query.Summary) (matched int, groups []query.Group, err error) {
+	if len(q.By) == 0 {
+		tallies, matched, err := s.tally(ctx, &q.Where, q.Fields)
+		if err != nil {
+			return 0, nil, err
+		}
+		g := query.Group{Records: matched, Fields: make([]query.Figures, len(q.Fields))}
+		for i, t := range tallies {
+			g.Fields[i] = t.figures(q.Fields[i], q.Quantiles)
+		}
+		return matched, []query.Group{g}, nil
+	}
+	fields, err := s.fieldsOf(q.Fields)
+	if err != nil {
+		return 0, nil, err
+	}
+	by, err := s.fieldsOf(q.By)
+	if err != nil {
+		return 0, nil, err
+	}
+	p, err := newPlan(s.columns(), &q.Where)
+	if err != nil {
+		return 0, nil, err
+	}
+	parts, matched, err := s.partition(ctx, p, by)
+	if err != nil {
+		return 0, nil, err
+	}
+	groups = []query.Group{}
+	for _, part := range parts[:min(len(parts), max(q.Limit, 0))] {
+		if err := ctx.Err(); err != nil {
+			return 0, nil, err
+		}
+		g := query.Group{Records: len(part.rows) + len(part.changed), Fields: make([]query.Figures, len(fields))}
+		for _, v := range part.by {
+			g.By = append(g.By, json.RawMessage(spelled(v)))
+		}
+		for i, f := range fields {
+			t := s.few(f, part)
+			g.Fields[i] = t.figures(q.Fields[i], q.Quantiles)
+		}
+		groups = append(groups, g)
+	}
+	return matched, groups, nil
+}
+
+// part is the records of one group.
+type part struct {
+	by      []predicate.Value
+	rows    []uint32
+	changed []*change
+}
+
+// partition groups the records that are meant, the largest group first.
+func (s *Snapshot) partition(ctx context.Context, p *plan, by []int) (parts []*part, matched int, err error) {
+	byKey := map[string]*part{}
+	values := s.columns().Reader().NewRow()
+	group := func(value func(field int) predicate.Value) *part {
+		var room [128]byte
+		key := room[:0]
+		for _, f := range by {
+			key = append(append(key, spelled(fitting(value(f)))...), ',')
+		}
+		g := byKey[string(key)]
+		if g == nil {
+			g = &part{}
+			for _, f := range by {
+				g.by = append(g.by, fitting(value(f)))
+			}
+			byKey[string(key)] = g
+			parts = append(parts, g)
+		}
+		return g
+	}
+	// Rows with the same codes are in the same group.
+	byCodes := map[[2]uint32]*part{}
+	changed := s.recent.count() > 0
+	err = p.each(ctx, func(rows []uint32) {
+		for _, row := range rows {
+			if changed && s.isDead(row) {
+				continue
+			}
+			matched++
+			var codes [2]uint32
+			known := len(by) <= len(codes)
+			for i, f := range by {
+				if !known || f == s.columns().Reader().Place() || !s.columns().Column(f).Usable() {
+					known = false
+					break
+				}
+				codes[i] = s.columns().Column(f).Code(row)
+			}
+			g := byCodes[codes]
+			if !known || g == nil {
+				g = group(func(field int) predicate.Value { return s.value(row, field, values) })
+				if known {
+					byCodes[codes] = g
+				}
+			}
+			g.rows = append(g.rows, row)
+		}
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	f, err := s.correct(ctx, p)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, c := range f.changed {
+		g := group(func(field int) predicate.Value { return c.values[field] })
+		g.changed = append(g.changed, c)
+	}
+	matched += len(f.changed)
+	key := sortKey{}
+	slices.SortFunc(parts, func(a, b *part) int {
+		if c := cmp.Compare(len(b.rows)+len(b.changed), len(a.rows)+len(a.changed)); c != 0 {
+			return c
+		}
+		for i := range a.by {
+			if c := key.compareValues(a.by[i], b.by[i]); c != 0 {
+				return c
+			}
+		}
+		return 0
+	})
+	return parts, matched, nil
+}
+
+// fitting makes nothing of what does not fit.
+func fitting(v predicate.Value) predicate.Value {
+	if v.Kind == predicate.Misfit {
+		return predicate.Value{}
+	}
+	return v
+}
+
+// few tallies a field among the records of one group: by sorting where they are few
+// beside the values that there are.
+func (s *Snapshot) few(field int, g *part) *tally {
+	t := &tally{}
+	if field != s.columns().Reader().Place() && s.columns().Column(field).Usable() {
+		c := s.columns().Column(field)
+		if len(g.rows) >= c.Distinct()/8 {
+			t = s.counted(field)
+			c.Count(t.counts, g.rows)
+		} else {
+			codes := make([]uint32, len(g.rows))
+			for i, row := range g.rows {
+				codes[i] = c.Code(row)
+			}
+			slices.Sort(codes)
+			for i := 0; i < len(codes); {
+				j := i + 1
+				for j < len(codes) && codes[j] == codes[i] {
+					j++
+				}
+				switch v := c.Value(codes[i]); v.Kind {
+				case predicate.Missing:
+					t.none += j - i
+				case predicate.Misfit:
+					t.unfit += j - i
+				default:
+					t.others = append(t.others, other{v, j - i})
+				}
+				i = j
+			}
+		}
+	} else {
+		values := s.columns().Reader().NewRow()
+		for _, row := range g.rows {
+			t.add(s.value(row, field, values), 1)
+		}
+	}
+	for _, c := range g.changed {
+		t.add(c.values[field], 1)
+	}
+	return t
+}
+
+// figures describes the values of a tally.
+func (t *tally) figures(field string, quantiles []float64) query.Figures {
+	f := query.Figures{Field: field, Missing: t.missing(), Misfits: t.misfits()}
+	var numbers []float64
+	var counts []int
+	sum := 0.0
+	t.values(func(v predicate.Value, n int) {
+		f.Count += n
+		switch v.Kind {
+		case predicate.Number, predicate.Integer:
+			x := v.Float()
+			numbers, counts = append(numbers, x), append(counts, n)
+			sum += x * float64(n)
+			f.Max = json.RawMessage(spelled(v))
+		case predicate.Text, predicate.Instant, predicate.Boolean:
+			f.Max = json.RawMessage(spelled(v))
+		default:
+			return
+		}
+		if f.Min == nil {
+			f.Min = f.Max
+		}
+	})
+	if len(numbers) == 0 {
+		return f
+	}
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	if total != f.Count {
+		return f // of values of several kinds these figures say nothing
+	}
+	if !math.IsInf(sum, 0) && !math.IsNaN(sum) {
+		mean := sum / float64(total)
+		f.Sum, f.Mean = &sum, &mean
+	}
+	for _, q := range quantiles {
+		f.Quantiles = append(f.Quantiles, quantile(numbers, counts, total, q))
+	}
+	return f
+}
+
+// quantile interpolates linearly between neighbours: type 7 of Hyndman and Fan,
+// Sample Quantiles in Statistical Packages, 1996.
+func quantile(values []float64, counts []int, total int, q float64) float64 {
+	at := q * float64(total-1)
+	below := int(at)
+	nth := func(k int) float64 {
+		for i, n := range counts {
+			if k < n {
+				return values[i]
+			}
+			k -= n
+		}
+		return values[len(values)-1]
+	}
+	low := nth(below)
+	if part := at - float64(below); part > 0 {
+		return low + part*(nth(below+1)-low)
+	}
+	return low
+}

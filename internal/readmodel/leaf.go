@@ -1,0 +1,328 @@
+package readmodel
+
+import (
+	"bytes"
+	"math"
+	"math/bits"
+	"slices"
+
+	"landings/internal/columns"
+	"landings/internal/geo"
+	"landings/internal/predicate"
+	"landings/internal/textsearch"
+)
+
+// leaf is a condition on rows of a table.
+type leaf interface {
+	// filter appends those of rows that it holds for to dst, which may begin where
+	// rows does: it never writes behind what it has read.
+	filter(dst, rows []uint32) []uint32
+	name() string
+}
+
+// source is a leaf that knows its rows.
+type source interface {
+	leaf
+	// count is how many rows list gives; exact says that it holds for all of them.
+	count() (n int, exact bool)
+	// list gives rows without which it holds for none; ascending says whether they
+	// are in order. They are not to be modified.
+	list() (rows []uint32, ascending bool)
+}
+
+// span is codes from low to below high.
+type span struct{ low, high uint32 }
+
+// byCode holds for rows whose code lies in one of some spans, which are ascending
+// and apart.
+type byCode struct {
+	column *columns.Column
+	spans  []span
+	field  string
+	in     []bool // by code, where there are many spans
+}
+
+const manySpans = 3
+
+func newByCode(field string, c *columns.Column, spans ...span) *byCode {
+	kept := spans[:0]
+	for _, s := range spans {
+		if s.low < s.high {
+			kept = append(kept, s)
+		}
+	}
+	l := &byCode{column: c, spans: kept, field: field}
+	if len(kept) >= manySpans {
+		l.in = make([]bool, c.Codes())
+		for _, s := range kept {
+			for code := s.low; code < s.high; code++ {
+				l.in[code] = true
+			}
+		}
+	}
+	return l
+}
+
+func (l *byCode) name() string {
+	if len(l.spans) == 1 && l.spans[0].high-l.spans[0].low == 1 {
+		return "value of " + l.field
+	}
+	return "range of " + l.field
+}
+
+func (l *byCode) filter(dst, rows []uint32) []uint32 {
+	switch {
+	case len(l.spans) == 0:
+		return dst
+	case l.in != nil:
+		return l.column.FilterIn(dst, rows, l.in)
+	case len(l.spans) == 2:
+		return l.column.FilterTwo(dst, rows, l.spans[0].low, l.spans[0].high, l.spans[1].low, l.spans[1].high)
+	}
+	return l.column.Filter(dst, rows, l.spans[0].low, l.spans[0].high)
+}
+
+func (l *byCode) count() (int, bool) {
+	o := l.column.Order()
+	n := 0
+	for _, s := range l.spans {
+		n += int(o.Starts[s.high] - o.Starts[s.low])
+	}
+	return n, true
+}
+
+func (l *byCode) list() ([]uint32, bool) {
+	o := l.column.Order()
+	if len(l.spans) == 1 {
+		s := l.spans[0]
+		return o.Between(s.low, s.high), s.high-s.low == 1
+	}
+	n, _ := l.count()
+	rows := make([]uint32, 0, n)
+	for _, s := range l.spans {
+		rows = append(rows, o.Between(s.low, s.high)...)
+	}
+	return rows, false
+}
+
+// inBox holds for rows whose place meets a box.
+type inBox struct {
+	places *columns.Places
+	box    geo.Box
+	shapes []uint32 // the rows among those that are no points
+}
+
+func newInBox(p *columns.Places, box geo.Box, shape *geo.Geometry) *inBox {
+	l := &inBox{places: p, box: box}
+	for _, s := range p.Shapes {
+		if geo.Intersects(s.Geometry, shape) {
+			l.shapes = append(l.shapes, s.Row)
+		}
+	}
+	return l
+}
+
+// newBoundsBox holds for rows whose bounds meet a box.
+func newBoundsBox(p *columns.Places, box geo.Box) *inBox {
+	l := &inBox{places: p, box: box}
+	for _, s := range p.Shapes {
+		if b := s.Geometry.Bounds(); b.Meets(&box) {
+			l.shapes = append(l.shapes, s.Row)
+		}
+	}
+	return l
+}
+
+func (l *inBox) name() string { return "places in a box" }
+
+func (l *inBox) filter(dst, rows []uint32) []uint32 {
+	for _, row := range rows {
+		// Of a row without a point both are not numbers, and in no box.
+		if l.box.Contains(l.places.Lon[row], l.places.Lat[row]) {
+			dst = append(dst, row)
+		} else if len(l.shapes) > 0 {
+			if _, ok := slices.BinarySearch(l.shapes, row); ok {
+				dst = append(dst, row)
+			}
+		}
+	}
+	return dst
+}
+
+func (l *inBox) count() (int, bool) { return l.places.Tree.Count(l.box) + len(l.shapes), true }
+
+func (l *inBox) list() ([]uint32, bool) {
+	return l.places.Tree.AppendRows(slices.Clone(l.shapes), l.box), false
+}
+
+// within holds for points not farther from a place than a radius.
+type within struct {
+	places   *columns.Places
+	lon, lat float64
+	radius   float64
+	box      geo.Box
+}
+
+func newWithin(p *columns.Places, lon, lat, radius float64) *within {
+	return &within{p, lon, lat, radius, geo.Around(lon, lat, radius)}
+}
+
+func (l *within) name() string { return "places within a distance" }
+
+func (l *within) filter(dst, rows []uint32) []uint32 {
+	for _, row := range rows {
+		x, y := l.places.Lon[row], l.places.Lat[row]
+		if l.box.Contains(x, y) && geo.Distance(l.lon, l.lat, x, y) <= l.radius {
+			dst = append(dst, row)
+		}
+	}
+	return dst
+}
+
+func (l *within) count() (int, bool) {
+	return l.places.Tree.Count(l.box), math.IsInf(l.radius, 1)
+}
+
+func (l *within) list() ([]uint32, bool) {
+	return l.places.Tree.AppendRows(nil, l.box), false
+}
+
+// hasText holds for rows whose texts have a term in them.
+type hasText struct {
+	index *textsearch.Index
+	term  string
+}
+
+func (l *hasText) name() string { return "texts with " + l.term }
+
+func (l *hasText) filter(dst, rows []uint32) []uint32 {
+	term := []byte(l.term)
+	for _, row := range rows {
+		if bytes.Contains(l.index.Text(row), term) {
+			dst = append(dst, row)
+		}
+	}
+	return dst
+}
+
+func (l *hasText) count() (int, bool) { return l.index.Estimate(l.term), false }
+
+// list gives just the rows that have it, though count does not know how many.
+func (l *hasText) list() ([]uint32, bool) {
+	var rows []uint32
+	l.index.Search(l.term, func(row uint32) bool { rows = append(rows, row); return true })
+	return rows, true
+}
+
+// tested holds for the rows for which a predicate does. The rows that may be are
+// those of a source, if there is one.
+type tested struct {
+	table  *columns.Table
+	pred   predicate.Pred
+	fields []int
+	may    source // nil: all rows
+	values predicate.Row
+	want   predicate.Wanted // what has to be read of the records
+	read   bool
+}
+
+func newTested(t *columns.Table, p predicate.Pred, may source) *tested {
+	l := &tested{table: t, pred: p, fields: predicate.Fields(p), may: may, values: t.Reader().NewRow()}
+	var rest []int
+	for _, f := range l.fields {
+		if f != t.Reader().Place() && !t.Column(f).Usable() {
+			rest = append(rest, f)
+		}
+	}
+	if rest != nil {
+		l.want, l.read = t.Reader().Want(rest...), true
+	}
+	return l
+}
+
+func (l *tested) name() string { return "each record" }
+
+func (l *tested) filter(dst, rows []uint32) []uint32 {
+	for _, row := range rows {
+		if l.read {
+			l.table.Reader().Read(l.table.Record(row), &l.want, l.values)
+		}
+		for _, f := range l.fields {
+			if f == l.table.Reader().Place() {
+				l.values[f] = l.table.Places().Value(row)
+			} else if c := l.table.Column(f); c.Usable() {
+				l.values[f] = c.Value(c.Code(row))
+			}
+		}
+		if l.pred.Test(l.values) == predicate.True {
+			dst = append(dst, row)
+		}
+	}
+	return dst
+}
+
+// candidates is a tested leaf with a source.
+type candidates struct{ *tested }
+
+func (l candidates) name() string           { return l.may.name() + ", tested" }
+func (l candidates) count() (int, bool)     { n, _ := l.may.count(); return n, false }
+func (l candidates) list() ([]uint32, bool) { return l.may.list() }
+
+// anyOf holds where one of its leaves does.
+type anyOf struct{ leaves []leaf }
+
+func (l *anyOf) name() string { return "any of several" }
+
+func (l *anyOf) filter(dst, rows []uint32) []uint32 {
+	var room [1]uint32
+	for _, row := range rows {
+		for _, x := range l.leaves {
+			room[0] = row
+			if len(x.filter(room[:0], room[:])) > 0 {
+				dst = append(dst, row)
+				break
+			}
+		}
+	}
+	return dst
+}
+
+// union is anyOf where all leaves are sources.
+type union struct {
+	*anyOf
+	rows int // of the table
+}
+
+func (l union) count() (int, bool) {
+	n := 0
+	for _, x := range l.leaves {
+		k, _ := x.(source).count()
+		n += k
+	}
+	return min(n, l.rows), false
+}
+
+func (l union) list() ([]uint32, bool) {
+	set := make([]uint64, (l.rows+63)/64)
+	for _, x := range l.leaves {
+		rows, _ := x.(source).list()
+		for _, row := range rows {
+			set[row/64] |= 1 << (row % 64)
+		}
+	}
+	var rows []uint32
+	for i, w := range set {
+		for ; w != 0; w &= w - 1 {
+			rows = append(rows, uint32(i*64+bits.TrailingZeros64(w)))
+		}
+	}
+	return rows, true
+}
+
+// nothing holds for no row.
+type nothing struct{}
+
+func (nothing) name() string                          { return "nothing" }
+func (nothing) filter(dst, _ []uint32) []uint32       { return dst }
+func (nothing) count() (int, bool)                    { return 0, true }
+func (nothing) list() (rows []uint32, ascending bool) { return nil, true }

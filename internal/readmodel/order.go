@@ -1,0 +1,221 @@
+package readmodel
+
+import (
+	"cmp"
+	"slices"
+
+	"landings/internal/columns"
+	"landings/internal/dataset"
+	"landings/internal/predicate"
+	"landings/internal/query"
+)
+
+// sorting is an order of records by fields: of rows by codes, of changed records by
+// values.
+type sorting struct {
+	table *columns.Table
+	keys  []sortKey
+}
+
+type sortKey struct {
+	field  int
+	column *columns.Column
+	down   bool
+}
+
+func newSorting(t *columns.Table, keys []query.Key) (*sorting, error) {
+	s := &sorting{table: t}
+	for _, k := range keys {
+		field, ok := t.Reader().Find(k.Field)
+		if ok && field == t.Reader().Place() {
+			ok = false
+		}
+		var c *columns.Column
+		if ok {
+			c = t.Column(field)
+			ok = c.Usable()
+		}
+		if !ok {
+			return nil, &dataset.Error{
+				Code:    dataset.Invalid,
+				Message: "the records have no order by " + dataset.Excerpt(k.Field),
+				Remedy:  "sort by fields of texts, numbers, times or booleans",
+				Places:  []dataset.Place{{Parameter: "sortby", Detail: dataset.Excerpt(k.Field) + " has no order"}},
+			}
+		}
+		s.keys = append(s.keys, sortKey{field, c, k.Descending})
+	}
+	return s, nil
+}
+
+// of gives the place of a row in the order by one key: what has no value is last.
+func (k *sortKey) of(row uint32) uint32 {
+	code := k.column.Code(row)
+	missing := k.column.Missing()
+	switch {
+	case code >= missing:
+		return missing
+	case k.down:
+		return missing - 1 - code
+	}
+	return code
+}
+
+// compareRows compares rows, ties by position.
+func (s *sorting) compareRows(a, b uint32) int {
+	for i := range s.keys {
+		if c := cmp.Compare(s.keys[i].of(a), s.keys[i].of(b)); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(a, b)
+}
+
+// compareValues compares two values by one key.
+func (k *sortKey) compareValues(a, b predicate.Value) int {
+	none := func(v predicate.Value) bool { return v.Kind <= predicate.Misfit }
+	switch {
+	case none(a) && none(b):
+		return 0
+	case none(a):
+		return 1
+	case none(b):
+		return -1
+	}
+	c, _ := predicate.Order(a, b)
+	if k.down {
+		return -c
+	}
+	return c
+}
+
+// item is a record on its way into a page: a row or a change.
+type item struct {
+	position uint64
+	row      uint32
+	change   *change // nil: a row
+	metres   float64 // where distance matters
+}
+
+func (s *sorting) value(i *item, k int) predicate.Value {
+	key := &s.keys[k]
+	if i.change != nil {
+		return i.change.values[key.field]
+	}
+	return key.column.Value(key.column.Code(i.row))
+}
+
+// compareItems compares by values, or by distance where there are no keys.
+func (s *sorting) compareItems(a, b *item) int {
+	if len(s.keys) == 0 {
+		return cmp.Or(cmp.Compare(a.metres, b.metres), cmp.Compare(a.position, b.position))
+	}
+	for k := range s.keys {
+		if c := s.keys[k].compareValues(s.value(a, k), s.value(b, k)); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(a.position, b.position)
+}
+
+// top keeps the first rows of an order, and no more than it needs.
+type top struct {
+	sorting *sorting
+	limit   int
+	keys    []uint64              // one key: place and row, a heap with the last one on top
+	rows    []uint32              // several keys: likewise
+	after   func(row uint32) bool // nil: all rows count; else only those behind a cursor
+	dead    func(row uint32) bool // nil: none is
+}
+
+// add takes rows that are meant.
+func (t *top) add(rows []uint32) {
+	if t.limit == 0 {
+		return
+	}
+	if len(t.sorting.keys) > 1 {
+		for _, row := range rows {
+			t.addRow(row)
+		}
+		return
+	}
+	var key *sortKey
+	if len(t.sorting.keys) == 1 {
+		key = &t.sorting.keys[0]
+	}
+	for _, row := range rows {
+		k := uint64(row)
+		if key != nil {
+			k |= uint64(key.of(row)) << 32
+		}
+		if len(t.keys) == t.limit && k >= t.keys[0] {
+			continue
+		}
+		if t.after != nil && !t.after(row) || t.dead != nil && t.dead(row) {
+			continue
+		}
+		t.keys = pushHeap(t.keys, k, t.limit, cmp.Compare[uint64])
+	}
+}
+
+func (t *top) addRow(row uint32) {
+	if len(t.rows) == t.limit && t.sorting.compareRows(row, t.rows[0]) >= 0 {
+		return
+	}
+	if t.after != nil && !t.after(row) || t.dead != nil && t.dead(row) {
+		return
+	}
+	t.rows = pushHeap(t.rows, row, t.limit, t.sorting.compareRows)
+}
+
+// full says that no row that is not before the last one kept can get in.
+func (t *top) full() bool { return max(len(t.keys), len(t.rows)) == t.limit }
+
+// sorted gives the rows kept, in order.
+func (t *top) sorted() []uint32 {
+	if len(t.sorting.keys) > 1 {
+		slices.SortFunc(t.rows, t.sorting.compareRows)
+		return t.rows
+	}
+	slices.Sort(t.keys)
+	rows := make([]uint32, len(t.keys))
+	for i, k := range t.keys {
+		rows[i] = uint32(k)
+	}
+	return rows
+}
+
+// pushHeap puts x in a heap of at most limit whose greatest stands first; where it
+// is full, that one goes.
+func pushHeap[T any](heap []T, x T, limit int, compare func(a, b T) int) []T {
+	if len(heap) < limit {
+		heap = append(heap, x)
+		i := len(heap) - 1
+		for i > 0 {
+			up := (i - 1) / 2
+			if compare(heap[up], heap[i]) >= 0 {
+				break
+			}
+			heap[up], heap[i] = heap[i], heap[up]
+			i = up
+		}
+		return heap
+	}
+	i := 0
+	for {
+		child := 2*i + 1
+		if child >= len(heap) {
+			break
+		}
+		if child+1 < len(heap) && compare(heap[child+1], heap[child]) > 0 {
+			child++
+		}
+		if compare(heap[child], x) <= 0 {
+			break
+		}
+		heap[i] = heap[child]
+		i = child
+	}
+	heap[i] = x
+	return heap
+}

@@ -1,0 +1,381 @@
+package readmodel
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"landings/internal/columns"
+	"landings/internal/cql2"
+	"landings/internal/dataset"
+	"landings/internal/predicate"
+	"landings/internal/query"
+	"landings/internal/textsearch"
+)
+
+// plan is how the records that are meant are found: the conditions on rows of the
+// table, and the same on the values of a changed record.
+type plan struct {
+	table  *columns.Table
+	leaves []leaf // all of which hold
+	drive  source // the one whose rows are looked at; nil: all rows
+	drives int    // its place among the leaves
+	rows   int    // how many rows are looked at
+	exact  bool   // drive is the only leaf and holds for all of its rows
+
+	pred  predicate.Pred // of the filter; nil: none
+	terms []string       // folded
+	near  *query.Near
+}
+
+// newPlan makes a plan. The filter is bound to the schema first: what does not fit
+// it is a [dataset.Invalid] error.
+func newPlan(t *columns.Table, w *query.Where) (*plan, error) {
+	p := &plan{table: t, near: w.Near}
+	if w.Filter != nil {
+		pred, err := predicate.Bind(t.Reader(), w.Filter)
+		if err != nil {
+			return nil, err
+		}
+		p.pred = pred
+		p.add(pred)
+	}
+	for _, term := range strings.Fields(textsearch.Fold(w.Search)) {
+		p.terms = append(p.terms, term)
+		p.leaves = append(p.leaves, &hasText{t.Text(), term})
+	}
+	if w.Near != nil {
+		if t.Reader().Place() < 0 {
+			return nil, &dataset.Error{
+				Code:    dataset.Invalid,
+				Message: "the records have no place, so none is near another",
+				Remedy:  "set geometry in the configuration, or leave near out",
+				Places:  []dataset.Place{{Parameter: "near", Detail: "the dataset has no place"}},
+			}
+		}
+		p.leaves = append(p.leaves, newWithin(t.Places(), w.Near.Lon, w.Near.Lat, w.Near.Radius))
+	}
+	p.choose()
+	return p, nil
+}
+
+// choose picks the leaf with the fewest rows.
+func (p *plan) choose() {
+	p.rows, p.exact = p.table.Len(), len(p.leaves) == 0
+	p.drives = -1
+	for i, l := range p.leaves {
+		s, ok := l.(source)
+		if !ok {
+			continue
+		}
+		if n, exact := s.count(); n < p.rows || n == p.rows && p.drive == nil {
+			p.drive, p.drives, p.rows = s, i, n
+			p.exact = exact && len(p.leaves) == 1
+		}
+	}
+}
+
+// add makes leaves of a predicate that must hold.
+func (p *plan) add(pred predicate.Pred) {
+	if and, ok := pred.(predicate.And); ok {
+		for _, a := range and {
+			p.add(a)
+		}
+		return
+	}
+	p.leaves = append(p.leaves, p.leaf(pred))
+}
+
+func (p *plan) leaf(pred predicate.Pred) leaf {
+	t := p.table
+	switch x := pred.(type) {
+	case predicate.Const:
+		if predicate.Truth(x) != predicate.True {
+			return nothing{}
+		}
+	case predicate.Compare:
+		if l := p.compare(x); l != nil {
+			return l
+		}
+	case predicate.IsNull:
+		if g, ok := x.Arg.(predicate.Get); ok && int(g) != t.Reader().Place() {
+			if c := t.Column(int(g)); c.Usable() {
+				return newByCode(p.nameOf(int(g)), c, span{c.Missing(), c.Missing() + 1})
+			}
+		}
+	case predicate.In:
+		if l := p.in(x); l != nil {
+			return l
+		}
+	case predicate.Like:
+		if l := p.like(x); l != nil {
+			return l
+		}
+	case predicate.Spatial:
+		if l := p.spatial(x); l != nil {
+			return l
+		}
+	case predicate.Or:
+		return p.or(x)
+	case predicate.And:
+		inner := plan{table: t}
+		inner.add(x)
+		return allOf(inner.leaves)
+	}
+	if l := p.byValue(pred); l != nil {
+		return l
+	}
+	return newTested(t, pred, nil)
+}
+
+func (p *plan) nameOf(field int) string { return p.table.Reader().Fields()[field].Name }
+
+// compare makes a range of codes of a field that is compared with a literal.
+func (p *plan) compare(x predicate.Compare) leaf {
+	g, ok1 := x.Left.(predicate.Get)
+	lit, ok2 := x.Right.(predicate.Literal)
+	op := x.Op
+	if !ok1 || !ok2 {
+		if g, ok1 = x.Right.(predicate.Get); !ok1 {
+			return nil
+		}
+		if lit, ok2 = x.Left.(predicate.Literal); !ok2 {
+			return nil
+		}
+		op = map[cql2.CompareOp]cql2.CompareOp{
+			cql2.Less: cql2.Greater, cql2.Greater: cql2.Less, cql2.LessOrEqual: cql2.GreaterOrEqual,
+			cql2.GreaterOrEqual: cql2.LessOrEqual, cql2.Equal: cql2.Equal, cql2.NotEqual: cql2.NotEqual,
+		}[op]
+	}
+	if int(g) == p.table.Reader().Place() {
+		return nil
+	}
+	c := p.table.Column(int(g))
+	if !c.Usable() {
+		return nil
+	}
+	low, ok := c.Search(predicate.Value(lit), false)
+	if !ok {
+		return nothing{} // unknown for every value
+	}
+	high, _ := c.Search(predicate.Value(lit), true)
+	end := c.Missing()
+	name := p.nameOf(int(g))
+	switch op {
+	case cql2.Equal:
+		return newByCode(name, c, span{low, high})
+	case cql2.NotEqual:
+		return newByCode(name, c, span{0, low}, span{high, end})
+	case cql2.Less:
+		return newByCode(name, c, span{0, low})
+	case cql2.LessOrEqual:
+		return newByCode(name, c, span{0, high})
+	case cql2.Greater:
+		return newByCode(name, c, span{high, end})
+	default:
+		return newByCode(name, c, span{low, end})
+	}
+}
+
+func (p *plan) in(x predicate.In) leaf {
+	g, ok := x.Arg.(predicate.Get)
+	if !ok || int(g) == p.table.Reader().Place() {
+		return nil
+	}
+	c := p.table.Column(int(g))
+	if !c.Usable() {
+		return nil
+	}
+	var spans []span
+	for _, e := range x.List {
+		lit, ok := e.(predicate.Literal)
+		if !ok {
+			return nil
+		}
+		if low, ok := c.Search(predicate.Value(lit), false); ok {
+			high, _ := c.Search(predicate.Value(lit), true)
+			spans = append(spans, span{low, high})
+		}
+	}
+	return newByCode(p.nameOf(int(g)), c, joined(spans)...)
+}
+
+// joined sorts spans and joins those that meet.
+func joined(spans []span) []span {
+	slices.SortFunc(spans, func(a, b span) int { return int(a.low) - int(b.low) })
+	out := spans[:0]
+	for _, s := range spans {
+		if n := len(out); n > 0 && s.low <= out[n-1].high {
+			out[n-1].high = max(out[n-1].high, s.high)
+		} else {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// like makes a range of codes of a prefix, or looks the longest piece of a pattern
+// up in the text index.
+func (p *plan) like(x predicate.Like) leaf {
+	field, folded, ok := x.Field()
+	if !ok {
+		return nil
+	}
+	c := p.table.Column(int(field))
+	if !c.Usable() || c.Kind() != predicate.Text {
+		return nil
+	}
+	if prefix, only := x.Pattern.Prefix(); only && !folded {
+		low, _ := c.Search(predicate.Value{Kind: predicate.Text, Text: prefix}, false)
+		// Nothing that is UTF-8 has this byte: what begins with prefix is before it.
+		high, _ := c.Search(predicate.Value{Kind: predicate.Text, Text: prefix + "\xff"}, false)
+		return newByCode(p.nameOf(int(field)), c, span{low, high})
+	}
+	if l := p.byValue(x); l != nil {
+		return l
+	}
+	term := textsearch.Fold(x.Pattern.Literal())
+	if len(term) < 3 || !slices.Contains(p.table.TextFields(), int(field)) || strings.Contains(term, "\n") || !foldsAlone(x.Pattern.Literal()) {
+		return nil
+	}
+	return candidates{newTested(p.table, x, &hasText{p.table.Text(), term})}
+}
+
+// foldsAlone says whether a piece of a text folds to a piece of what the text folds
+// to. Of ASCII that is sure; a mark at the border of others may belong to a letter
+// outside.
+func foldsAlone(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// spatial makes leaves of a place that is related with a geometry.
+func (p *plan) spatial(x predicate.Spatial) leaf {
+	g, ok := x.Left.Arg.(predicate.Get)
+	if !ok || int(g) != p.table.Reader().Place() || x.Right.Literal == nil || x.Op == cql2.SDisjoint {
+		return nil
+	}
+	if x.Right.Literal.Empty() {
+		return nil
+	}
+	places := p.table.Places()
+	if x.Op == cql2.SIntersects && x.Right.Box != nil {
+		return newInBox(places, *x.Right.Box, x.Right.Literal)
+	}
+	// Whatever relates with it otherwise than by being apart meets its box.
+	return candidates{newTested(p.table, x, newBoundsBox(places, x.Right.Literal.Bounds()))}
+}
+
+// mostCodes is up to how many different values a predicate is tested with each of
+// them instead of with each record.
+const mostCodes = 4096
+
+// byValue makes spans of codes of any predicate on one field.
+func (p *plan) byValue(pred predicate.Pred) leaf {
+	fields := predicate.Fields(pred)
+	if len(fields) != 1 || fields[0] == p.table.Reader().Place() {
+		return nil
+	}
+	c := p.table.Column(fields[0])
+	if !c.Usable() || c.Codes() > mostCodes && c.Codes() > p.table.Len()/16 {
+		return nil
+	}
+	values := p.table.Reader().NewRow()
+	var spans []span
+	for code := range uint32(c.Codes()) {
+		values[fields[0]] = c.Value(code)
+		if pred.Test(values) == predicate.True {
+			spans = append(spans, span{code, code + 1})
+		}
+	}
+	return newByCode(p.nameOf(fields[0]), c, joined(spans)...)
+}
+
+func (p *plan) or(x predicate.Or) leaf {
+	if l := p.byValue(x); l != nil {
+		return l
+	}
+	some := &anyOf{}
+	sources := true
+	for _, a := range x {
+		l := p.leaf(a)
+		_, ok := l.(source)
+		sources = sources && ok
+		some.leaves = append(some.leaves, l)
+	}
+	if sources {
+		return union{some, p.table.Len()}
+	}
+	return some
+}
+
+// allOf holds where all leaves do.
+func allOf(leaves []leaf) leaf {
+	if len(leaves) == 1 {
+		return leaves[0]
+	}
+	best := -1
+	least := math.MaxInt
+	for i, l := range leaves {
+		if s, ok := l.(source); ok {
+			if n, _ := s.count(); n < least {
+				best, least = i, n
+			}
+		}
+	}
+	if best < 0 {
+		return every(leaves)
+	}
+	return joint{every(leaves), leaves[best].(source)}
+}
+
+type every []leaf
+
+func (l every) name() string { return "all of several" }
+
+func (l every) filter(dst, rows []uint32) []uint32 {
+	at := len(dst)
+	dst = l[0].filter(dst, rows)
+	for _, x := range l[1:] {
+		dst = x.filter(dst[:at], dst[at:])
+	}
+	return dst
+}
+
+// joint is every with a source among the leaves.
+type joint struct {
+	every
+	from source
+}
+
+func (l joint) count() (int, bool)     { n, _ := l.from.count(); return n, false }
+func (l joint) list() ([]uint32, bool) { return l.from.list() }
+
+// holds says whether a changed record is meant.
+func (p *plan) holds(values predicate.Row) bool {
+	if p.pred != nil && p.pred.Test(values) != predicate.True {
+		return false
+	}
+	if len(p.terms) > 0 {
+		var texts []string
+		for _, f := range p.table.TextFields() {
+			if v := values[f]; v.Kind == predicate.Text {
+				texts = append(texts, textsearch.Fold(v.Text))
+			}
+		}
+		for _, term := range p.terms {
+			if !slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(s, term) }) {
+				return false
+			}
+		}
+	}
+	if p.near != nil {
+		m, ok := p.metres(values[p.table.Reader().Place()])
+		return ok && m <= p.near.Radius
+	}
+	return true
+}

@@ -1,0 +1,210 @@
+//go:build e2e
+
+package store_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"landings/internal/dataset"
+	"landings/internal/redistest"
+	"landings/internal/store"
+)
+
+func named(name string, adapt ...func(*store.Options)) func(*store.Options) {
+	return func(o *store.Options) {
+		o.Node = name
+		for _, a := range adapt {
+			a(o)
+		}
+	}
+}
+
+// Min-Version: latest asks Redis, so that a node which hears of nothing sees what another acknowledged.
+func TestReachLatest(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	deaf := func(o *store.Options) { o.Look = time.Hour }
+	n, m := start(t, r.URL(), deaf), start(t, r.URL(), named("another", deaf))
+	for i := range 50 {
+		id := strconv.Itoa(i)
+		state, err := n.put(t.Context(), "things", id, `{}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Reach(t.Context(), "things", dataset.Latest); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := m.copyOf("things").Lookup(id); !ok {
+			t.Fatalf("%s was acknowledged before the read", id)
+		}
+		if err := m.Reach(t.Context(), "things", state.Version); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := m.Reach(ctx, "things", 1_000_000); dataset.CodeOf(err) != dataset.Unavailable {
+		t.Fatalf("a version that is not there: %v", err)
+	}
+	if err := m.Reach(t.Context(), "nothing", dataset.Latest); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A node that starts while Redis comes back with an older save must not take the term: another one has more.
+func TestStarterDoesNotWin(t *testing.T) {
+	for _, args := range [][]string{{"an older save"}, {"nothing"}} {
+		t.Run(args[0], func(t *testing.T) {
+			r := redistest.Start(t, "--save", "")
+			// The recovery waits for a node that is gone, so that the starter comes into it.
+			r.Do("SADD", "landings:nodes", "gone")
+			wait := func(o *store.Options) { o.Window = 1500 * time.Millisecond }
+			n := start(t, r.URL(), wait)
+			if _, err := n.Replace(t.Context(), "things", load(300, "x"), nil); err != nil {
+				t.Fatal(err)
+			}
+			if args[0] != "nothing" {
+				r.Do("SAVE")
+			}
+			for i := range 20 {
+				if _, err := n.put(t.Context(), "things", strconv.Itoa(i), `{}`); err != nil {
+					t.Fatal(err)
+				}
+			}
+			state := n.copyOf("things").State()
+			r.Kill()
+			r.Up()
+			m := start(t, r.URL(), named("the starter", wait))
+			if _, err := m.put(t.Context(), "things", "new", `{}`); err != nil {
+				t.Fatal(err)
+			}
+			if err := n.Reach(t.Context(), "things", dataset.Latest); err != nil {
+				t.Fatal(err)
+			}
+			if got := n.copyOf("things").State(); got.Epoch != state.Epoch || got.Count != state.Count+1 || n.Counts().Dropped != 0 {
+				t.Fatalf("%+v became %+v, %d commits were dropped", state, got, n.Counts().Dropped)
+			}
+		})
+	}
+}
+
+// A node that comes back after the recovery with another history drops what differs, and counts it.
+func TestLateReturnerDrops(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	random := seeded(t)
+	p := newProxy(t, r.Addr(), random)
+	n := start(t, "redis://"+p.addr, func(o *store.Options) { o.WriteTimeout = time.Second })
+	m := start(t, r.URL(), named("another", func(o *store.Options) { o.Window = 200 * time.Millisecond }))
+	if _, err := n.Replace(t.Context(), "things", load(10, "x"), nil); err != nil {
+		t.Fatal(err)
+	}
+	r.Do("SAVE")
+	for i := range 5 {
+		if _, err := n.put(t.Context(), "things", strconv.Itoa(i), `{}`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Both go; only the other one comes back, from the save.
+	m.Close()
+	r.Kill()
+	dump, err := os.ReadFile(filepath.Join(r.Dir, "dump.rdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := redistest.Start(t, "--save", "")
+	other.Kill()
+	if err := os.WriteFile(filepath.Join(other.Dir, "dump.rdb"), dump, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	other.Up()
+	k := start(t, other.URL(), named("another", func(o *store.Options) { o.Window = 200 * time.Millisecond }))
+	if _, err := k.put(t.Context(), "things", "other", `{}`); err != nil {
+		t.Fatal(err)
+	}
+	other.Do("SAVE")
+	if dump, err = os.ReadFile(filepath.Join(other.Dir, "dump.rdb")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(r.Dir, "dump.rdb"), dump, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r.Up()
+	settled(t, r, n)
+	if got := n.Counts().Dropped; got != 5 {
+		t.Fatalf("%d commits were dropped, not 5", got)
+	}
+	if _, ok := n.copyOf("things").Lookup("other"); !ok {
+		t.Fatal("the later history did not win")
+	}
+}
+
+// Redis is killed between saves while it takes writes, and a node lives: nothing acknowledged is missing.
+func TestKilledBetweenSaves(t *testing.T) {
+	r := redistest.Start(t, "--save", "1 1")
+	n := start(t, r.URL())
+	if _, err := n.Replace(t.Context(), "things", load(1000, "x"), nil); err != nil {
+		t.Fatal(err)
+	}
+	var acknowledged sync.Map
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for c := range 8 {
+		wg.Go(func() {
+			tick := time.NewTicker(8 * time.Millisecond) // together 1,000 writes a second
+			defer tick.Stop()
+			for i := 0; ctx.Err() == nil; i++ {
+				<-tick.C
+				id := strconv.Itoa(c) + "-" + strconv.Itoa(i)
+				if _, err := n.put(ctx, "things", id, `{}`); err == nil {
+					acknowledged.Store(id, true)
+				}
+			}
+		})
+	}
+	for range 3 {
+		time.Sleep(700 * time.Millisecond) // the writes go on: nothing is waited for
+		r.Kill()
+		r.Up()
+	}
+	until(t, "writes go on", func() bool {
+		_, err := n.put(t.Context(), "things", "last", `{}`)
+		return err == nil
+	})
+	cancel()
+	wg.Wait()
+	m := start(t, r.URL(), named("a reader"))
+	count := 0
+	acknowledged.Range(func(id, _ any) bool {
+		count++
+		if _, ok := m.copyOf("things").Lookup(id.(string)); !ok {
+			t.Errorf("%s was acknowledged and is missing", id)
+		}
+		return true
+	})
+	t.Logf("%d acknowledged writes", count)
+	inRedis(t, r, "things")
+}
+
+// The stream goes on after Redis lost everything: who follows it finds no gap.
+func TestStreamSurvivesEmptyRedis(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL())
+	for i := range 30 {
+		if _, err := n.put(t.Context(), "things", strconv.Itoa(i), `{}`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	length, _ := strconv.Atoi(r.Do("XLEN", "landings:{things}:changes"))
+	r.Kill()
+	r.Up()
+	settled(t, r, n)
+	if now, _ := strconv.Atoi(r.Do("XLEN", "landings:{things}:changes")); now != length+1 {
+		t.Fatalf("the stream had %d entries and has %d", length, now)
+	}
+	inRedis(t, r, "things")
+}
