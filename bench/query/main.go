@@ -116,7 +116,7 @@ func (b *bench) conclude() {
 	for _, list := range []struct {
 		head, none string
 		lines      []string
-	}{{"Answers that differ:", "All answers that were compared are the same.", b.wrong}, {"Short:", "Nothing is short.", b.short}} {
+	}{{"Answers that differ:", "All answers that were checked are as they should be.", b.wrong}, {"Short:", "Nothing is short.", b.short}} {
 		if len(list.lines) == 0 {
 			fmt.Fprintln(b.out, "\n"+list.none)
 			continue

@@ -70,12 +70,15 @@ func (b *bench) questions(ctx context.Context, in *input, n *node, static string
 	files := make([]string, len(kinds))
 	for k := range kinds {
 		seen := map[string]bool{}
-		for tries := 0; len(pools[k]) < b.pool && tries < 2*b.pool; tries++ {
+		for tries := 0; len(pools[k]) < b.pool && tries < 20*b.pool; tries++ {
 			q := kinds[k].make(m)
 			if k == 0 || !seen[q.path] { // the records are as many as they are
 				seen[q.path] = true
 				pools[k] = append(pools[k], q)
 			}
+		}
+		if len(pools[k]) < b.pool {
+			return fmt.Errorf("%s: there are only %d different questions, and -pool wants %d", kinds[k].name, len(pools[k]), b.pool)
 		}
 		var err error
 		if files[k], err = paths(b.Rig, fmt.Sprint(k), pools[k], nil); err != nil {
@@ -153,10 +156,10 @@ SQLite: one process that asks itself, no network. Empty: the peer does not do th
 func (b *bench) startPeers(ctx context.Context, in *input, n *node, static string, pools [][]question, files []string) ([]peer, error) {
 	a := newAnswers(in.all)
 	length := time.Duration(b.seconds) * time.Second
-	start := func(round int) int { return round * b.pool / b.rounds }
+	start := func(k, round int) int { return round * len(pools[k]) / b.rounds }
 	web := func(url string) func(context.Context, int, int) (float64, error) {
 		return func(ctx context.Context, k, round int) (float64, error) {
-			l, err := b.wrk(ctx, url, files[k], start(round), 0)
+			l, err := b.wrk(ctx, url, files[k], start(k, round), 0)
 			return l.Rate, err
 		}
 	}
@@ -173,7 +176,7 @@ func (b *bench) startPeers(ctx context.Context, in *input, n *node, static strin
 		fmt.Fprintln(b.out, "PostgreSQL "+p.version)
 		all = append(all, peer{"PostGIS", true, func(q *question) bool { return q.sql != "" },
 			func(ctx context.Context, k, round int) (float64, error) {
-				return p.bench(ctx, b.Rig, fmt.Sprint(k), pools[k][start(round)%(len(pools[k])-scripts+1):], b.seconds)
+				return p.bench(ctx, b.Rig, fmt.Sprint(k), pools[k][min(start(k, round), len(pools[k])-scripts):], b.seconds)
 			},
 			func(ctx context.Context, s shape, q *question) (string, error) {
 				rows, err := p.query(ctx, q.sql)
@@ -199,7 +202,7 @@ func (b *bench) startPeers(ctx context.Context, in *input, n *node, static strin
 		}
 		all = append(all, peer{"Tile38", true, func(q *question) bool { return q.tile != nil },
 			func(ctx context.Context, k, round int) (float64, error) {
-				at := start(round) % len(commands[k])
+				at := start(k, round)
 				return respLoad(ctx, port, append(commands[k][at:len(commands[k]):len(commands[k])], commands[k][:at]...), length)
 			},
 			func(ctx context.Context, s shape, q *question) (string, error) {
@@ -223,7 +226,7 @@ func (b *bench) startPeers(ctx context.Context, in *input, n *node, static strin
 		fmt.Fprintln(b.out, "SQLite "+rig.Version(ctx, "sqlite3", "--version"))
 		all = append(all, peer{"SQLite", false, func(q *question) bool { return q.lite != "" },
 			func(ctx context.Context, k, round int) (float64, error) {
-				return s.bench(ctx, pools[k][start(round):], length/2)
+				return s.bench(ctx, pools[k][start(k, round):], length/2)
 			},
 			func(ctx context.Context, sh shape, q *question) (string, error) {
 				rows, err := s.query(ctx, q.lite)
@@ -240,7 +243,7 @@ func (b *bench) startPeers(ctx context.Context, in *input, n *node, static strin
 			return err
 		}
 		all = append(all, peer{name, false, recordOnly, func(ctx context.Context, _, round int) (float64, error) {
-			l, err := b.wrk(ctx, url, file, start(round), 0)
+			l, err := b.wrk(ctx, url, file, start(0, round), 0)
 			return l.Rate, err
 		}, nil})
 		return nil

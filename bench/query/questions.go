@@ -20,7 +20,7 @@ type question struct {
 	tile []string // for Tile38; nil: not asked
 	lon  float64  // of the nearest
 	lat  float64
-	rows int // that match, where the maker counted them
+	rows int // that match, exactly; 0: not known
 }
 
 // shape says how answers are compared.
@@ -207,7 +207,7 @@ func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'
 func (m *maker) record() question {
 	l := m.one()
 	sql := "SELECT id, record, 1 FROM landing WHERE id = " + l.id
-	return question{path: "/data/" + l.id, sql: sql, lite: sql, tile: []string{"GET", "landings", l.id}, rows: 1}
+	return question{path: "/data/" + l.id, sql: sql, lite: sql, tile: []string{"GET", "landings", l.id}}
 }
 
 func (m *maker) filter() question {
@@ -233,14 +233,14 @@ func (m *maker) nearest() question {
 	lat, _ = strconv.ParseFloat(y, 64)
 	return question{path: data("near", x+","+y, "limit", "10"),
 		sql:  fmt.Sprintf("SELECT id, record, 0 FROM landing ORDER BY place <-> ST_SetSRID(ST_MakePoint(%s, %s), 4326)::geography LIMIT 10", x, y),
-		tile: []string{"NEARBY", "landings", "LIMIT", "10", "POINT", y, x}, lon: lon, lat: lat, rows: 10}
+		tile: []string{"NEARBY", "landings", "LIMIT", "10", "POINT", y, x}, lon: lon, lat: lat}
 }
 
-// piece gives 3 to 8 characters of some name, without what patterns give a meaning.
+// piece gives 3 to 12 characters of some name, without what patterns give a meaning.
 func (m *maker) piece() string {
 	for {
 		name := []rune(m.one().name)
-		n := 3 + m.rnd.IntN(6)
+		n := 3 + m.rnd.IntN(10)
 		if len(name) < n {
 			continue
 		}
@@ -252,27 +252,33 @@ func (m *maker) piece() string {
 	}
 }
 
-// hundred gives a piece of the names of `landings sample` that a hundred of them have: the number at the end without its last two digits.
-func (m *maker) hundred() string {
-	name := m.one().name
-	return name[strings.LastIndexByte(name, ' ') : len(name)-2]
+// number gives the number at the end of a name of `landings sample`, with the space before it, without its last digits. The number is
+// one of the longest, so that what is left is the beginning of no other.
+func (m *maker) number(without int) string {
+	longest := len(strconv.Itoa(len(m.all)))
+	for {
+		name := m.one().name
+		if at := strings.LastIndexByte(name, ' '); len(name)-at-1 >= longest {
+			return name[at : len(name)-without]
+		}
+	}
 }
 
 func (m *maker) contains() question {
-	piece, rows := m.piece(), 0
+	piece := m.piece()
 	if m.equal {
-		piece, rows = m.hundred(), 100
+		piece = m.number(2) // a hundred have it
 	}
 	where := "name LIKE " + quote("%"+piece+"%")
 	glob := "name GLOB " + quote("*"+piece+"*")
-	return question{path: data("filter", where, "limit", "20"), rows: rows,
+	return question{path: data("filter", where, "limit", "20"),
 		sql:  fmt.Sprintf("SELECT id, record, (SELECT count(*) FROM landing WHERE %s) FROM landing WHERE %s ORDER BY pos LIMIT 20", where, where),
 		lite: fmt.Sprintf("SELECT id, record, (SELECT count(*) FROM names WHERE %s) FROM landing WHERE pos IN (SELECT rowid FROM names WHERE %s) ORDER BY pos LIMIT 20", glob, glob)}
 }
 
 func (m *maker) search() question {
 	if m.equal {
-		return question{path: data("q", strings.TrimSpace(m.hundred()), "limit", "20")}
+		return question{path: data("q", strings.TrimSpace(m.number(0)), "limit", "20")}
 	}
 	return question{path: data("q", m.piece(), "limit", "20")}
 }
@@ -291,7 +297,7 @@ func (m *maker) borders() (w, s, e, n string) {
 
 func (m *maker) bbox() question {
 	w, s, e, n := m.borders()
-	return question{path: data("bbox", w+","+s+","+e+","+n, "limit", "200"), rows: 100,
+	return question{path: data("bbox", w+","+s+","+e+","+n, "limit", "200"),
 		sql:  fmt.Sprintf("SELECT id, record, 0 FROM landing WHERE ST_Intersects(geom, ST_MakeEnvelope(%s, %s, %s, %s, 4326)) LIMIT 200", w, s, e, n),
 		lite: fmt.Sprintf("SELECT id, record, 0 FROM boxes JOIN landing ON landing.pos = boxes.pos WHERE west <= %s AND east >= %s AND south <= %s AND north >= %s AND lon BETWEEN %s AND %s AND lat BETWEEN %s AND %s LIMIT 200", e, w, n, s, w, e, s, n),
 		tile: []string{"INTERSECTS", "landings", "LIMIT", "200", "BOUNDS", s, w, n, e}}
