@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -118,7 +119,7 @@ func (b *bench) questions(ctx context.Context, in *input, n *node, static string
 		}
 	}
 
-	head := []string{"per second", "Landings", "to one record"}
+	head := []string{"per second", "Landings", "slowest..fastest", "to one record"}
 	for _, p := range all[1:] {
 		head = append(head, p.name, "ratio")
 	}
@@ -126,12 +127,14 @@ func (b *bench) questions(ctx context.Context, in *input, n *node, static string
 	one := rates[0][0].Median()
 	for k, kind := range kinds {
 		ours := rates[k][0].Median()
-		row := []string{kind.name, fmt.Sprintf("%.0f", ours), ""}
+		row := []string{kind.name, fmt.Sprintf("%.0f", ours), "", ""}
 		if failed[[2]int{k, 0}] != nil {
 			row[1] = "failed"
+		} else {
+			row[2] = fmt.Sprintf("%.0f..%.0f", slices.Min(rates[k][0]), slices.Max(rates[k][0]))
 		}
 		if kind.atLeast > 0 {
-			row[2] = b.atLeast(kind.name+", to one record:", ours/one, kind.atLeast)
+			row[3] = b.atLeast(kind.name+", to one record:", ours/one, kind.atLeast)
 		}
 		for p := 1; p < len(all); p++ {
 			switch theirs := rates[k][p].Median(); {

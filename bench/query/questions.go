@@ -252,13 +252,13 @@ func (m *maker) piece() string {
 	}
 }
 
-// number gives the number at the end of a name of `landings sample`, with the space before it, without its last digits. The number is
-// one of the longest, so that what is left is the beginning of no other.
+// number gives the number at the end of a name of `landings sample`, with the space before it, without its last digits. The number has
+// as many digits as most, so that what is left is the beginning of few others.
 func (m *maker) number(without int) string {
-	longest := len(strconv.Itoa(len(m.all)))
+	digits := len(strconv.Itoa(len(m.all) / 2))
 	for {
 		name := m.one().name
-		if at := strings.LastIndexByte(name, ' '); len(name)-at-1 >= longest {
+		if at := strings.LastIndexByte(name, ' '); len(name)-at-1 == max(digits, 5) {
 			return name[at : len(name)-without]
 		}
 	}
