@@ -36,8 +36,9 @@ race: ## every test of `make test` under the race detector
 fuzz: ## every fuzz target, FUZZTIME each
 	@sh scripts/fuzz.sh
 
+# One package at a time: tests of two at once may pick the same free port.
 e2e: build ## tests with real Redis servers, processes and containers (Debian: see .ci/run)
-	go test -tags e2e -count=1 -timeout 25m ./...
+	go test -tags e2e -p 1 -count=1 -timeout 25m ./...
 	REDISTEST_SERVER="$(CURDIR)/bin/landings redis-server" go test -tags e2e -count=1 ./internal/store
 
 bench: build ## Landings beside Flask, redis-cli, nginx, PostGIS and others, and its engine beside redis-server, as ratios
