@@ -90,7 +90,7 @@ func (b *bench) questions(ctx context.Context, in *input, n *node, static string
 	if err != nil {
 		return err
 	}
-	b.compare(ctx, all, newAnswers(in.all), pools)
+	b.compare(ctx, all, pools)
 
 	// What fails is a cell that says so: the others are measured all the same.
 	rates := make([][]rig.Series, len(kinds))
@@ -273,7 +273,7 @@ func (b *bench) startPeers(ctx context.Context, in *input, n *node, static strin
 }
 
 // compare asks all peers the same questions. What differs is remembered, one question of each kind and peer in full.
-func (b *bench) compare(ctx context.Context, all []peer, a *answers, pools [][]question) {
+func (b *bench) compare(ctx context.Context, all []peer, pools [][]question) {
 	rows := [][]string{{"answers that are the same, of those compared"}}
 	for _, p := range all[1:] {
 		if p.answer != nil {

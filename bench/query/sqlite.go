@@ -94,7 +94,7 @@ func (s *sqlite) bench(ctx context.Context, questions []question, length time.Du
 		return 0, err
 	}
 	if n < 1000 && many < length { // the start outweighed the first ten
-		few, n = many, min(100_000, n*max(2, int(length/many)))
+		n = min(100_000, n*max(2, int(length/many)))
 		if many, err = ask(n); err != nil {
 			return 0, err
 		}
