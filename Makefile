@@ -43,6 +43,7 @@ e2e: build ## tests with real Redis servers, processes and containers (Debian: s
 conformance: build ## the store's tests on the embedded engine; not part of e2e while one of the newer ones hangs there
 	REDISTEST_SERVER="$(CURDIR)/bin/landings redis-server" go test -timeout 5m -tags e2e -count=1 ./internal/store
 
-bench: build ## Landings beside Flask, redis-cli and nginx, and its engine beside redis-server, as ratios
+bench: build ## Landings beside Flask, redis-cli, nginx, PostGIS and others, and its engine beside redis-server, as ratios
 	go run ./bench $(BENCHFLAGS)
 	go run ./bench/engine $(ENGINEFLAGS)
+	go run ./bench/query $(QUERYFLAGS)

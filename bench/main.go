@@ -3,7 +3,7 @@
 // medians over alternating rounds and the ratios between them; only the ratios mean anything on another machine.
 //
 // It needs redis-server, redis-cli, nginx, wrk, and Debian's python3-flask, python3-redis, python3-hiredis and gunicorn.
-// It imports no other package of the module.
+// It knows Landings from outside only.
 package main
 
 import (
@@ -16,14 +16,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"landings/bench/rig"
 )
 
 func main() {
@@ -63,16 +62,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "landings-bench-")
+	r, err := rig.New()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	b := &bench{options: o, in: in, dir: dir, out: out}
-	defer b.stopAll(cancel)
+	b := &bench{options: o, Rig: r, in: in, out: out}
+	defer r.Close(cancel)
 	if err := b.startAll(ctx); err != nil {
 		return err
 	}
@@ -149,25 +146,10 @@ func readTable(path string) (*input, error) {
 
 // describe prints what was measured on what.
 func (b *bench) describe(ctx context.Context) {
-	version := func(name string, args ...string) string {
-		out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
-		if err != nil {
-			return name + ": " + err.Error()
-		}
-		return strings.TrimSpace(strings.SplitN(string(out), "\n", 2)[0])
-	}
-	cpu := runtime.GOARCH
-	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(info)) {
-			if name, model, found := strings.Cut(line, ":"); found && strings.TrimSpace(name) == "model name" {
-				cpu = strings.TrimSpace(model)
-				break
-			}
-		}
-	}
+	version := func(name string, args ...string) string { return rig.Version(ctx, name, args...) }
 	fmt.Fprintf(b.out, "%s, %d records as %.2f MB of JSON, medians of %d alternating rounds\n",
 		time.Now().UTC().Format("2006-01-02 15:04 MST"), len(b.in.ids), float64(len(b.in.json))/1e6, b.rounds)
-	fmt.Fprintf(b.out, "%s, %d CPUs, %s\n", cpu, runtime.NumCPU(), version("uname", "-sr"))
+	fmt.Fprintln(b.out, rig.Machine(ctx))
 	fmt.Fprintf(b.out, "landings %s; %s; %s; %s\n", version(b.landings, "version"),
 		version("redis-server", "--version"), version("nginx", "-v"),
 		version(python, "-c", `import sys, flask, redis, gunicorn
@@ -176,59 +158,6 @@ except ImportError: h = "absent"
 print("Python", sys.version.split()[0], "Flask", getattr(flask, "__version__", "?"), "redis-py", redis.__version__, "hiredis", h, "gunicorn", gunicorn.__version__)`))
 }
 
-// table prints rows under a head, in columns.
-func (b *bench) table(rows [][]string) {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], len(cell))
-		}
-	}
-	fmt.Fprintln(b.out)
-	for i, row := range rows {
-		for j, cell := range row {
-			if j == 0 {
-				fmt.Fprintf(b.out, "| %-*s ", widths[j], cell)
-			} else {
-				fmt.Fprintf(b.out, "| %*s ", widths[j], cell)
-			}
-		}
-		fmt.Fprintln(b.out, "|")
-		if i == 0 {
-			for _, w := range widths {
-				fmt.Fprint(b.out, "| ", strings.Repeat("-", w), " ")
-			}
-			fmt.Fprintln(b.out, "|")
-		}
-	}
-}
+func least(s rig.Series) float64 { return slices.Min(s) }
 
-// series is what one contender did in all rounds.
-type series []float64
-
-func (s *series) median() float64 {
-	sorted := slices.Sorted(slices.Values(*s))
-	n := len(sorted)
-	if n == 0 {
-		return 0
-	}
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
-
-// verdict says how a ratio stands to what is asked of it.
-func verdict(ratio, atLeast float64) string {
-	word := "ok"
-	if ratio < atLeast {
-		word = "SHORT"
-	}
-	return fmt.Sprintf("%.2f (at least %g: %s)", ratio, atLeast, word)
-}
-
-// folder gives a path inside the run's folder.
-func (b *bench) folder(names ...string) string {
-	return filepath.Join(append([]string{b.dir}, names...)...)
-}
-
-func least(s series) float64 { return slices.Min(s) }
-
-func most(s series) float64 { return slices.Max(s) }
+func most(s rig.Series) float64 { return slices.Max(s) }

@@ -9,8 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"time"
+
+	"landings/bench/rig"
 )
 
 // load measures writing everything and reading it back.
@@ -18,9 +19,9 @@ func (b *bench) load(ctx context.Context) error {
 	web := func(name, url string) *contender {
 		return &contender{
 			name:  name,
-			clear: func() error { _, err := do(ctx, http.MethodDelete, url+"/data", "", nil); return err },
+			clear: func() error { _, err := rig.Do(ctx, http.MethodDelete, url+"/data", "", nil); return err },
 			load: func() error {
-				answer, err := do(ctx, http.MethodPost, url+"/data", "", b.in.json)
+				answer, err := rig.Do(ctx, http.MethodPost, url+"/data", "", b.in.json)
 				if err != nil {
 					return err
 				}
@@ -32,7 +33,7 @@ func (b *bench) load(ctx context.Context) error {
 				}
 				return nil
 			},
-			read: func(encoding string) error { _, err := get(ctx, url+"/data", encoding); return err },
+			read: func(encoding string) error { _, err := rig.Get(ctx, url+"/data", encoding); return err },
 		}
 	}
 	landings := web("Landings", b.landingsURL)
@@ -47,7 +48,7 @@ func (b *bench) load(ctx context.Context) error {
 	}
 	all = append(all, pipe)
 	// One deletion more than loads: a contender that never loaded has nothing to delete.
-	if _, err := do(ctx, http.MethodPost, b.landingsURL+"/data", "", b.in.json); err != nil {
+	if _, err := rig.Do(ctx, http.MethodPost, b.landingsURL+"/data", "", b.in.json); err != nil {
 		return err
 	}
 	for round := range b.rounds {
@@ -61,22 +62,22 @@ func (b *bench) load(ctx context.Context) error {
 
 	rows := [][]string{{"everything, seconds", "load", "fastest..slowest", "GET", "fastest..slowest", "GET gzip", "fastest..slowest", "first gzip GET after the load"}}
 	for _, c := range all {
-		row := []string{c.name, seconds(c.loads.median()), spread(c.loads), "", "", "", "", ""}
+		row := []string{c.name, seconds(c.loads.Median()), spread(c.loads), "", "", "", "", ""}
 		if len(c.reads) > 0 {
-			row[3], row[4] = seconds(c.reads.median()), spread(c.reads)
-			row[5], row[6] = seconds(c.packed.median()), spread(c.packed)
-			row[7] = seconds(c.firsts.median())
+			row[3], row[4] = seconds(c.reads.Median()), spread(c.reads)
+			row[5], row[6] = seconds(c.packed.Median()), spread(c.packed)
+			row[7] = seconds(c.firsts.Median())
 		}
 		rows = append(rows, row)
 	}
-	b.table(rows)
+	rig.Table(b.out, rows)
 	rows = [][]string{{"Landings is faster by", "load", "GET of everything", "GET of everything, gzip"}}
 	for i, f := range flaskForms {
 		peer := all[1+i]
-		rows = append(rows, []string{"than " + f.name, verdict(peer.loads.median()/landings.loads.median(), f.atLeastLoad), verdict(peer.reads.median()/landings.reads.median(), f.atLeastReading),
-			verdict(peer.packed.median()/landings.packed.median(), f.atLeastReading)})
+		rows = append(rows, []string{"than " + f.name, rig.Verdict(peer.loads.Median()/landings.loads.Median(), f.atLeastLoad), rig.Verdict(peer.reads.Median()/landings.reads.Median(), f.atLeastReading),
+			rig.Verdict(peer.packed.Median()/landings.packed.Median(), f.atLeastReading)})
 	}
-	b.table(append(rows, []string{"than " + pipe.name, verdict(pipe.loads.median()/landings.loads.median(), 1), "", ""}))
+	rig.Table(b.out, append(rows, []string{"than " + pipe.name, rig.Verdict(pipe.loads.Median()/landings.loads.Median(), 1), "", ""}))
 	return nil
 }
 
@@ -86,10 +87,10 @@ type contender struct {
 	clear func() error
 	load  func() error
 	read  func(encoding string) error // nil: it cannot be read over HTTP
-	loads series
-	reads series
+	loads rig.Series
+	reads rig.Series
 	// Asked by a client that accepts gzip: the first time after a load, and then again.
-	firsts, packed series
+	firsts, packed rig.Series
 }
 
 // turn is one round of one contender.
@@ -97,22 +98,22 @@ func (c *contender) turn() error {
 	if err := c.clear(); err != nil {
 		return err
 	}
-	if err := c.loads.time(c.load); err != nil || c.read == nil {
+	if err := timed(&c.loads, c.load); err != nil || c.read == nil {
 		return err
 	}
 	for _, ask := range []struct {
 		encoding string
-		took     *series
+		took     *rig.Series
 	}{{"gzip", &c.firsts}, {"", &c.reads}, {"gzip", &c.packed}} {
-		if err := ask.took.time(func() error { return c.read(ask.encoding) }); err != nil {
+		if err := timed(ask.took, func() error { return c.read(ask.encoding) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// time adds how long f took, in seconds.
-func (s *series) time(f func() error) error {
+// timed adds how long f took, in seconds.
+func timed(s *rig.Series, f func() error) error {
 	start := time.Now()
 	err := f()
 	*s = append(*s, time.Since(start).Seconds())
@@ -124,7 +125,7 @@ func (b *bench) redisCLI(ctx context.Context, input []byte, db int, args ...stri
 	cmd := exec.CommandContext(ctx, "redis-cli", append([]string{"-h", "127.0.0.1", "-p", strconv.Itoa(b.redisPort), "-n", strconv.Itoa(db)}, args...)...)
 	if input != nil {
 		// A file, so that no time goes into feeding a pipe.
-		file, err := os.Open(b.folder("input.resp"))
+		file, err := os.Open(b.Path("input.resp"))
 		if err != nil {
 			return err
 		}
@@ -143,12 +144,14 @@ func (b *bench) redisCLI(ctx context.Context, input []byte, db int, args ...stri
 
 // serve measures answering from memory beside nginx answering the same bytes from files.
 func (b *bench) serve(ctx context.Context) error {
-	if _, err := do(ctx, http.MethodPost, b.landingsURL+"/data", "", b.in.json); err != nil {
+	if _, err := rig.Do(ctx, http.MethodPost, b.landingsURL+"/data", "", b.in.json); err != nil {
 		return err
 	}
-	if err := b.startNginx(ctx); err != nil {
+	urls, err := b.Nginx(ctx, b.landingsURL, b.in.ids)
+	if err != nil {
 		return err
 	}
+	b.staticURLs = urls
 	middle := "/data/" + b.in.ids[len(b.in.ids)/2]
 	cases := []struct {
 		name    string
@@ -160,12 +163,12 @@ func (b *bench) serve(ctx context.Context) error {
 		{"whole list", "/data", nil, nil, 1},
 		{"whole list, gzip", "/data", []string{"-H", "Accept-Encoding: gzip"}, nil, 0.8},
 		{"one record, always the same", middle, nil, nil, 0.9},
-		{"one record, any", "/", nil, []string{b.folder("ids")}, 1},
+		{"one record, any", "/", nil, []string{b.Path("ids")}, 1},
 	}
 	rows := [][]string{{"requests per second, wrk -t1 -c4", "Landings", "slowest..fastest", "p99", "nginx", "slowest..fastest", "p99", "ratio", "nginx, open_file_cache", "slowest..fastest", "p99", "ratio"}}
 	for _, c := range cases {
 		urls := []string{b.landingsURL, b.staticURLs[0], b.staticURLs[1]}
-		var rates, p99 [3]series
+		var rates, p99 [3]rig.Series
 		for round := range b.rounds {
 			for i := range urls {
 				who := (i + round) % len(urls)
@@ -180,17 +183,17 @@ func (b *bench) serve(ctx context.Context) error {
 		}
 		row := []string{c.name}
 		for who := range urls {
-			row = append(row, fmt.Sprintf("%.0f", rates[who].median()), fmt.Sprintf("%.0f..%.0f", least(rates[who]), most(rates[who])), fmt.Sprintf("%.2f ms", p99[who].median()/1000))
-			switch ratio := rates[0].median() / rates[who].median(); who {
+			row = append(row, fmt.Sprintf("%.0f", rates[who].Median()), fmt.Sprintf("%.0f..%.0f", least(rates[who]), most(rates[who])), fmt.Sprintf("%.2f ms", p99[who].Median()/1000))
+			switch ratio := rates[0].Median() / rates[who].Median(); who {
 			case 1:
-				row = append(row, verdict(ratio, c.atLeast))
+				row = append(row, rig.Verdict(ratio, c.atLeast))
 			case 2: // beyond what is asked for
 				row = append(row, fmt.Sprintf("%.2f", ratio))
 			}
 		}
 		rows = append(rows, row)
 	}
-	b.table(rows)
+	rig.Table(b.out, rows)
 	return nil
 }
 
@@ -199,27 +202,6 @@ func (b *bench) wrk(ctx context.Context, url string, args, script []string) (rat
 	return b.wrkScript(ctx, "wrk.lua", 4, url, args, script)
 }
 
-// runWrk runs wrk, whose script ends with a line that is made for this.
-func (b *bench) runWrk(ctx context.Context, url string, all []string) (rate, p99 float64, err error) {
-	out, err := exec.CommandContext(ctx, "wrk", all...).CombinedOutput()
-	if err != nil {
-		return 0, 0, fmt.Errorf("wrk: %w: %.300s", err, out)
-	}
-	_, line, found := strings.Cut(string(out), "SUMMARY ")
-	var requests, micros, failed float64
-	if !found {
-		return 0, 0, fmt.Errorf("wrk gave no summary: %.300s", out)
-	}
-	if _, err := fmt.Sscan(line, &requests, &micros, &p99, &failed); err != nil {
-		return 0, 0, err
-	}
-	if failed > 0 || requests == 0 {
-		log, _ := os.ReadFile(b.folder("nginx", "error.log")) // where it was nginx that failed
-		return 0, 0, fmt.Errorf("%s: %.0f of %.0f requests failed: %s\n%.1000s", url, failed, requests, strings.TrimSpace(line), log)
-	}
-	return requests / (micros / 1e6), p99, nil
-}
-
 func seconds(s float64) string { return fmt.Sprintf("%.3f", s) }
 
-func spread(s series) string { return seconds(least(s)) + ".." + seconds(most(s)) }
+func spread(s rig.Series) string { return seconds(least(s)) + ".." + seconds(most(s)) }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
+
+	"landings/bench/rig"
 )
 
 // syncing are the append-only file's policies, and what Landings is asked to reach of redis-benchmark's rate.
@@ -24,30 +26,30 @@ const putClients = 64
 func (b *bench) put(ctx context.Context) error {
 	rows := [][]string{{"writes per second, " + strconv.Itoa(putClients) + " connections", "PUT over HTTP", "slowest..fastest", "p99", "HSET, redis-benchmark", "slowest..fastest", "ratio"}}
 	for _, s := range syncing {
-		ports, err := freePorts(2)
+		ports, err := rig.FreePorts(2)
 		if err != nil {
 			return err
 		}
-		redisURL, url := "redis://"+address(ports[0]), "http://"+address(ports[1])
-		if err := b.start(ctx, nil, "redis-server", "--bind", "127.0.0.1", "--port", strconv.Itoa(ports[0]), "--dir", b.dir, "--save", "",
+		redisURL, url := "redis://"+rig.Address(ports[0]), "http://"+rig.Address(ports[1])
+		if _, err := b.Start(ctx, nil, "redis-server", "--bind", "127.0.0.1", "--port", strconv.Itoa(ports[0]), "--dir", b.Dir, "--save", "",
 			"--appendonly", "yes", "--appendfsync", s.policy, "--appenddirname", "put-"+s.policy); err != nil {
 			return err
 		}
-		if err := waitFor(ctx, func() error { return dial(ctx, ports[0]) }); err != nil {
+		if err := rig.WaitFor(ctx, func() error { return rig.Dial(ctx, ports[0]) }); err != nil {
 			return err
 		}
-		if err := b.start(ctx, nil, b.landings, "serve", "--redis", redisURL+"/0", "--listen", address(ports[1])); err != nil {
+		if _, err := b.Start(ctx, nil, b.landings, "serve", "--redis", redisURL+"/0", "--listen", rig.Address(ports[1])); err != nil {
 			return err
 		}
-		if err := waitFor(ctx, func() error { _, err := get(ctx, url+"/readyz", ""); return err }); err != nil {
+		if err := rig.WaitFor(ctx, func() error { _, err := rig.Get(ctx, url+"/readyz", ""); return err }); err != nil {
 			return err
 		}
-		if _, err := do(ctx, http.MethodPost, url+"/data", "", b.in.json); err != nil {
+		if _, err := rig.Do(ctx, http.MethodPost, url+"/data", "", b.in.json); err != nil {
 			return err
 		}
-		var puts, sets, p99 series
+		var puts, sets, p99 rig.Series
 		for range b.rounds {
-			rate, latency, err := b.wrkScript(ctx, "put.lua", putClients, url, nil, []string{b.folder("ids")})
+			rate, latency, err := b.wrkScript(ctx, "put.lua", putClients, url, nil, []string{b.Path("ids")})
 			if err != nil {
 				return err
 			}
@@ -58,12 +60,12 @@ func (b *bench) put(ctx context.Context) error {
 			}
 			sets = append(sets, rate)
 		}
-		whole := func(s series) string { return fmt.Sprintf("%.0f..%.0f", least(s), most(s)) }
+		whole := func(s rig.Series) string { return fmt.Sprintf("%.0f..%.0f", least(s), most(s)) }
 		rows = append(rows, []string{"appendfsync " + s.policy,
-			fmt.Sprintf("%.0f", puts.median()), whole(puts), fmt.Sprintf("%.2f ms", p99.median()/1000),
-			fmt.Sprintf("%.0f", sets.median()), whole(sets), verdict(puts.median()/sets.median(), s.atLeast)})
+			fmt.Sprintf("%.0f", puts.Median()), whole(puts), fmt.Sprintf("%.2f ms", p99.Median()/1000),
+			fmt.Sprintf("%.0f", sets.Median()), whole(sets), rig.Verdict(puts.Median()/sets.Median(), s.atLeast)})
 	}
-	b.table(rows)
+	rig.Table(b.out, rows)
 	return nil
 }
 
@@ -84,7 +86,10 @@ func (b *bench) hset(ctx context.Context, port, requests int) (float64, error) {
 
 // wrkScript runs wrk with a script from the run's folder, and gives what wrk gives.
 func (b *bench) wrkScript(ctx context.Context, script string, connections int, url string, args, scriptArgs []string) (rate, p99 float64, err error) {
-	all := append([]string{"-t1", "-c" + strconv.Itoa(connections), "-d", strconv.Itoa(b.seconds) + "s", "-s", filepath.Join(b.dir, script)}, args...)
-	all = append(append(all, url, "--"), scriptArgs...)
-	return b.runWrk(ctx, url, all)
+	l, err := rig.Wrk{Script: b.Path(script), Connections: connections, Seconds: b.seconds, URL: url, Args: args, ScriptArgs: scriptArgs}.Run(ctx)
+	if err != nil {
+		log, _ := os.ReadFile(b.Path("nginx", "error.log")) // where it was nginx that failed
+		return 0, 0, fmt.Errorf("%w\n%.1000s", err, log)
+	}
+	return l.Rate, l.P99, nil
 }
