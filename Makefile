@@ -6,7 +6,7 @@ LISTEN   ?= 127.0.0.1:5000
 FUZZTIME ?= 20s
 export LISTEN FUZZTIME
 
-.PHONY: help run build test check race fuzz bench e2e conformance
+.PHONY: help run build test check race fuzz bench e2e
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -39,9 +39,7 @@ fuzz: ## every fuzz target, FUZZTIME each
 # One package at a time: tests of two at once may pick the same free port.
 e2e: build ## tests with real Redis servers, processes and containers (Debian: see .ci/run)
 	go test -tags e2e -p 1 -count=1 -timeout 25m ./...
-
-conformance: build ## the store's tests on the embedded engine; not part of e2e while one of the newer ones hangs there
-	REDISTEST_SERVER="$(CURDIR)/bin/landings redis-server" go test -timeout 5m -tags e2e -count=1 ./internal/store
+	REDISTEST_SERVER="$(CURDIR)/bin/landings redis-server" go test -tags e2e -count=1 ./internal/store
 
 bench: build ## Landings beside Flask, redis-cli, nginx, PostGIS and others, and its engine beside redis-server, as ratios
 	go run ./bench $(BENCHFLAGS)
