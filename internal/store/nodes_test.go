@@ -93,6 +93,34 @@ func TestStarterDoesNotWin(t *testing.T) {
 	}
 }
 
+// Every start of Redis gives the others time to come back to it, not only the one beside which a node started:
+// here it starts empty under a node that has nothing, and another one still holds the dataset.
+func TestEveryEmptyStartIsGivenTime(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	p := newProxy(t, r.Addr(), seeded(t))
+	n := start(t, "redis://"+p.addr)
+	if _, err := n.Replace(t.Context(), "things", load(300, "x"), nil); err != nil {
+		t.Fatal(err)
+	}
+	state := n.copyOf("things").State()
+	p.shut.Store(true)
+	r.Kill()
+	r.Up()
+	m := start(t, r.URL(), named("the starter", func(o *store.Options) { o.Grace = time.Second }))
+	r.Kill()
+	p.shut.Store(false)
+	r.Up()
+	if _, err := m.put(t.Context(), "things", "new", `{}`); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Reach(t.Context(), "things", dataset.Latest); err != nil {
+		t.Fatal(err)
+	}
+	if got := n.copyOf("things").State(); got.Epoch != state.Epoch || got.Count != state.Count+1 || n.Counts().Dropped != 0 {
+		t.Fatalf("%+v became %+v, %d commits were dropped", state, got, n.Counts().Dropped)
+	}
+}
+
 // A node that comes back after the recovery with another history drops what differs, and counts it.
 func TestLateReturnerDrops(t *testing.T) {
 	r := redistest.Start(t, "--save", "")

@@ -339,6 +339,7 @@ type proxy struct {
 	addr string
 	cut  atomic.Bool
 	cuts atomic.Int64
+	shut atomic.Bool // no new connection is forwarded
 }
 
 func newProxy(t *testing.T, to string, random *rand.Rand) *proxy {
@@ -364,6 +365,9 @@ func newProxy(t *testing.T, to string, random *rand.Rand) *proxy {
 			}
 			wg.Go(func() {
 				defer client.Close()
+				if p.shut.Load() {
+					return
+				}
 				server, err := net.Dial("tcp", to)
 				if err != nil {
 					return

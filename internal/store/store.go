@@ -91,7 +91,8 @@ type Store struct {
 	wg     sync.WaitGroup // the keepers and the watchers
 
 	mu      sync.Mutex
-	keepers map[string]*keeper // guarded by mu
+	keepers map[string]*keeper   // guarded by mu
+	young   map[string]time.Time // guarded by mu: until when each start of Redis is given time, see settling
 
 	kick     chan struct{} // makes the next look come at once
 	health   atomic.Pointer[health]
@@ -114,7 +115,7 @@ func New(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{opts: o, topology: newTopology(a), address: a.text, keepers: map[string]*keeper{}, kick: make(chan struct{}, 1)}
+	s := &Store{opts: o, topology: newTopology(a), address: a.text, keepers: map[string]*keeper{}, young: map[string]time.Time{}, kick: make(chan struct{}, 1)}
 	// A node that is restarted must not use a number of its earlier life again.
 	s.seq.Store(uint64(time.Now().UnixNano()))
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -131,17 +132,14 @@ func (s *Store) Open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Redis may have forgotten what other nodes still have. They come back to it
-	// within a moment; whoever made a dataset anew before that would be in their way.
-	for young := beside.uptime < 2 && s.opts.Dial == nil; young; {
-		if !pause(ctx, s.opts.Grace) {
+	// Redis may have forgotten what other nodes still have, and the names with it.
+	for left := s.settling(beside); left > 0; left = s.settling(beside) {
+		if !pause(ctx, left) {
 			return context.Cause(ctx)
 		}
-		was := beside.run
 		if names, beside, err = s.firstLook(ctx); err != nil {
 			return err
 		}
-		young = beside.run != was // it has started once more
 	}
 	_ = s.seen(nil)
 	s.wg.Go(s.watch)
@@ -160,6 +158,27 @@ func (s *Store) Open(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// settling says how long a Redis that has just started is still given for the other
+// nodes to come back to it with what it has forgotten: whoever made a dataset anew
+// before that would be in their way. Each start of Redis counts, for it may come
+// between two looks of a node.
+func (s *Store) settling(v server) time.Duration {
+	if v.uptime >= 2 || s.opts.Dial != nil {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	until, ok := s.young[v.run]
+	if !ok {
+		if len(s.young) > 100 {
+			clear(s.young) // who is forgotten is given the time once more
+		}
+		until = time.Now().Add(s.opts.Grace)
+		s.young[v.run] = until
+	}
+	return time.Until(until)
 }
 
 // seen notes what a look at Redis found.

@@ -124,6 +124,13 @@ func (k *keeper) round(ctx context.Context) (done bool, err error) {
 	}
 	look := results[1:3]
 	if !has && absent(look[1]) {
+		if left := k.store.settling(k.wire.server); left > 0 {
+			// Others may be on their way back with it.
+			if !pause(ctx, left) {
+				return false, k.store.explain(ctx.Err())
+			}
+			return false, nil
+		}
 		going, err := k.recovering(results[3:])
 		if err != nil {
 			return false, err
