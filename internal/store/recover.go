@@ -76,15 +76,15 @@ func (k *keeper) recover(ctx context.Context, m meta) error {
 	if err != nil {
 		return err
 	}
-	if err := k.wire.do(ctx, k.announcement(k.state.Version)).Error(); err != nil {
-		return err
-	}
 	k.store.counts.recoveries.Add(1)
 	k.store.counts.committedAgain.Add(uint64(again))
 	k.store.opts.Logger.Warn("recovered after Redis changed", "dataset", k.name, "node", k.store.opts.Node, "how", how, "term", k.state.Term,
 		"version", k.state.Version, "redis_had_term", m.Term, "redis_had_version", m.Version, "committed_again", again, "dropped", 0,
 		"waited_seconds", waited.Seconds(), "seconds", time.Since(begun).Seconds())
-	return nil
+	if k.wire == nil {
+		return errAgain // it broke while old generations were collected; the recovery is committed
+	}
+	return k.wire.do(ctx, k.announcement(k.state.Version)).Error()
 }
 
 // takeIn makes what Redis has the node's own.
