@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 
 func TestChaos(t *testing.T) {
 	if *seeds == 0 && *total == 0 && *first == 0 {
-		t.Skip("a history in ten finds a lost order under save 1 1, not yet understood: run with -chaos.seeds=6")
+		t.Skip("histories in which everybody who holds a dataset is away for longer than Redis is waited with are not judged as the losses that nodes report yet (internal/store/DESIGN.md, Known to be open): run with -chaos.seeds=6")
 	}
 	seed := *first
 	if seed == 0 {
