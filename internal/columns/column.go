@@ -190,20 +190,10 @@ func (t *Table) readColumn(field int) *Column {
 		}
 		translated := make([]uint32, len(p.texts)+len(p.numbers))
 		for i, s := range p.texts {
-			code, ok := texts[s]
-			if !ok {
-				code = uint32(len(texts))
-				texts[s] = code
-			}
-			translated[i] = code
+			translated[i], _ = codeOf(texts, s)
 		}
 		for i, x := range p.numbers {
-			code, ok := numbers[x]
-			if !ok {
-				code = uint32(len(numbers))
-				numbers[x] = code
-			}
-			translated[i] = code
+			translated[i], _ = codeOf(numbers, x)
 		}
 		for i, code := range p.codes {
 			if code < partMisfit {
@@ -316,23 +306,24 @@ func part(field int, first uint32, rows []predicate.Row) parted {
 		}
 		p.mixed = p.mixed || p.kind != predicate.Missing && p.kind != v.Kind
 		p.kind = v.Kind
+		var added bool
 		if v.Kind == predicate.Text {
-			code, ok := texts[v.Text]
-			if !ok {
-				code = uint32(len(p.texts))
-				texts[v.Text] = code
+			if p.codes[i], added = codeOf(texts, v.Text); added {
 				p.texts = append(p.texts, v.Text)
 			}
-			p.codes[i] = code
-			continue
-		}
-		code, ok := numbers[v.Bits]
-		if !ok {
-			code = uint32(len(p.numbers))
-			numbers[v.Bits] = code
+		} else if p.codes[i], added = codeOf(numbers, v.Bits); added {
 			p.numbers = append(p.numbers, v.Bits)
 		}
-		p.codes[i] = code
 	}
 	return p
+}
+
+// codeOf gives the code of a value, the next one where it has none yet.
+func codeOf[V comparable](codes map[V]uint32, v V) (code uint32, added bool) {
+	if code, ok := codes[v]; ok {
+		return code, false
+	}
+	code = uint32(len(codes))
+	codes[v] = code
+	return code, true
 }

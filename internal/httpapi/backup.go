@@ -76,12 +76,11 @@ func (a *API) restore(r *http.Request, body *upload) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	select {
-	case a.loads <- struct{}{}:
-		defer func() { <-a.loads }()
-	default:
-		return answer{}, &dataset.Error{Code: dataset.Unavailable, Message: "too many loads are going on already", Remedy: "try again when one of them is done"}
+	done, err := a.loading()
+	if err != nil {
+		return answer{}, err
 	}
+	defer done()
 	var header backup.Header
 	state, err := a.config.Store.Load(r.Context(), c.name, func(func(*dataset.Bucket)) (dataset.Load, error) {
 		set, standard := a.limits.Ingest, ingest.DefaultLimits()

@@ -185,6 +185,20 @@ type loaded struct {
 	RejectedAt string `json:"rejected_at,omitempty"`
 }
 
+// loading takes a place among the loads that may go on at once; done gives it back.
+func (a *API) loading() (done func(), err error) {
+	select {
+	case a.loads <- struct{}{}:
+		return func() { <-a.loads }, nil
+	default:
+		return nil, &dataset.Error{
+			Code:    dataset.Unavailable,
+			Message: fmt.Sprintf("%d loads are going on already", cap(a.loads)),
+			Remedy:  "try again when one of them is done",
+		}
+	}
+}
+
 // load answers POST /data: the body, or without one the configured source, takes
 // the place of the whole dataset.
 func (a *API) load(r *http.Request, body *upload) (answer, error) {
@@ -201,16 +215,11 @@ func (a *API) load(r *http.Request, body *upload) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	select {
-	case a.loads <- struct{}{}:
-		defer func() { <-a.loads }()
-	default:
-		return answer{}, &dataset.Error{
-			Code:    dataset.Unavailable,
-			Message: fmt.Sprintf("%d loads are going on already", cap(a.loads)),
-			Remedy:  "try again when one of them is done",
-		}
+	done, err := a.loading()
+	if err != nil {
+		return answer{}, err
 	}
+	defer done()
 	var result *ingest.Result
 	read := func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
 		var err error

@@ -365,14 +365,14 @@ func simplify(p Pred, negated bool) Pred {
 		return simplify(p.Arg, !negated)
 	case And:
 		if negated {
-			return joinOr(p, true)
+			return join[Or](p, true)
 		}
-		return joinAnd(p, false)
+		return join[And](p, false)
 	case Or:
 		if negated {
-			return joinAnd(p, true)
+			return join[And](p, true)
 		}
-		return joinOr(p, false)
+		return join[Or](p, false)
 	case Const:
 		if negated {
 			return Const(Not{p}.Test(nil))
@@ -390,30 +390,18 @@ func simplify(p Pred, negated bool) Pred {
 	return p
 }
 
-func joinAnd(list []Pred, negated bool) Pred {
-	var out And
+// join simplifies a list of predicates and takes in those of lists of its own kind.
+func join[L interface {
+	~[]Pred
+	Pred
+}](list []Pred, negated bool) Pred {
+	var out L
 	for _, a := range list {
-		switch s := simplify(a, negated).(type) {
-		case And:
-			out = append(out, s...)
-		default:
-			out = append(out, s)
-		}
-	}
-	if len(out) == 1 {
-		return out[0]
-	}
-	return out
-}
-
-func joinOr(list []Pred, negated bool) Pred {
-	var out Or
-	for _, a := range list {
-		switch s := simplify(a, negated).(type) {
-		case Or:
-			out = append(out, s...)
-		default:
-			out = append(out, s)
+		p := simplify(a, negated)
+		if inner, ok := p.(L); ok {
+			out = append(out, inner...)
+		} else {
+			out = append(out, p)
 		}
 	}
 	if len(out) == 1 {

@@ -14,7 +14,8 @@
 // # Numbers
 //
 // Values of integer fields are 64-bit integers and compare exactly, with each
-// other and with any literal. Values of number fields are the nearest float64; a
+// other and with any literal (one with a fraction, beyond 2^53, is rounded first).
+// Values of number fields are the nearest float64; a
 // literal that is compared with them is rounded alike, and beyond the greatest
 // float64 all are one infinity. Calculation is with float64, except for +, - and *
 // of integers that do not overflow. What has no result (division by zero, the

@@ -10,45 +10,36 @@ import (
 	"landings/internal/geo"
 )
 
-// Function is one that filters can call besides those of the standard.
-type Function struct {
-	Name      string
-	Arguments []string // what each of them is: number, text, geometry
-	Returns   string
-	Does      string
-
+// function is one that filters can call besides those of the standard; what each
+// does stands in docs/query.md.
+type function struct {
+	name      string
 	arguments []class
 	returns   class
 	apply     func(args []Value) Value
 }
 
-// Functions gives all functions, in order of name. It must not be modified.
-func Functions() []Function { return functions }
-
-var functions = []Function{
-	onNumber("abs", "the number without its sign", math.Abs),
-	onNumber("ceil", "the next integer that is not smaller", math.Ceil),
+// functions are all functions, in order of name. They are read only.
+var functions = []function{
+	onNumber("abs", math.Abs),
+	onNumber("ceil", math.Ceil),
 	{
-		Name: "distance", Arguments: []string{"geometry", "geometry"}, Returns: "number",
-		Does:      "metres along the sphere between two points",
-		arguments: []class{place, place}, returns: numeric, apply: distance,
+		name: "distance", arguments: []class{place, place}, returns: numeric, apply: distance,
 	},
-	onNumber("floor", "the next integer that is not greater", math.Floor),
+	onNumber("floor", math.Floor),
 	{
-		Name: "length", Arguments: []string{"text"}, Returns: "number", Does: "the number of characters",
-		arguments: []class{text}, returns: numeric,
+		name: "length", arguments: []class{text}, returns: numeric,
 		apply: func(args []Value) Value { return integerValue(int64(utf8.RuneCountInString(args[0].Text))) },
 	},
-	onText("lower", "the text in lower case", strings.ToLower),
-	onNumber("round", "the nearest integer, halves away from zero", math.Round),
-	onNumber("sqrt", "the square root", math.Sqrt),
-	onText("upper", "the text in upper case", strings.ToUpper),
+	onText("lower", strings.ToLower),
+	onNumber("round", math.Round),
+	onNumber("sqrt", math.Sqrt),
+	onText("upper", strings.ToUpper),
 }
 
-func onNumber(name, does string, f func(float64) float64) Function {
-	return Function{
-		Name: name, Arguments: []string{"number"}, Returns: "number", Does: does,
-		arguments: []class{numeric}, returns: numeric,
+func onNumber(name string, f func(float64) float64) function {
+	return function{
+		name: name, arguments: []class{numeric}, returns: numeric,
 		apply: func(args []Value) Value {
 			v := numberValue(f(args[0].Float()))
 			if x := v.Float(); v.Kind == Number && x == math.Trunc(x) && math.Abs(x) < 1<<53 {
@@ -59,10 +50,9 @@ func onNumber(name, does string, f func(float64) float64) Function {
 	}
 }
 
-func onText(name, does string, f func(string) string) Function {
-	return Function{
-		Name: name, Arguments: []string{"text"}, Returns: "text", Does: does,
-		arguments: []class{text}, returns: text,
+func onText(name string, f func(string) string) function {
+	return function{
+		name: name, arguments: []class{text}, returns: text,
 		apply: func(args []Value) Value { return textValue(f(args[0].Text)) },
 	}
 }
@@ -79,7 +69,7 @@ func distance(args []Value) Value {
 
 // call is a call of a function.
 type call struct {
-	function *Function
+	function *function
 	args     []Expr
 }
 
@@ -115,11 +105,15 @@ func (c call) Value(row Row) Value {
 func (b binder) function(e cql2.Function) typed {
 	for i := range functions {
 		f := &functions[i]
-		if !strings.EqualFold(f.Name, e.Name) {
+		if !strings.EqualFold(f.name, e.Name) {
 			continue
 		}
 		if len(e.Args) != len(f.arguments) {
-			fail("", "%s takes %s, found %d arguments", f.Name, strings.Join(f.Arguments, " and "), len(e.Args))
+			var takes []string
+			for _, c := range f.arguments {
+				takes = append(takes, c.String())
+			}
+			fail("", "%s takes %s, found %d arguments", f.name, strings.Join(takes, " and "), len(e.Args))
 		}
 		c := call{function: f, args: make([]Expr, len(e.Args))}
 		for i, a := range e.Args {
@@ -129,7 +123,7 @@ func (b binder) function(e cql2.Function) typed {
 	}
 	var names []string
 	for _, f := range functions {
-		names = append(names, f.Name)
+		names = append(names, f.name)
 	}
 	fail("there are "+strings.Join(names, ", "), "there is no function %s", dataset.Excerpt(e.Name))
 	return typed{}

@@ -123,7 +123,7 @@ func TestRefused(t *testing.T) {
 		`name > 7`:                               `do not compare`,
 		`near(geometry) < 1`:                     `there is no function near`,
 		`abs(name) < 1`:                          `expected a number`,
-		`abs(1, 2) < 1`:                          `abs takes number`,
+		`abs(1, 2) < 1`:                          `abs takes a number`,
 		`S_INTERSECTS(name, POINT(1 2))`:         `expected a geometry`,
 		`S_INTERSECTS(geometry, BBOX(0,10,1,0))`: `is no box`,
 		`geometry = 7`:                           `cannot be compared`,

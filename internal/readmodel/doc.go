@@ -8,5 +8,7 @@
 //
 // The package knows memory alone: it never waits for Redis, and knows neither
 // HTTP nor how datasets are stored. Queries over a snapshot (filters, order,
-// facets) belong here too, built on [Snapshot.Records] and beside the id index.
+// facets) are planned here, over the columns of package columns and what changed
+// since those were made; old versions and results that are asked for again are
+// kept here too.
 package readmodel

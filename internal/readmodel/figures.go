@@ -204,8 +204,11 @@ func quoted(s string) string {
 
 // spelledNumber gives a number as JSON; what is beyond float64 is beyond it still.
 func spelledNumber(f float64) string {
-	if math.IsInf(f, 0) {
-		return strings.TrimPrefix(strconv.FormatFloat(f, 'g', -1, 64)[:1], "+") + "1e999"
+	switch {
+	case math.IsInf(f, 1):
+		return "1e999"
+	case math.IsInf(f, -1):
+		return "-1e999"
 	}
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }

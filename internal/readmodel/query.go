@@ -306,8 +306,11 @@ func (s *Snapshot) walks(p *plan, order *sorting, limit int, cursor *item) bool 
 // walk looks at all rows in order until best is full.
 func (s *Snapshot) walk(ctx context.Context, p *plan, order *sorting, best *top) error {
 	var room [batch]uint32
-	see := func(rows []uint32) {
+	see := func(rows []uint32) error {
 		for len(rows) > 0 && !best.full() {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			n := min(len(rows), batch/4)
 			kept := rows[:n]
 			for _, l := range p.leaves {
@@ -316,18 +319,18 @@ func (s *Snapshot) walk(ctx context.Context, p *plan, order *sorting, best *top)
 			best.add(kept)
 			rows = rows[n:]
 		}
+		return nil
 	}
 	if len(order.keys) == 0 {
 		var all [batch]uint32
 		for at := 0; at < s.columns().Len() && !best.full(); at += batch {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
 			n := min(batch, s.columns().Len()-at)
 			for i := range n {
 				all[i] = uint32(at + i)
 			}
-			see(all[:n])
+			if err := see(all[:n]); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
@@ -335,20 +338,21 @@ func (s *Snapshot) walk(ctx context.Context, p *plan, order *sorting, best *top)
 	o := key.column.Order()
 	missing := key.column.Missing()
 	if !key.down {
-		see(o.Between(0, missing))
+		if err := see(o.Between(0, missing)); err != nil {
+			return err
+		}
 	} else {
 		for code := missing; code > 0 && !best.full(); code-- {
-			if err := ctx.Err(); err != nil {
+			if err := see(o.Between(code-1, code)); err != nil {
 				return err
 			}
-			see(o.Between(code-1, code))
 		}
 	}
 	if !best.full() {
 		// Both kinds of rows without a value, together in order of position.
 		last := slices.Clone(o.Between(missing, missing+2))
 		slices.Sort(last)
-		see(last)
+		return see(last)
 	}
 	return nil
 }

@@ -59,21 +59,6 @@ func Fold(s string) string {
 	return FoldAccents(FoldCase(FoldAccents(s)))
 }
 
-// AppendFold appends the folded form of s.
-func AppendFold(dst []byte, s string) []byte {
-	if !isASCII(s) {
-		return append(dst, Fold(s)...)
-	}
-	for i := range len(s) {
-		b := s[i]
-		if 'A' <= b && b <= 'Z' {
-			b += 'a' - 'A'
-		}
-		dst = append(dst, b)
-	}
-	return dst
-}
-
 func isASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {

@@ -34,7 +34,7 @@ const (
 )
 
 // NewIndex makes an index of rows 0 to rows-1. text appends the text of a row, as
-// [AppendFold] gives it, to a buffer; it is called from several goroutines.
+// [Fold] gives it, to a buffer; it is called from several goroutines.
 func NewIndex(rows int, text func(dst []byte, row uint32) []byte) *Index {
 	x := &Index{rows: rows, blocks: make([]block, (rows+blockRows-1)/blockRows)}
 	var next atomic.Int64

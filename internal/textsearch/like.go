@@ -201,16 +201,3 @@ func (p *Pattern) Prefix() (prefix string, only bool) {
 	}
 	return first.text, len(p.pieces) == 1 && p.openEnd
 }
-
-// Exact gives the one text that the pattern takes, where it has neither % nor _.
-func (p *Pattern) Exact() (string, bool) {
-	switch {
-	case p.openStart || p.openEnd || len(p.pieces) > 1:
-		return "", false
-	case len(p.pieces) == 0:
-		return "", true
-	case p.pieces[0].any:
-		return "", false
-	}
-	return p.pieces[0].text, true
-}
