@@ -35,6 +35,19 @@ func TestPredicateLaws(t *testing.T) {
 	}
 }
 
+// A point in the middle of a segment, which is the very place where pieces are looked
+// at: here it is on one line and the end of another.
+func TestPointAmidSegment(t *testing.T) {
+	p := NewPoint(7, 5)
+	lines := NewGeometry(nil, [][]Position{{{7, 5}, {8, 5}}, {{0, 0}, {6, 8}, {8, 2}}}, nil)
+	if !Touches(p, lines) || !Touches(lines, p) || Contains(lines, p) {
+		t.Error("a point on the boundary of lines does not touch them")
+	}
+	if line := NewGeometry(nil, [][]Position{{{6, 8}, {8, 2}}}, nil); !Contains(line, p) || Overlaps(line, p) {
+		t.Error("a point amid a line is not in it")
+	}
+}
+
 func TestParseGeoJSON(t *testing.T) {
 	for _, c := range []struct {
 		in   string

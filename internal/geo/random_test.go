@@ -71,6 +71,11 @@ func randomGeometry(rnd *rand.Rand, skew bool) (*Geometry, string) {
 		return NewGeometry(nil, [][]Position{l}, nil), "LINESTRING" + text(l)
 	case 3:
 		l := [][]Position{line(), line()}
+		for relate(NewGeometry(nil, l[:1], nil), NewGeometry(nil, l[1:], nil)).has(interior, interior) {
+			// Where they cross in a point that is no pair of float64, PostGIS rounds it, and
+			// then finds that it is not on a line of the other geometry that it is on.
+			l[1] = line()
+		}
 		return NewGeometry(nil, l, nil), "MULTILINESTRING(" + text(l[0]) + "," + text(l[1]) + ")"
 	case 4:
 		x, y := float64(rnd.IntN(6)), float64(rnd.IntN(6))

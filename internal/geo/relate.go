@@ -111,6 +111,8 @@ func relate(a, b *Geometry) *matrix {
 	m := new(matrix)
 	sa, sb := a.segments(), b.segments()
 	cut(sa, sb)
+	cutAt(sa, b.points)
+	cutAt(sb, a.points)
 	for _, side := range []struct {
 		of, other *Geometry
 		segments  []segment
@@ -190,6 +192,19 @@ func cut(as, bs []segment) {
 				continue
 			}
 			a.meet(b)
+		}
+	}
+}
+
+// cutAt cuts segments at points, each of which is inside of what a piece beside it is
+// outside of.
+func cutAt(segments []segment, points []Position) {
+	for _, p := range points {
+		v := vertexOf(p)
+		for i := range segments {
+			if s := &segments[i]; onSegment(&s.a, &s.b, &v) {
+				s.cuts = append(s.cuts, v)
+			}
 		}
 	}
 }
