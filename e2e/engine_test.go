@@ -171,13 +171,13 @@ if pid == 0:
     fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0)) # or it asks the terminal
     os.environ["TERM"] = "xterm"
     os.execvp("redis-cli", ["redis-cli", "-p", "%s"])
-def expect(what):
+def expect(what): # and the prompt after it: what is typed before it, the terminal throws away
     seen, end = b"", time.time() + 20
-    while what not in seen:
+    while b"> " not in seen.partition(what)[2]:
         assert time.time() < end, seen
         if select.select([fd], [], [], 0.1)[0]:
             seen += os.read(fd, 4096)
-expect(b"> ")
+expect(b"127.0.0.1")
 for line, want in [(b"set k v\r", b"OK"), (b"get k\r", b'"v"'), (b"lpush l 1 2\r", b"(integer) 2"), (b"hello 3\r", b"proto"), (b"multi\r", b"OK"),
                    (b"incr n\r", b"QUEUED"), (b"exec\r", b"1) (integer) 1")]:
     os.write(fd, line)
