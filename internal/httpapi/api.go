@@ -54,7 +54,7 @@ func New(c Config) (*API, error) {
 			return nil, err
 		}
 		at := func(base string) *collection {
-			return &collection{name: d.Name, base: base, data: c.Catalog.Dataset(d.Name), source: d.Source, read: d.Read}
+			return &collection{name: d.Name, base: base, data: c.Catalog.Dataset(d.Name), source: d.Source, read: d.Read, ack: d.Ack}
 		}
 		if i == 0 {
 			a.data = at(defaultBase)
@@ -236,6 +236,9 @@ type answer struct {
 	body    any    // encoded as JSON; nil: no body; []byte: sent as it is
 	version uint64 // of the dataset after the write; 0: there is none
 	dataset string // for the log
+
+	made dataset.State // what has to be as safe as is asked; the zero State: nothing
+	ack  dataset.Ack   // how safe it is
 }
 
 // Loads and deletions of datasets are rare and worth a line each in every log.
@@ -255,7 +258,11 @@ func (a *API) write(level slog.Level, f func(*http.Request, *upload) (answer, er
 			return err
 		}
 		body := newUpload(w, r, a.limits)
-		got, err := f(r, body)
+		ack, asked, err := a.ackOf(r)
+		if err != nil {
+			return err
+		}
+		got, err := a.safely(r.Context(), a.named(r), ack, func() (answer, error) { return f(r, body) })
 		if err != nil {
 			if fault := body.fault(); fault != nil {
 				err = fault // what became of the body explains whatever its reader says
@@ -267,6 +274,9 @@ func (a *API) write(level slog.Level, f func(*http.Request, *upload) (answer, er
 		if err != nil {
 			setVersion(w.Header(), got.version) // at which it was refused
 			return err
+		}
+		if asked && got.ack == ack {
+			w.Header()["Preference-Applied"] = []string{`ack="` + ack.String() + `"`}
 		}
 		send(w, got)
 		a.logWrite(r.Context(), level, r.Method, r.URL.Path, got, start)

@@ -73,7 +73,9 @@ func (a *API) directPut(q *direct.Request, w *direct.Response, c *collection, id
 		return false
 	}
 	ctx := context.Background() // who hangs up does not take the write back
-	got, err := a.put(ctx, c, id, conditions, bytes.Clone(q.Body))
+	got, err := a.safely(ctx, c.name, c.ack, func() (answer, error) {
+		return a.put(ctx, c, id, conditions, bytes.Clone(q.Body))
+	})
 	if err != nil {
 		version := got.version // at which it was refused
 		if version == 0 {
@@ -91,6 +93,7 @@ func (a *API) directPut(q *direct.Request, w *direct.Response, c *collection, id
 	if got.status == http.StatusCreated {
 		w.Length(0)
 	}
+	w.Field("Dataset-Ack", got.ack.String())
 	if got.version > 0 {
 		w.Field("Dataset-Version", strconv.FormatUint(got.version, 10))
 	}

@@ -471,8 +471,10 @@ func (k *keeper) remember(c *commit) {
 func (k *keeper) resolve(c *commit) {
 	for _, a := range k.unresolved {
 		if c.node == k.store.opts.Node && c.seq == a.seq {
+			after := c.after
+			after.Term = c.term
 			for _, r := range a.requests {
-				r.settle(c.after, nil)
+				r.settle(after, nil)
 			}
 		}
 	}
