@@ -22,6 +22,7 @@ import (
 	"landings/internal/httpapi"
 	"landings/internal/readmodel"
 	"landings/internal/store"
+	"landings/internal/telemetry"
 )
 
 // serveCommand is the settings of a node.
@@ -160,6 +161,9 @@ func (s *serveCommand) Run(e *env) (err error) {
 	}
 	defer catalog.Wait()
 	defer st.Close()
+	metrics := telemetry.New(e.version)
+	countStore(metrics, st)
+	countCatalog(metrics, catalog)
 	api, err := httpapi.New(httpapi.Config{
 		Datasets:          datasets,
 		Catalog:           catalog,
@@ -169,6 +173,7 @@ func (s *serveCommand) Run(e *env) (err error) {
 		ReadyForReads:     s.ReadyFor == "reads",
 		AllowedOrigins:    s.AllowedOrigins,
 		Ack:               s.ack,
+		Metrics:           metrics,
 		Limits:            httpapi.Limits{BodyBytes: s.MaxBody, QueryTime: s.QueryTime, ResultBytes: s.ResultBytes},
 		Logger:            log,
 		Version:           e.version,

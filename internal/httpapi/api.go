@@ -15,6 +15,7 @@ import (
 
 	"landings/internal/dataset"
 	"landings/internal/readmodel"
+	"landings/internal/telemetry"
 )
 
 // API answers requests. It is safe for concurrent use.
@@ -29,6 +30,8 @@ type API struct {
 	loads    chan struct{} // a place for each load that may run
 	scans    chan struct{} // a place for each listing of keys that may run
 	results  *readmodel.Results
+	metrics  *telemetry.Metrics
+	counted  directCounts // of requests that are answered directly
 	open     atomic.Bool
 	draining atomic.Bool
 }
@@ -67,6 +70,11 @@ func New(c Config) (*API, error) {
 	a.loads = make(chan struct{}, a.limits.Loads)
 	a.scans = make(chan struct{}, a.limits.Scans)
 	a.results = readmodel.NewResults(a.limits.ResultBytes)
+	if a.metrics = c.Metrics; a.metrics == nil {
+		a.metrics = telemetry.New(c.Version)
+	}
+	a.counted.metrics = a.metrics
+	a.countResults()
 	loadParameters := []string{"on_error", "id_field", "format"}
 	record := methods{
 		"GET":    {handle: a.getRecord},
@@ -103,6 +111,7 @@ func New(c Config) (*API, error) {
 	a.route("/problems/{code}", methods{"GET": {handle: a.getProblem}})
 	a.route("/livez", methods{"GET": {handle: a.live}})
 	a.route("/readyz", methods{"GET": {handle: a.ready}})
+	a.route("/metrics", methods{"GET": {handle: a.getMetrics()}})
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, &dataset.Error{
 			Code:    dataset.NotFound,
@@ -120,7 +129,7 @@ func (a *API) Open() { a.open.Store(true) }
 
 // closed says why a request cannot be answered yet; nil: it can.
 func (a *API) closed(r *http.Request) error {
-	if a.open.Load() || r.URL.Path == "/livez" || r.URL.Path == "/readyz" || strings.HasPrefix(r.URL.Path, "/problems/") {
+	if a.open.Load() || r.URL.Path == "/livez" || r.URL.Path == "/readyz" || r.URL.Path == "/metrics" || strings.HasPrefix(r.URL.Path, "/problems/") {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
@@ -137,8 +146,16 @@ var errStarting = &dataset.Error{Code: dataset.Unavailable, Message: "the node i
 // Drain makes /readyz say that the node is going away. Requests are still served.
 func (a *API) Drain() { a.draining.Store(true) }
 
-// ServeHTTP answers one request.
+// ServeHTTP answers one request, and counts it.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	noted := &noted{ResponseWriter: w}
+	// Also where a handler panics to break an answer off.
+	defer func() { a.metrics.Request(routeOf(r), methodOf(r), noted.code()).Observe(time.Since(start)) }()
+	a.serve(noted, r)
+}
+
+func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
 		// Even a body that nobody asks for is read by net/http at the end, to get to
 		// the next request: it may not take for ever. Whoever reads it, see upload,

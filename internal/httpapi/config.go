@@ -11,6 +11,7 @@ import (
 	"landings/internal/dataset"
 	"landings/internal/ingest"
 	"landings/internal/readmodel"
+	"landings/internal/telemetry"
 )
 
 // Store is what the API needs of whatever keeps the truth. Its errors are
@@ -82,6 +83,8 @@ type Config struct {
 	// ReadyForReads makes /readyz say yes as long as reads can be answered, also
 	// while the store cannot take writes.
 	ReadyForReads bool
+
+	Metrics *telemetry.Metrics // what requests are counted in; nil: some of its own
 
 	Limits  Limits // zero fields take the values of [DefaultLimits]
 	Logger  *slog.Logger

@@ -78,6 +78,7 @@ func (s *Store) Confirm(ctx context.Context, at dataset.State, ack dataset.Ack) 
 	if err == nil {
 		return nil
 	}
+	s.counts.unconfirmed.Add(1)
 	return &dataset.Error{
 		Code:    dataset.NotConfirmed,
 		Message: fmt.Sprintf("version %d of %s was committed, but ack=%s was not reached: %s", at.Version, at.Name, ack, diagnose(err).message),

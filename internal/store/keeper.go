@@ -26,6 +26,9 @@ type keeper struct {
 	published atomic.Pointer[meta]          // shared: a copy of state
 	moved     atomic.Pointer[chan struct{}] // shared: closed and replaced after published has changed
 	trouble   atomic.Pointer[error]         // shared: what keeps writes from being committed now
+	commits   atomic.Uint64                 // shared: made here
+	writes    atomic.Uint64                 // shared: in them
+	behind    atomic.Pointer[behind]        // shared: nil where the copy was not behind at the last look
 	holders   holders                       // shared: who else has what
 	witness   witness                       // shared: how safe Redis keeps it
 

@@ -428,6 +428,8 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 	}
 	k.fence()
 	k.advance(p)
+	k.commits.Add(1)
+	k.writes.Add(uint64(len(p.granted)))
 	if broken == nil {
 		k.armed = k.stands(results[exec+2:])
 	} else {
