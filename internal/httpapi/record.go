@@ -153,7 +153,7 @@ func (a *API) edit(ctx context.Context, c *collection, id string, conditions con
 	if err != nil {
 		return answer{version: state.Version}, err
 	}
-	got := answer{status: http.StatusNoContent, header: http.Header{"Etag": {tag}}, version: state.Version, dataset: c.name}
+	got := answer{status: http.StatusNoContent, header: http.Header{"Etag": {tag}}, version: state.Version, dataset: c.name, made: state}
 	if created {
 		got.status = http.StatusCreated
 		got.header.Set("Location", c.base+"/"+segment(id))
@@ -222,7 +222,7 @@ func (a *API) deleteRecord(r *http.Request, _ *upload) (answer, error) {
 	if err != nil {
 		return answer{version: state.Version}, err
 	}
-	return answer{status: http.StatusNoContent, version: state.Version, dataset: c.name}, nil
+	return answer{status: http.StatusNoContent, version: state.Version, dataset: c.name, made: state}, nil
 }
 
 func checkRecordConditions(c conditions, current dataset.Record, exists bool) error {
