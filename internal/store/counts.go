@@ -13,7 +13,7 @@ type counts struct {
 type Counts struct {
 	Recoveries     uint64 // of datasets, by this node
 	CommittedAgain uint64 // commits that Redis had lost and that this node wrote again
-	Dropped        uint64 // commits of this node that are not in the history that the nodes went on with
+	Dropped        uint64 // commits of this node, or that it found in Redis, which are not in the history that the nodes went on with
 }
 
 // Counts tells what happened so far.
