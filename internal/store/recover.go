@@ -97,6 +97,16 @@ func (k *keeper) takeIn(ctx context.Context) error {
 	return k.follow(ctx)
 }
 
+// void makes everybody recover the dataset, though Redis did not change: this node has a
+// history that is ahead of the one in Redis, and others may go on committing to that, so
+// that they would neither announce theirs nor stand still.
+func (k *keeper) void(ctx context.Context, m meta) error {
+	if err := k.expect(ctx, m); err != nil {
+		return err
+	}
+	return k.transact(ctx, cmd("HSET", metaKey(k.name), "run", ""))
+}
+
 // takeTerm begins the next term on the keeper's own state, which Redis has.
 func (k *keeper) takeTerm(ctx context.Context, m meta) error {
 	next := k.state
