@@ -157,11 +157,11 @@ func (s *Snapshot) Query(ctx context.Context, q query.Query) (query.Page, error)
 	if err := ctx.Err(); err != nil {
 		return query.Page{}, err
 	}
-	p, err := newPlan(s.columns(), &q.Where)
+	p, err := newPlan(ctx, s.columns(), &q.Where)
 	if err != nil {
 		return query.Page{}, err
 	}
-	order, err := newSorting(s.columns(), q.SortBy)
+	order, err := newSorting(ctx, s.columns(), q.SortBy)
 	if err != nil {
 		return query.Page{}, err
 	}
@@ -214,7 +214,7 @@ func (s *Snapshot) Query(ctx context.Context, q query.Query) (query.Page, error)
 	if q.Near != nil {
 		page.Distances = make([]float64, len(items))
 		for i := range items {
-			page.Distances[i], _ = p.metres(s.placeOf(&items[i]))
+			page.Distances[i], _ = p.metres(p.placeOf(&items[i]))
 		}
 	}
 	if q.Explain {
@@ -227,11 +227,11 @@ func (s *Snapshot) Query(ctx context.Context, q query.Query) (query.Page, error)
 	return page, nil
 }
 
-func (s *Snapshot) placeOf(i *item) predicate.Value {
+func (p *plan) placeOf(i *item) predicate.Value {
 	if i.change != nil {
-		return i.change.values[s.columns().Reader().Place()]
+		return i.change.values[p.table.Reader().Place()]
 	}
-	return s.columns().Places().Value(i.row)
+	return p.at.Value(i.row)
 }
 
 // itemAt gives the record at a position as an item; nil: there is none.
@@ -250,7 +250,7 @@ func (s *Snapshot) itemAt(position uint64, p *plan) *item {
 		i.row = row
 	}
 	if p.near != nil {
-		i.metres, _ = p.metres(s.placeOf(i))
+		i.metres, _ = p.metres(p.placeOf(i))
 	}
 	return i
 }
@@ -335,7 +335,10 @@ func (s *Snapshot) walk(ctx context.Context, p *plan, order *sorting, best *top)
 		return nil
 	}
 	key := &order.keys[0]
-	o := key.column.Order()
+	o, err := key.column.Order(ctx)
+	if err != nil {
+		return err
+	}
 	missing := key.column.Missing()
 	if !key.down {
 		if err := see(o.Between(0, missing)); err != nil {
@@ -381,7 +384,7 @@ func (s *Snapshot) merge(p *plan, order *sorting, items []item, changed []*chang
 	for _, c := range changed {
 		i := item{position: c.position, change: c}
 		if p.near != nil {
-			i.metres, _ = p.metres(s.placeOf(&i))
+			i.metres, _ = p.metres(p.placeOf(&i))
 		}
 		if cursor == nil || order.compareItems(&i, cursor) > 0 {
 			items = append(items, i)
@@ -421,9 +424,9 @@ func (s *Snapshot) nearest(ctx context.Context, p *plan, order *sorting, limit i
 		}
 	}
 	if !p.exact && matched <= few {
-		places := s.columns().Places()
 		for _, row := range rows {
-			take(row, geo.Distance(p.near.Lon, p.near.Lat, places.Lon[row], places.Lat[row]))
+			lon, lat := p.at.Point(row)
+			take(row, geo.Distance(p.near.Lon, p.near.Lat, lon, lat))
 		}
 		slices.SortFunc(items, func(a, b item) int { return order.compareItems(&a, &b) })
 		return items[:min(len(items), limit)], matched, nil
@@ -431,7 +434,7 @@ func (s *Snapshot) nearest(ctx context.Context, p *plan, order *sorting, limit i
 	var err error
 	seen := 0
 	alone := len(p.leaves) == 1 // the distance itself
-	s.columns().Places().Tree.Nearest(p.near.Lon, p.near.Lat, p.near.Radius, func(row uint32, metres float64) bool {
+	p.at.Tree.Nearest(p.near.Lon, p.near.Lat, p.near.Radius, func(row uint32, metres float64) bool {
 		if seen++; seen%batch == 0 {
 			if err = ctx.Err(); err != nil {
 				return false
