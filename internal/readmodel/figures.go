@@ -387,22 +387,16 @@ func (s *Snapshot) tally(ctx context.Context, w *query.Where, names []string) (t
 	if err != nil {
 		return nil, 0, err
 	}
-	if f.dead > 0 {
-		for c := range s.recent.all() {
-			if c.row >= 0 && p.test(uint32(c.row)) {
-				count([]uint32{uint32(c.row)}, -1)
-			}
-		}
-	}
-	for _, c := range f.changed {
+	count(f.dead, -1)
+	for i := range f.changed {
 		for _, t := range tallies {
-			t.add(c.values[t.from.field], 1)
+			t.add(f.changed[i].change.values[t.from.field], 1)
 		}
 	}
 	for _, t := range tallies {
 		t.settle()
 	}
-	return tallies, matched - f.dead + len(f.changed), nil
+	return tallies, matched - len(f.dead) + len(f.changed), nil
 }
 
 // values is where the values of a field are had from.
@@ -619,7 +613,8 @@ func (s *Snapshot) partition(ctx context.Context, p *plan, by []*values) (parts 
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, c := range f.changed {
+	for i := range f.changed {
+		c := f.changed[i].change
 		g := group(func(v *values) predicate.Value { return c.values[v.field] })
 		g.changed = append(g.changed, c)
 	}

@@ -171,6 +171,12 @@ func (l *within) name() string { return "places within a distance" }
 func (l *within) filter(dst, rows []uint32) []uint32 {
 	for _, row := range rows {
 		x, y := l.places.Point(row)
+		if math.IsInf(l.radius, 1) {
+			if !math.IsNaN(x) {
+				dst = append(dst, row)
+			}
+			continue
+		}
 		if l.box.Contains(x, y) && geo.Distance(l.lon, l.lat, x, y) <= l.radius {
 			dst = append(dst, row)
 		}

@@ -479,27 +479,21 @@ type joint struct {
 func (l joint) count() (int, bool)     { n, _ := l.from.count(); return n, false }
 func (l joint) list() ([]uint32, bool) { return l.from.list() }
 
-// holds says whether a changed record is meant.
-func (p *plan) holds(values predicate.Row) bool {
+// holds says whether a changed record is meant, and where near is given how far it is.
+func (p *plan) holds(values predicate.Row) (metres float64, ok bool) {
 	if p.pred != nil && p.pred.Test(values) != predicate.True {
-		return false
+		return 0, false
 	}
-	if len(p.terms) > 0 {
-		var texts []string
-		for _, f := range p.table.TextFields() {
-			if v := values[f]; v.Kind == predicate.Text {
-				texts = append(texts, textsearch.Fold(v.Text))
-			}
-		}
-		for _, term := range p.terms {
-			if !slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(s, term) }) {
-				return false
-			}
+	for _, term := range p.terms {
+		if !slices.ContainsFunc(p.table.TextFields(), func(f int) bool {
+			return values[f].Kind == predicate.Text && textsearch.Contains(values[f].Text, term)
+		}) {
+			return 0, false
 		}
 	}
 	if p.near != nil {
-		m, ok := p.metres(values[p.table.Reader().Place()])
-		return ok && m <= p.near.Radius
+		metres, ok := p.metres(values[p.table.Reader().Place()])
+		return metres, ok && metres <= p.near.Radius
 	}
-	return true
+	return 0, true
 }
