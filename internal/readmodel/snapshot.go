@@ -31,12 +31,13 @@ type lists [encode.Codings]struct {
 	list encode.Part
 }
 
-func newSnapshot(state dataset.State, dir directory, ids index, coder *encode.Coder) *Snapshot {
-	return &Snapshot{state: state, dir: dir, ids: ids, base: new(base), lists: new(lists), coder: coder, since: time.Now(), held: new(atomic.Bool)}
+func newSnapshot(state dataset.State, dir directory, ids index, coder *encode.Coder, work *sync.WaitGroup) *Snapshot {
+	return &Snapshot{state: state, dir: dir, ids: ids, base: &base{work: work}, lists: new(lists), coder: coder, since: time.Now(), held: new(atomic.Bool)}
 }
 
 // base is columns, made when a query asks for them.
 type base struct {
+	work *sync.WaitGroup // in whose goroutines columns are read
 	once sync.Once
 	made atomic.Pointer[columns.Table]
 }
@@ -48,7 +49,7 @@ func (s *Snapshot) columns() *columns.Table {
 	}
 	s.base.once.Do(func() {
 		// Nobody shares a base that is not made: it is of this very snapshot.
-		s.base.made.Store(columns.New(predicate.NewReader(s.state.Schema), s.Records()))
+		s.base.made.Store(columns.New(predicate.NewReader(s.state.Schema), s.Records(), s.base.work))
 	})
 	return s.base.made.Load()
 }
@@ -75,14 +76,14 @@ func (s *Snapshot) Lookup(id string) (dataset.Record, bool) {
 
 // At gives the record at a position, and whether there is one.
 func (s *Snapshot) At(position uint64) (dataset.Record, bool) {
-	return s.dir.bucket(dataset.BucketOf(position)).Find(position)
+	return s.dir.find(position)
 }
 
 // All gives the records in order of position.
 func (s *Snapshot) All() iter.Seq[dataset.Record] {
 	return func(yield func(dataset.Record) bool) {
 		for c := range s.dir.all() {
-			for r := range c.bucket.All() {
+			for r := range c.bucket().All() {
 				if !yield(r) {
 					return
 				}
@@ -95,7 +96,7 @@ func (s *Snapshot) All() iter.Seq[dataset.Record] {
 func (s *Snapshot) Records() dataset.Sequence {
 	records := make(dataset.Sequence, 0, s.dir.chunks)
 	for c := range s.dir.all() {
-		records = append(records, c.bucket)
+		records = append(records, c.bucket())
 	}
 	return records
 }
@@ -150,6 +151,7 @@ type Memory struct {
 	Text  int64                 // the records
 	Coded [encode.Codings]int64 // their coded forms; identity is the text itself and counts nothing
 	Index int64                 // the id index
+	Query int64                 // the columns and indexes that queries are answered from, made so far
 }
 
 // Memory counts what the snapshot holds. It walks all chunks: for metrics, not for
@@ -157,7 +159,7 @@ type Memory struct {
 func (s *Snapshot) Memory() Memory {
 	var m Memory
 	for c := range s.dir.all() {
-		m.Text += int64(len(c.bucket.Text()))
+		m.Text += c.textBytes()
 		for coding := encode.Gzip; coding < encode.Codings; coding++ {
 			if p := c.coded[coding].Load(); p != nil {
 				m.Coded[coding] += p.Len
@@ -171,6 +173,9 @@ func (s *Snapshot) Memory() Memory {
 		if o != nil {
 			m.Index += int64(o.len) * 16
 		}
+	}
+	if t := s.base.made.Load(); t != nil {
+		m.Query = t.Bytes()
 	}
 	return m
 }

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // Faults of real disks: small file systems, mounted for the test, which takes root.
@@ -112,19 +111,6 @@ func TestDumpInReadOnlyFolder(t *testing.T) {
 	}
 	waitFor(t, func() bool { return info(c, "rdb_last_bgsave_status:ok") })
 	c.want("OK", "set", "a", "3")
-}
-
-// try is do for a connection that may be ended.
-func (c *caller) try(args ...string) (string, error) {
-	b := make([][]byte, len(args))
-	for i, a := range args {
-		b[i] = []byte(a)
-	}
-	if _, err := c.Write(appendCommand(nil, b...)); err != nil {
-		return "", err
-	}
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
-	return readText(c.r)
 }
 
 func TestAppendOnFullDisk(t *testing.T) {

@@ -14,6 +14,9 @@ func metaKey(name string) string    { return "landings:{" + name + "}:meta" }
 func gensKey(name string) string    { return "landings:{" + name + "}:gens" }
 func changesKey(name string) string { return "landings:{" + name + "}:changes" }
 
+// besideKey names a stream that a recovery writes beside the one that it will replace.
+func besideKey(name, token string) string { return changesKey(name) + ":" + token }
+
 func recoverKey(name, run string) string { return "landings:{" + name + "}:recover:" + run }
 
 func generationPrefix(name string, generation uint64) string {
@@ -27,6 +30,10 @@ func bucketKey(name string, generation, bucket uint64) string {
 func rejectedKey(name string, generation uint64) string {
 	return generationPrefix(name, generation) + "rejected"
 }
+
+// barrierKey is what a node writes before it asks whether a disk or replicas have what
+// was written before. It vanishes by itself.
+func barrierKey(name, node string) string { return "landings:{" + name + "}:ack:" + node }
 
 // topic is the sharded channel on which a dataset's commits are announced.
 func topic(name string) string { return "landings:{" + name + "}:commits" }
