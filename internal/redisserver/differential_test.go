@@ -612,7 +612,7 @@ func startRedis(t *testing.T, args ...string) string {
 func startEngine(t *testing.T, parameters ...Parameter) string {
 	t.Helper()
 	dir := t.TempDir()
-	e, err := Open(Options{Parameters: append([]Parameter{{"save", []string{""}}, {"dir", []string{dir}}}, parameters...)})
+	e, err := Open(Options{Parameters: append([]Parameter{{Name: "save", Args: []string{""}}, {Name: "dir", Args: []string{dir}}}, parameters...)})
 	if err != nil {
 		t.Fatal(err)
 	}
