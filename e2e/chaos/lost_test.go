@@ -192,7 +192,7 @@ func (c *checker) mayHaveDied(o *op) bool {
 				break
 			}
 		}
-		all := true
+		all, others := true, 0
 		for node := range c.w.nodes {
 			holds := node == o.node || redisWell && o.ret.Add(told).Before(r.at) &&
 				!c.w.trouble(o.ret, o.ret.Add(told), func(n int) bool { return n == node })
@@ -200,8 +200,11 @@ func (c *checker) mayHaveDied(o *op) bool {
 				return e.what == "kill node" && e.node == node && e.at.After(o.call) && e.at.Before(returned.Add(back))
 			})
 			all = all && (!holds || killed)
+			if killed && node != o.node {
+				others++
+			}
 		}
-		if all {
+		if all && (others > 0 || !o.safe) { // of ack=nodes:1 another node had it too
 			return true
 		}
 	}
