@@ -181,8 +181,12 @@ func (c *checker) mayHaveDied(o *op) bool {
 	// back: as long as the longest trouble and the window.
 	const back = 10 * time.Second
 	redisWell := !c.w.trouble(o.ret, o.ret.Add(told), func(node int) bool { return node < 0 })
+	from := o.call
+	if !o.writes() || o.result != done {
+		from = from.Add(-back) // nodes go on to answer from memory while Redis is away
+	}
 	for i, r := range c.w.events {
-		if r.what != "kill Redis" && r.what != "empty Redis" || r.at.Before(o.call) {
+		if r.what != "kill Redis" && r.what != "empty Redis" || r.at.Before(from) {
 			continue
 		}
 		returned := r.at
