@@ -43,7 +43,7 @@ type event struct {
 
 // world is three nodes, their links and Redis.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	mode  mode
 	redis *redistest.Server
 	nodes []*node
@@ -69,7 +69,7 @@ type node struct {
 
 func (n *node) base() string { return "http://127.0.0.1:" + strconv.Itoa(n.port) }
 
-func newWorld(t *testing.T, m mode, random *rand.Rand) *world {
+func newWorld(t testing.TB, m mode, random *rand.Rand) *world {
 	t.Helper()
 	w := &world{t: t, mode: m, redis: redistest.Start(t, m.args...), survivor: -1}
 	if !m.kept && (m.name == "no save" || random.IntN(2) == 0) {
@@ -91,7 +91,7 @@ func newWorld(t *testing.T, m mode, random *rand.Rand) *world {
 	return w
 }
 
-func (n *node) up(t *testing.T) {
+func (n *node) up(t testing.TB) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.cmd != nil {
