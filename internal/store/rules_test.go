@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -426,5 +427,46 @@ func TestWritesComeBeforeTheLoad(t *testing.T) {
 	}
 	if count, _, _ := inRedis(t, r, "things"); count != 600 {
 		t.Fatalf("Redis has %d records", count)
+	}
+}
+
+// A switch needs its own lease, the same run, and a generation that nobody has marked dead: else the load begins again.
+func TestSwitchNeedsItsLease(t *testing.T) {
+	for name, change := range map[string]func(entry string) string{
+		"the lease is over": func(entry string) string {
+			return regexp.MustCompile(`"lease":\d+`).ReplaceAllString(entry, `"lease":1`)
+		},
+		"of another run": func(entry string) string {
+			return regexp.MustCompile(`"run":"[^"]*"`).ReplaceAllString(entry, `"run":"x"`)
+		},
+		"collected in between":  func(entry string) string { return strings.Replace(entry, `"loading"`, `"dead"`, 1) },
+		"nothing has been done": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := redistest.Start(t, "--save", "")
+			n := start(t, r.URL())
+			done := change == nil
+			// The check runs after the records are staged and before the switch.
+			state, err := n.Replace(t.Context(), "things", load(600, "new"), func(dataset.State) error {
+				if !done {
+					done = true
+					before := r.Do("HGET", "landings:{things}:gens", "1")
+					after := change(before)
+					if after == before {
+						t.Errorf("%s does not tell", before)
+					}
+					r.Do("HSET", "landings:{things}:gens", "1", after)
+				}
+				return nil
+			})
+			want := uint64(2)
+			if change == nil {
+				want = 1
+			}
+			if err != nil || state.Generation != want {
+				t.Fatalf("generation %d, %v", state.Generation, err)
+			}
+			inRedis(t, r, "things")
+		})
 	}
 }
