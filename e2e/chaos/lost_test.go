@@ -247,6 +247,12 @@ func (c *checker) fork(o *op) bool {
 	if o.writes() && o.result == done {
 		return false
 	}
+	if i := o.version - c.entries[0].version; o.version > 0 && i < uint64(len(c.entries)) && o.ret.Before(c.entries[i].at) {
+		return true // the history did not have that version yet
+	}
+	if o.version == 0 && o.ret.Before(c.entries[0].at) {
+		return true // likewise: all was lost
+	}
 	if _, there := c.values[o.value]; there && o.verb == read && o.result == done {
 		return false // values are unique
 	}
