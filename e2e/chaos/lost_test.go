@@ -69,7 +69,9 @@ func (c *checker) readLogs() {
 					c.commits[l.place] = l
 					c.byVersion[l.version] = append(c.byVersion[l.version], l)
 				}
-				l.told = c.timeOf(line)
+				if at := c.timeOf(line); at.After(l.told) {
+					l.told = at
+				}
 				continue
 			}
 			if message == "recovered after Redis changed" {
