@@ -85,8 +85,8 @@ func (c *checker) summary() string {
 			faults[e.what]++
 		}
 	}
-	return fmt.Sprintf("%d requests (%v), %d commits, %d lists, %d by porcupine, %d of lost histories; %d recoveries, %d commits told as dropped, acknowledged writes missing: %d told as dropped, %d died with all who had them; %v",
-		len(c.ops), outcomes, len(c.entries), c.lists, c.checked, c.forked, len(c.recoveries), len(c.commits), len(c.told), len(c.died), faults)
+	return fmt.Sprintf("%d requests (%v), %d commits, %d lists, %d by porcupine, %d of lost histories; %d recoveries, %d commits told as dropped, acknowledged writes missing: %d told as dropped, %d died with all who had them; %v; the machine stood still %d times",
+		len(c.ops), outcomes, len(c.entries), c.lists, c.checked, c.forked, len(c.recoveries), len(c.commits), len(c.told), len(c.died), faults, len(c.w.stalls))
 }
 
 // readStream reads the history: without gaps, one chain, one order.

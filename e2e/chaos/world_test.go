@@ -53,6 +53,35 @@ type world struct {
 
 	mu     sync.Mutex
 	events []event // guarded by mu
+	stalls []stall // guarded by mu
+}
+
+// stall is a time in which this process, and so perhaps others, did not get to run: the machine was busy.
+type stall struct{ from, to time.Time }
+
+// watchStalls notes stalls until the test ends.
+func (w *world) watchStalls() {
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	w.t.Cleanup(func() { close(done); wg.Wait() })
+	wg.Go(func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for last := time.Now(); ; {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			now := time.Now()
+			if now.Sub(last) > 200*time.Millisecond {
+				w.mu.Lock()
+				w.stalls = append(w.stalls, stall{last, now})
+				w.mu.Unlock()
+			}
+			last = now
+		}
+	})
 }
 
 // node is one process, as it is started again and again.
@@ -75,6 +104,7 @@ func newWorld(t testing.TB, m mode, random *rand.Rand) *world {
 	if !m.kept && (m.name == "no save" || random.IntN(2) == 0) {
 		w.survivor = random.IntN(3)
 	}
+	w.watchStalls()
 	for i := range 3 {
 		dir := t.TempDir()
 		n := &node{
