@@ -80,6 +80,8 @@ func (c *checker) summary() string {
 		outcomes[o.result]++
 	}
 	faults := map[string]int{}
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
 	for _, e := range c.w.events {
 		if !strings.HasPrefix(e.what, "end ") {
 			faults[e.what]++

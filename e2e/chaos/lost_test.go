@@ -145,6 +145,8 @@ func (c *checker) checkDropped() {
 // trouble says whether something was done to one of the places meanwhile, or was undone within the second before, or
 // whether the machine was so busy that nobody need have been in time.
 func (w *world) trouble(from, to time.Time, place func(node int) bool) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, s := range w.stalls {
 		if s.from.Before(to) && s.to.After(from) {
 			return true
