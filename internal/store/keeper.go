@@ -43,6 +43,7 @@ type keeper struct {
 	unresolved []attempt // commits whose reply was lost
 	held       *request  // taken from requests, next to be served
 	crowd      crowd     // who writes together
+	rivals     rivals    // who writes beside this node; part of it is shared
 	trimmed    uint64    // the stream was trimmed up to this version
 	collected  time.Time // when generations were last collected
 	kept       time.Time // when housekeep last ran
@@ -110,6 +111,7 @@ func newKeeper(s *Store, name string, replica Replica) *keeper {
 		ready:    make(chan struct{}),
 		state:    meta{State: dataset.State{Name: name}},
 	}
+	k.rivals.news = make(chan struct{}, 1)
 	k.witness.keeper, k.witness.wake = k, make(chan struct{}, 1)
 	k.published.Store(&meta{State: k.state.State})
 	k.moved.Store(new(make(chan struct{})))

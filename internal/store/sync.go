@@ -300,6 +300,7 @@ func (k *keeper) take(list []rueidis.XRangeEntry, last uint64) error {
 		next := k.state
 		next.State = c.after
 		k.advance(&plan{commit: c, next: next})
+		k.rivals.theirs.Store(c.after.Version)
 		if time.Since(c.at) < forget {
 			k.store.peers.heard(c.node, true)
 		}

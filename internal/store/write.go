@@ -24,6 +24,7 @@ const (
 func (k *keeper) write(first *request) {
 	batch := k.assemble([]*request{first})
 	for attempts := 0; ; attempts++ {
+		k.giveWay()
 		batch = k.gather(batch)
 		if len(batch) == 0 {
 			return
@@ -428,6 +429,7 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 	}
 	k.fence()
 	k.advance(p)
+	k.rivals.made(p.next.Version)
 	k.commits.Add(1)
 	k.writes.Add(uint64(len(p.granted)))
 	if broken == nil {
