@@ -301,10 +301,30 @@ func (s *Store) existing(name string) *keeper {
 // that the change made or, where nothing changed, that decide was asked about.
 // A dataset that does not exist is made by the first record put into it.
 func (s *Store) Update(ctx context.Context, name, id string, decide dataset.Decide) (dataset.State, error) {
-	if err := errors.Join(dataset.CheckName(name), dataset.CheckID(id)); err != nil {
+	k, err := s.forRecord(name, id)
+	if err != nil {
 		return dataset.State{}, err
 	}
-	return s.keeper(name).submit(ctx, &request{id: id, decide: decide})
+	return k.submit(ctx, &request{id: id, decide: decide})
+}
+
+// Begin is an Update that does not wait: what it would return is given to done,
+// which must not block. It is called once, by whoever knows the outcome.
+func (s *Store) Begin(name, id string, decide dataset.Decide, done func(dataset.State, error)) {
+	k, err := s.forRecord(name, id)
+	if err != nil {
+		done(dataset.State{}, err)
+		return
+	}
+	k.begin(&request{id: id, decide: decide, done: done})
+}
+
+// forRecord gives the keeper of a dataset that a record may be put into.
+func (s *Store) forRecord(name, id string) (*keeper, error) {
+	if err := errors.Join(dataset.CheckName(name), dataset.CheckID(id)); err != nil {
+		return nil, err
+	}
+	return s.keeper(name), nil
 }
 
 // Reach returns once the node's copy of a dataset shows a version or a later one;
