@@ -33,7 +33,7 @@ type loop struct {
 	swept time.Time         // when connections that were idle for too long were last looked for
 	clock clock
 
-	sleeping atomic.Bool // the loop waits, or is about to
+	sleeping atomic.Bool // the loop waits, or is about to, and nobody has woken it yet
 
 	mu       sync.Mutex
 	fresh    []*looped  // guarded by mu
@@ -121,7 +121,7 @@ func (l *loop) take(c *conn, h *handover) bool {
 
 // rouse ends the loop's wait, with mu held.
 func (l *loop) rouse() {
-	if l.sleeping.Load() {
+	if l.sleeping.CompareAndSwap(true, false) {
 		one := [8]byte{1}
 		_, _, _ = syscall.RawSyscall(syscall.SYS_WRITE, uintptr(l.wakeup), uintptr(unsafe.Pointer(&one[0])), 8)
 	}
