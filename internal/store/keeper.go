@@ -43,7 +43,7 @@ type keeper struct {
 	unresolved []attempt // commits whose reply was lost
 	held       *request  // taken from requests, next to be served
 	crowd      crowd     // who writes together
-	rivals     rivals    // who writes beside this node; part of it is shared
+	rivals     *rivals   // shared: who writes beside this node
 	trimmed    uint64    // the stream was trimmed up to this version
 	collected  time.Time // when generations were last collected
 	kept       time.Time // when housekeep last ran
@@ -115,7 +115,7 @@ func newKeeper(s *Store, name string, replica Replica) *keeper {
 		ready:    make(chan struct{}),
 		state:    meta{State: dataset.State{Name: name}},
 	}
-	k.rivals.news = make(chan struct{}, 1)
+	k.rivals = newRivals()
 	k.witness.keeper, k.witness.wake = k, make(chan struct{}, 1)
 	k.published.Store(&meta{State: k.state.State})
 	k.moved.Store(new(make(chan struct{})))
@@ -261,7 +261,7 @@ func (k *keeper) run() {
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
 	for {
-		k.answerWho()
+		k.answerWho(false)
 		if r := k.held; r != nil {
 			k.held = nil
 			k.write(r)
@@ -276,7 +276,11 @@ func (k *keeper) run() {
 		case <-k.hints:
 			k.used = time.Now()
 			k.disarm()
-			k.note(k.sync(ctx))
+			err := k.sync(ctx)
+			k.note(err)
+			if err == nil {
+				k.answerWho(true)
+			}
 		case <-tick.C:
 			idle := time.Since(k.used) > idleTime
 			if !idle || time.Since(k.kept) > 10*idleTime {

@@ -310,7 +310,7 @@ func (s *Store) hear(m rueidis.PubSubMessage) {
 	if name, ok2 := strings.CutSuffix(name, "}:commits"); ok && ok2 {
 		if k := s.existing(name); k != nil && k.holders.heard(node, word) {
 			if version, err := strconv.ParseUint(word, 10, 64); err == nil {
-				k.rivals.heard(version)
+				k.rivals.heard(node, version)
 				if version <= k.published.Load().Version {
 					return // it is here already
 				}

@@ -157,6 +157,7 @@ type plan struct {
 	commit   *commit          // nil: there is nothing to commit
 	next     meta             // the state after it
 	records  dataset.Sequence // the content that a switch brings
+	same     bool             // that is what the copy has already
 	commands []command
 	reset    bool // the stream is begun anew
 	granted  []*request
@@ -458,7 +459,11 @@ func (k *keeper) advance(p *plan) {
 	case kindChanges:
 		k.replica.Apply(next.State, c.changes)
 	case kindSwitch:
-		k.replica.Replace(next.State, p.records)
+		if p.same {
+			k.replica.Apply(next.State, nil)
+		} else {
+			k.replica.Replace(next.State, p.records)
+		}
 	case kindDrop:
 		k.replica.Clear(next.State)
 	}
