@@ -102,6 +102,9 @@ func TestAckNodesSurvives(t *testing.T) {
 		urls[i] = fmt.Sprintf("http://127.0.0.1:%d", port)
 		nodes[i] = start(t, dir, program, "serve", "--listen", fmt.Sprintf("127.0.0.1:%d", port), "--redis", fmt.Sprintf("redis://127.0.0.1:%d", r.port), "--node", fmt.Sprint("n", i))
 	}
+	for _, url := range urls {
+		eventually(t, "the node", func() error { return answers(t, url+"/readyz") })
+	}
 	eventually(t, "nodes that know each other", func() error {
 		for i, url := range urls {
 			if status, header := put(t, url, fmt.Sprint("first", i), `ack="nodes:2"`); status/100 != 2 {
