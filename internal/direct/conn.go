@@ -103,11 +103,15 @@ func (c *conn) answer(in []byte) (rest []byte, err error) {
 			finish(&c.response)
 		} else {
 			c.response.reset(c.out, c.request.Head, c.clock.date(c.now))
+			c.request.Begun = c.now
 			if !c.front.config.Answer(&c.request, &c.response) {
 				return in, nil
 			}
 		}
 		in = in[n:]
+		if len(in) > 0 {
+			c.now = time.Now() // the next one has waited
+		}
 		c.out = c.response.out
 		if body := c.response.body; body != nil {
 			c.response.body = nil

@@ -281,6 +281,7 @@ func (l *loop) serve(k *looped, in []byte) bool {
 			break
 		}
 		c.response.reset(l.out, c.request.Head, l.clock.date(l.now))
+		c.request.Begun = l.now
 		if !config.Answer(&c.request, &c.response) || c.response.body != nil {
 			c.response.body = nil
 			l.leave(k, in) // nothing was done: it is asked again there

@@ -22,6 +22,14 @@ import (
 // bytes as getRecord, getList and items, which a test compares; whatever they would
 // refuse, and every other route, is left to them.
 func (a *API) direct(q *direct.Request, w *direct.Response) bool {
+	if !a.answerDirectly(q, w) {
+		return false
+	}
+	a.counted.of(q, w.Code()).Observe(time.Since(q.Begun))
+	return true
+}
+
+func (a *API) answerDirectly(q *direct.Request, w *direct.Response) bool {
 	conditions, ok := a.directly(q)
 	switch {
 	case !ok:
@@ -91,23 +99,37 @@ func (a *API) beginPut(q *direct.Request, done func(func(*direct.Response))) boo
 		len(q.Body) > a.limits.Ingest.MaxRecordBytes || ingest.CheckRecord(q.Body, a.limits.Ingest) != nil {
 		return false
 	}
-	path := q.Path
-	e := putting(c, id, conditions, bytes.Clone(q.Body))
-	// Who hangs up does not take the write back.
+	path, e := q.Path, putting(c, id, conditions, bytes.Clone(q.Body))
+	finish := func(outcome func() (answer, error)) {
+		done(func(w *direct.Response) {
+			got, err := outcome()
+			a.finishPut(w, c, path, start, got, err)
+			a.counted.of(&direct.Request{Put: true, Path: path}, w.Code()).Observe(time.Since(start))
+		})
+	}
+	if c.ack.Level != dataset.AckMemory {
+		// More than a commit has to be waited for.
+		go func() {
+			ctx := context.Background() // who hangs up does not take the write back
+			got, err := a.safely(ctx, c.name, c.ack, func() (answer, error) { return a.edit(ctx, e) })
+			finish(func() (answer, error) { return got, err })
+		}()
+		return true
+	}
+	// The answer is made by whoever sends it, not by whoever makes the next commit.
 	a.config.Store.Begin(c.name, id, e.decide, func(state dataset.State, err error) {
-		done(func(w *direct.Response) { a.finishPut(w, path, start, e, state, err) })
+		finish(func() (answer, error) { return e.answer(state, err) })
 	})
 	return true
 }
 
 // finishPut answers a write whose outcome is known.
-func (a *API) finishPut(w *direct.Response, path string, start time.Time, e *edit, state dataset.State, err error) {
+func (a *API) finishPut(w *direct.Response, c *collection, path string, start time.Time, got answer, err error) {
 	ctx := context.Background()
-	got, err := e.answer(state, err)
 	if err != nil {
 		version := got.version // at which it was refused
 		if version == 0 {
-			version = e.collection.data.State().Version
+			version = c.data.State().Version
 		}
 		a.directProblem(ctx, path, w, version, err)
 		return
@@ -121,6 +143,7 @@ func (a *API) finishPut(w *direct.Response, path string, start time.Time, e *edi
 	if got.status == http.StatusCreated {
 		w.Length(0)
 	}
+	w.Field("Dataset-Ack", got.ack.String())
 	if got.version > 0 {
 		w.Field("Dataset-Version", strconv.FormatUint(got.version, 10))
 	}

@@ -187,7 +187,7 @@ func (e *edit) answer(state dataset.State, err error) (answer, error) {
 	if err != nil {
 		return answer{version: state.Version}, err
 	}
-	got := answer{status: http.StatusNoContent, header: http.Header{}, version: state.Version, dataset: e.collection.name}
+	got := answer{status: http.StatusNoContent, header: http.Header{}, version: state.Version, dataset: e.collection.name, made: state}
 	if !e.untagged {
 		got.header["Etag"] = []string{e.proposed.tag}
 	}
@@ -267,7 +267,7 @@ func (a *API) deleteRecord(r *http.Request, _ *upload) (answer, error) {
 	if err != nil {
 		return answer{version: state.Version}, err
 	}
-	return answer{status: http.StatusNoContent, version: state.Version, dataset: c.name}, nil
+	return answer{status: http.StatusNoContent, version: state.Version, dataset: c.name, made: state}, nil
 }
 
 func checkRecordConditions(c conditions, current dataset.Record, exists bool) error {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -35,10 +36,96 @@ func (s *Snapshot) Facets(ctx context.Context, q query.Facets) (matched int, fac
 // tally is how often each value of a field occurs.
 type tally struct {
 	column *columns.Column // nil: all values stand in others
-	counts []uint32        // by code
+	counts []uint32        // by code; nil: few rows beside the codes there are, which stand in runs
+	runs   []run           // in ascending order of code, once settled
 	others []other         // values that the column does not have, or all of them
-	none   int             // records without a value, beside those in counts
+	none   int             // records without a value, beside those in counts or runs
 	unfit  int             // records with one that does not fit, likewise
+}
+
+// run is how often a code occurs.
+type run struct {
+	code uint32
+	n    int32
+}
+
+// fewRows is by how many times the codes of a column must outnumber the rows for the
+// rows to be sorted instead of counted by code.
+const fewRows = 8
+
+// newTally makes a tally of a column, for at most so many rows: so that it costs in
+// proportion to the rows, whatever the number of different values.
+func newTally(c *columns.Column, rows int) *tally {
+	if rows < c.Codes()/fewRows {
+		return &tally{column: c, runs: make([]run, 0, rows)}
+	}
+	return &tally{column: c, counts: make([]uint32, c.Codes())}
+}
+
+// addRows counts the values of rows n times, of a tally with a column.
+func (t *tally) addRows(rows []uint32, n int) {
+	switch {
+	case t.counts == nil:
+		for _, row := range rows {
+			t.runs = append(t.runs, run{t.column.Code(row), int32(n)})
+		}
+	case n == 1:
+		t.column.Count(t.counts, rows)
+	default:
+		for _, row := range rows {
+			t.counts[t.column.Code(row)] += uint32(n)
+		}
+	}
+}
+
+// settle brings runs in order. Every tally is settled before it is read.
+func (t *tally) settle() {
+	slices.SortFunc(t.runs, func(a, b run) int { return cmp.Compare(a.code, b.code) })
+	settled := t.runs[:0]
+	for _, r := range t.runs {
+		if n := len(settled); n > 0 && settled[n-1].code == r.code {
+			settled[n-1].n += r.n
+		} else {
+			settled = append(settled, r)
+		}
+	}
+	t.runs = settled
+}
+
+// of gives how often a code occurs.
+func (t *tally) of(code uint32) int {
+	switch {
+	case t.column == nil:
+		return 0
+	case t.counts != nil:
+		return int(t.counts[code])
+	}
+	if i, ok := slices.BinarySearchFunc(t.runs, code, func(r run, code uint32) int { return cmp.Compare(r.code, code) }); ok {
+		return int(t.runs[i].n)
+	}
+	return 0
+}
+
+// codes gives the codes of values that occur and how often, in ascending order.
+func (t *tally) codes() iter.Seq2[uint32, int] {
+	return func(yield func(uint32, int) bool) {
+		if t.column == nil {
+			return
+		}
+		for _, r := range t.runs {
+			if r.n > 0 && r.code < t.column.Missing() && !yield(r.code, int(r.n)) {
+				return
+			}
+		}
+		if t.counts == nil {
+			return
+		}
+		for code, n := range t.counts[:t.column.Distinct()] {
+			if n > 0 && !yield(uint32(code), int(n)) {
+				return
+			}
+		}
+	}
 }
 
 type other struct {
@@ -59,7 +146,11 @@ func (t *tally) add(v predicate.Value, n int) {
 	if t.column != nil {
 		if code, ok := t.column.Search(v, false); ok && code < t.column.Missing() {
 			if o, ok := predicate.Order(t.column.Value(code), v); ok && o == 0 {
-				t.counts[code] += uint32(n)
+				if t.counts != nil {
+					t.counts[code] += uint32(n)
+				} else {
+					t.runs = append(t.runs, run{code, int32(n)})
+				}
 				return
 			}
 		}
@@ -86,14 +177,14 @@ func (t *tally) missing() int {
 	if t.column == nil {
 		return t.none
 	}
-	return t.none + int(t.counts[t.column.Missing()])
+	return t.none + t.of(t.column.Missing())
 }
 
 func (t *tally) misfits() int {
 	if t.column == nil {
 		return t.unfit
 	}
-	return t.unfit + int(t.counts[t.column.Misfit()])
+	return t.unfit + t.of(t.column.Misfit())
 }
 
 // values gives the values that occur and how often, in ascending order.
@@ -105,23 +196,18 @@ func (t *tally) values(see func(v predicate.Value, n int)) {
 		return cmp.Or(cmp.Compare(a.value.Kind, b.value.Kind), strings.Compare(spelled(a.value), spelled(b.value)))
 	})
 	rest := t.others
-	if t.column != nil {
-		for code, n := range t.counts[:t.column.Distinct()] {
-			if n == 0 {
-				continue
+	for code, n := range t.codes() {
+		v := t.column.Value(code)
+		for len(rest) > 0 {
+			if o, ok := predicate.Order(rest[0].value, v); !ok || o > 0 {
+				break
 			}
-			v := t.column.Value(uint32(code))
-			for len(rest) > 0 {
-				if o, ok := predicate.Order(rest[0].value, v); !ok || o > 0 {
-					break
-				}
-				if rest[0].count > 0 {
-					see(rest[0].value, rest[0].count)
-				}
-				rest = rest[1:]
+			if rest[0].count > 0 {
+				see(rest[0].value, rest[0].count)
 			}
-			see(v, int(n))
+			rest = rest[1:]
 		}
+		see(v, n)
 	}
 	for _, o := range rest {
 		if o.count > 0 {
@@ -149,10 +235,8 @@ func (t *tally) facet(field string, limit int) query.Facet {
 		}
 	}
 	if len(t.others) == 0 && t.column != nil {
-		for code, n := range t.counts[:t.column.Distinct()] {
-			if n > 0 {
-				keep(entry{count: int(n), at: code, code: uint32(code)})
-			}
+		for code, n := range t.codes() {
+			keep(entry{count: n, at: int(code), code: code})
 		}
 		for i := range best {
 			best[i].value = t.column.Value(best[i].code)
@@ -233,8 +317,9 @@ func (s *Snapshot) fieldsOf(names []string) ([]int, error) {
 	return fields, nil
 }
 
-// counted makes a tally for a field: with its column where that is of use.
-func (s *Snapshot) counted(field int) *tally {
+// counted makes a tally for a field and at most so many rows: with its column where
+// that is of use.
+func (s *Snapshot) counted(field, rows int) *tally {
 	if field == s.columns().Reader().Place() {
 		return &tally{}
 	}
@@ -242,7 +327,7 @@ func (s *Snapshot) counted(field int) *tally {
 	if !c.Usable() {
 		return &tally{}
 	}
-	return &tally{column: c, counts: make([]uint32, c.Codes())}
+	return newTally(c, rows)
 }
 
 // tally counts the values of fields among the records that are meant.
@@ -259,10 +344,10 @@ func (s *Snapshot) tally(ctx context.Context, w *query.Where, names []string) (t
 		return nil, 0, err
 	}
 	for _, f := range fields {
-		tallies = append(tallies, s.counted(f))
+		tallies = append(tallies, s.counted(f, p.rows))
 	}
 	count := s.counter(fields, tallies)
-	if len(p.leaves) == 0 && !slices.ContainsFunc(tallies, func(t *tally) bool { return t.column == nil }) {
+	if len(p.leaves) == 0 && !slices.ContainsFunc(tallies, func(t *tally) bool { return t.counts == nil }) {
 		matched = s.columns().Len()
 		for _, t := range tallies {
 			o := t.column.Order()
@@ -295,6 +380,9 @@ func (s *Snapshot) tally(ctx context.Context, w *query.Where, names []string) (t
 			t.add(c.values[fields[i]], 1)
 		}
 	}
+	for _, t := range tallies {
+		t.settle()
+	}
 	return tallies, matched - f.dead + len(f.changed), nil
 }
 
@@ -303,17 +391,12 @@ func (s *Snapshot) counter(fields []int, tallies []*tally) func(rows []uint32, n
 	values := s.columns().Reader().NewRow()
 	return func(rows []uint32, n int) {
 		for i, t := range tallies {
-			switch {
-			case t.column == nil:
-				for _, row := range rows {
-					t.add(s.value(row, fields[i], values), n)
-				}
-			case n == 1:
-				t.column.Count(t.counts, rows)
-			default:
-				for _, row := range rows {
-					t.counts[t.column.Code(row)] += uint32(n)
-				}
+			if t.column != nil {
+				t.addRows(rows, n)
+				continue
+			}
+			for _, row := range rows {
+				t.add(s.value(row, fields[i], values), n)
 			}
 		}
 	}
@@ -436,7 +519,7 @@ func (s *Snapshot) Summary(ctx context.Context, q query.Summary) (matched int, g
 			g.By = append(g.By, json.RawMessage(spelled(v)))
 		}
 		for i, f := range fields {
-			t := s.few(f, part)
+			t := s.within(f, part)
 			g.Fields[i] = t.figures(q.Fields[i], q.Quantiles)
 		}
 		groups = append(groups, g)
@@ -473,7 +556,18 @@ func (s *Snapshot) partition(ctx context.Context, p *plan, by []int) (parts []*p
 		return g
 	}
 	// Rows with the same codes are in the same group.
-	byCodes := map[[2]uint32]*part{}
+	type codes [2]uint32
+	byCodes := map[codes]*part{}
+	var last *part // and its codes: neighbours are often of one group
+	var lastCodes codes
+	of := make([]*columns.Column, len(by))
+	known := len(by) <= len(lastCodes)
+	for i, f := range by {
+		if known = known && f != s.columns().Reader().Place(); known {
+			of[i] = s.columns().Column(f)
+			known = of[i].Usable()
+		}
+	}
 	changed := s.recent.count() > 0
 	err = p.each(ctx, func(rows []uint32) {
 		for _, row := range rows {
@@ -481,23 +575,24 @@ func (s *Snapshot) partition(ctx context.Context, p *plan, by []int) (parts []*p
 				continue
 			}
 			matched++
-			var codes [2]uint32
-			known := len(by) <= len(codes)
-			for i, f := range by {
-				if !known || f == s.columns().Reader().Place() || !s.columns().Column(f).Usable() {
-					known = false
-					break
-				}
-				codes[i] = s.columns().Column(f).Code(row)
+			value := func(field int) predicate.Value { return s.value(row, field, values) }
+			if !known {
+				g := group(value)
+				g.rows = append(g.rows, row)
+				continue
 			}
-			g := byCodes[codes]
-			if !known || g == nil {
-				g = group(func(field int) predicate.Value { return s.value(row, field, values) })
-				if known {
-					byCodes[codes] = g
+			var c codes
+			for i := range of {
+				c[i] = of[i].Code(row)
+			}
+			if last == nil || c != lastCodes {
+				lastCodes = c
+				if last = byCodes[c]; last == nil {
+					last = group(value)
+					byCodes[c] = last
 				}
 			}
-			g.rows = append(g.rows, row)
+			last.rows = append(last.rows, row)
 		}
 	})
 	if err != nil {
@@ -535,46 +630,14 @@ func fitting(v predicate.Value) predicate.Value {
 	return v
 }
 
-// few tallies a field among the records of one group: by sorting where they are few
-// beside the values that there are.
-func (s *Snapshot) few(field int, g *part) *tally {
-	t := &tally{}
-	if field != s.columns().Reader().Place() && s.columns().Column(field).Usable() {
-		c := s.columns().Column(field)
-		if len(g.rows) >= c.Distinct()/8 {
-			t = s.counted(field)
-			c.Count(t.counts, g.rows)
-		} else {
-			codes := make([]uint32, len(g.rows))
-			for i, row := range g.rows {
-				codes[i] = c.Code(row)
-			}
-			slices.Sort(codes)
-			for i := 0; i < len(codes); {
-				j := i + 1
-				for j < len(codes) && codes[j] == codes[i] {
-					j++
-				}
-				switch v := c.Value(codes[i]); v.Kind {
-				case predicate.Missing:
-					t.none += j - i
-				case predicate.Misfit:
-					t.unfit += j - i
-				default:
-					t.others = append(t.others, other{v, j - i})
-				}
-				i = j
-			}
-		}
-	} else {
-		values := s.columns().Reader().NewRow()
-		for _, row := range g.rows {
-			t.add(s.value(row, field, values), 1)
-		}
-	}
+// within tallies a field among the records of one group.
+func (s *Snapshot) within(field int, g *part) *tally {
+	t := s.counted(field, len(g.rows))
+	s.counter([]int{field}, []*tally{t})(g.rows, 1)
 	for _, c := range g.changed {
 		t.add(c.values[field], 1)
 	}
+	t.settle()
 	return t
 }
 
@@ -584,6 +647,7 @@ func (t *tally) figures(field string, quantiles []float64) query.Figures {
 	var numbers []float64
 	var counts []int
 	sum := 0.0
+	var least, most predicate.Value
 	t.values(func(v predicate.Value, n int) {
 		f.Count += n
 		switch v.Kind {
@@ -591,16 +655,18 @@ func (t *tally) figures(field string, quantiles []float64) query.Figures {
 			x := v.Float()
 			numbers, counts = append(numbers, x), append(counts, n)
 			sum += x * float64(n)
-			f.Max = json.RawMessage(spelled(v))
 		case predicate.Text, predicate.Instant, predicate.Boolean:
-			f.Max = json.RawMessage(spelled(v))
 		default:
 			return
 		}
-		if f.Min == nil {
-			f.Min = f.Max
+		most = v
+		if least.Kind == predicate.Missing {
+			least = v
 		}
 	})
+	if most.Kind != predicate.Missing {
+		f.Min, f.Max = json.RawMessage(spelled(least)), json.RawMessage(spelled(most))
+	}
 	if len(numbers) == 0 {
 		return f
 	}

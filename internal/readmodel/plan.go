@@ -55,8 +55,45 @@ func newPlan(t *columns.Table, w *query.Where) (*plan, error) {
 		}
 		p.leaves = append(p.leaves, newWithin(t.Places(), w.Near.Lon, w.Near.Lat, w.Near.Radius))
 	}
+	p.leaves = meet(p.leaves)
 	p.choose()
 	return p, nil
+}
+
+// meet makes one leaf of those that are about the codes of one column, so that the
+// two ends of a range are one list of rows and not two long ones.
+func meet(leaves []leaf) []leaf {
+	out := leaves[:0]
+next:
+	for _, l := range leaves {
+		if x, ok := l.(*byCode); ok {
+			for i := range out {
+				if y, ok := out[i].(*byCode); ok && y.column == x.column {
+					out[i] = newByCode(x.field, x.column, common(y.spans, x.spans)...)
+					continue next
+				}
+			}
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// common gives the codes that are in spans of both lists; each is ascending and its
+// spans apart.
+func common(a, b []span) []span {
+	var out []span
+	for len(a) > 0 && len(b) > 0 {
+		if s := (span{max(a[0].low, b[0].low), min(a[0].high, b[0].high)}); s.low < s.high {
+			out = append(out, s)
+		}
+		if a[0].high < b[0].high {
+			a = a[1:]
+		} else {
+			b = b[1:]
+		}
+	}
+	return out
 }
 
 // choose picks the leaf with the fewest rows.
@@ -315,7 +352,7 @@ func (p *plan) or(x predicate.Or) leaf {
 
 // allOf holds where all leaves do.
 func allOf(leaves []leaf) leaf {
-	if len(leaves) == 1 {
+	if leaves = meet(leaves); len(leaves) == 1 {
 		return leaves[0]
 	}
 	best := -1

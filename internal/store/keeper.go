@@ -26,6 +26,11 @@ type keeper struct {
 	published atomic.Pointer[meta]          // shared: a copy of state
 	moved     atomic.Pointer[chan struct{}] // shared: closed and replaced after published has changed
 	trouble   atomic.Pointer[error]         // shared: what keeps writes from being committed now
+	commits   atomic.Uint64                 // shared: made here
+	writes    atomic.Uint64                 // shared: in them
+	behind    atomic.Pointer[behind]        // shared: nil where the copy was not behind at the last look
+	holders   holders                       // shared: who else has what
+	witness   witness                       // shared: how safe Redis keeps it
 
 	wire    *wire // nil: not connected
 	suspect bool  // the wire gave an error: ask again who serves it
@@ -109,6 +114,7 @@ func newKeeper(s *Store, name string, replica Replica) *keeper {
 		ready:    make(chan struct{}),
 		state:    meta{State: dataset.State{Name: name}},
 	}
+	k.witness.keeper, k.witness.wake = k, make(chan struct{}, 1)
 	k.published.Store(&meta{State: k.state.State})
 	k.moved.Store(new(make(chan struct{})))
 	return k
@@ -253,6 +259,7 @@ func (k *keeper) run() {
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
 	for {
+		k.answerWho()
 		if r := k.held; r != nil {
 			k.held = nil
 			k.write(r)

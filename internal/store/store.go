@@ -43,6 +43,9 @@ type Options struct {
 	Window       time.Duration // how long a recovery waits for nodes known to be alive; 5 s
 	KeepLoads    int           // how many earlier generations stay; 1, none where it is negative
 	KeepLoadsFor time.Duration // how long they stay after they were replaced; 0: for ever
+	// Acks is how safe writes are configured to be, by dataset: Open fails where that
+	// can never be promised. The writes themselves ask with Promise and Confirm.
+	Acks map[string]dataset.Ack
 	// Grace is how long a node that starts beside a Redis that has just started
 	// leaves the nodes that know more the chance to say so; 300 ms.
 	Grace time.Duration
@@ -140,6 +143,9 @@ func (s *Store) Open(ctx context.Context) error {
 		if names, beside, err = s.firstLook(ctx); err != nil {
 			return err
 		}
+	}
+	if err := s.checkAcks(ctx); err != nil {
+		return err
 	}
 	_ = s.seen(nil)
 	s.wg.Go(s.watch)

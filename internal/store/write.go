@@ -439,6 +439,8 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 	}
 	k.fence()
 	k.advance(p)
+	k.commits.Add(1)
+	k.writes.Add(uint64(len(p.granted)))
 	if broken == nil {
 		k.armed = k.stands(results[exec+2:])
 	} else {
@@ -482,8 +484,10 @@ func (k *keeper) remember(c *commit) {
 func (k *keeper) resolve(c *commit) {
 	for _, a := range k.unresolved {
 		if c.node == k.store.opts.Node && c.seq == a.seq {
+			after := c.after
+			after.Term = c.term
 			for _, r := range a.requests {
-				r.settle(c.after, nil)
+				r.settle(after, nil)
 			}
 		}
 	}
