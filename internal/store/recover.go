@@ -110,7 +110,7 @@ func (k *keeper) reckon(m meta, tail []*commit) {
 	if chains[k.state.Version] == k.state.Chain {
 		return // it was only behind
 	}
-	if len(tail) > 0 && tail[0].after.Version == k.state.Version+1 && k.state.Chain.Next(tail[0].after.Version, tail[0].content()) == tail[0].after.Chain {
+	if len(tail) > 0 && tail[0].after.Version == k.state.Version+1 && tail[0].next(k.state.Chain) == tail[0].after.Chain {
 		return
 	}
 	if m.Term == k.state.Term && m.Version > k.state.Version {
