@@ -88,8 +88,8 @@ func (p *plan) hasText(fields []int, term string) *hasText {
 
 // newPlan makes a plan. The filter is bound to the schema first: what does not fit
 // it is a [dataset.Invalid] error. The columns and indexes that it takes are made, if
-// ctx allows for it.
-func newPlan(ctx context.Context, t *columns.Table, w *query.Where) (*plan, error) {
+// ctx allows for it; with those of other fields that will be asked for after it.
+func newPlan(ctx context.Context, t *columns.Table, w *query.Where, others ...int) (*plan, error) {
 	p := &plan{table: t, near: w.Near, ctx: ctx}
 	if w.Filter != nil {
 		pred, err := predicate.Bind(t.Reader(), w.Filter)
@@ -97,9 +97,17 @@ func newPlan(ctx context.Context, t *columns.Table, w *query.Where) (*plan, erro
 			return nil, err
 		}
 		p.pred = pred
-		p.add(pred)
+		others = append(others, predicate.Fields(pred)...)
 	}
-	for _, term := range strings.Fields(textsearch.Fold(w.Search)) {
+	terms := strings.Fields(textsearch.Fold(w.Search))
+	if len(terms) > 0 {
+		others = append(others, t.TextFields()...)
+	}
+	t.Want(others...)
+	if p.pred != nil {
+		p.add(p.pred)
+	}
+	for _, term := range terms {
 		p.terms = append(p.terms, term)
 		p.leaves = append(p.leaves, p.hasText(t.TextFields(), term))
 	}

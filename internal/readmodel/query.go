@@ -170,7 +170,7 @@ func (s *Snapshot) Query(ctx context.Context, q query.Query) (query.Page, error)
 	if err := ctx.Err(); err != nil {
 		return query.Page{}, err
 	}
-	p, err := newPlan(ctx, s.columns(), &q.Where)
+	p, err := newPlan(ctx, s.columns(), &q.Where, sorted(s.columns(), q.SortBy)...)
 	if err != nil {
 		return query.Page{}, err
 	}
