@@ -37,6 +37,9 @@ type datasetConfig struct {
 	TimeField *string         `yaml:"time_field"`
 	OnError   string          `yaml:"on_error"`
 	Format    string          `yaml:"format"`
+	Ack       string          `yaml:"ack"`
+
+	ack *dataset.Ack // what Ack says; nil: nothing
 }
 
 type geometryConfig struct {
@@ -121,7 +124,7 @@ func readConfig(path string, named bool, flags []string) (*configFile, error) {
 }
 
 // datasetKeys are the settings of a dataset.
-var datasetKeys = []string{"name", "source", "id_field", "geometry", "time_field", "on_error", "format"}
+var datasetKeys = []string{"name", "source", "id_field", "geometry", "time_field", "on_error", "format", "ack"}
 
 // checkKeys refuses settings of datasets that do not exist: a misspelt one would
 // be ignored in silence.
@@ -155,6 +158,13 @@ func (c *configFile) check(path string, list *yaml.Node) error {
 		seen[d.Name] = true
 		if d.OnError != "" && d.OnError != "stop" && d.OnError != "skip" {
 			return badConfig(path, line, "on_error is \""+dataset.Excerpt(d.OnError)+"\"", "use stop or skip")
+		}
+		if d.Ack != "" {
+			ack, err := dataset.ParseAck(d.Ack)
+			if err != nil {
+				return badConfig(path, line, "ack: "+err.Error(), "correct it")
+			}
+			c.Datasets[i].ack = &ack
 		}
 		if g := d.Geometry; g != nil {
 			pair := g.Lat != "" && g.Lon != ""

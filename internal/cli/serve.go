@@ -22,6 +22,7 @@ import (
 	"landings/internal/httpapi"
 	"landings/internal/readmodel"
 	"landings/internal/store"
+	"landings/internal/telemetry"
 )
 
 // serveCommand is the settings of a node.
@@ -40,6 +41,7 @@ type serveCommand struct {
 	AllowedOrigins     []string      `help:"Origins whose pages may write, such as https://example.org." placeholder:"ORIGIN"`
 	MaxBody            int64         `help:"Largest request body, in bytes as sent." default:"1073741824" placeholder:"BYTES"`
 	WriteTimeout       time.Duration `help:"How long a write waits for Redis." default:"5s"`
+	Ack                string        `help:"How safe a write is before it is answered, where its dataset's configuration does not say: memory, nodes:N (N other nodes hold it), disk (Redis's append-only file has it, synced) or replicas:N (N replicas of Redis have it)." default:"memory" placeholder:"LEVEL"`
 	DrainTimeout       time.Duration `help:"How long requests may go on after SIGTERM." default:"10s"`
 	KeepGenerations    int           `help:"How many earlier loads of a dataset can be gone back to." default:"1"`
 	KeepGenerationsFor time.Duration `help:"How long they can be gone back to; 0s for as long as no newer ones take their places." default:"0s"`
@@ -51,6 +53,7 @@ type serveCommand struct {
 	ReadyFor           string        `help:"When /readyz says yes: while the node can take writes, or while it can answer reads." enum:"writes,reads" default:"writes"`
 
 	file *configFile
+	ack  dataset.Ack // what Ack says
 }
 
 // BeforeResolve reads the configuration file, so that what it sets stands where
@@ -97,6 +100,10 @@ func (s *serveCommand) Validate() error {
 	case s.DrainTimeout < 0:
 		return errors.New("--drain-timeout must not be negative")
 	}
+	var err error
+	if s.ack, err = dataset.ParseAck(s.Ack); err != nil {
+		return fmt.Errorf("--ack: %w", err)
+	}
 	return nil
 }
 
@@ -120,6 +127,11 @@ func (s *serveCommand) Run(e *env) (err error) {
 	if node == "" {
 		node = hostname() + "-" + s.Listen
 	}
+	datasets := s.datasets()
+	acks := map[string]dataset.Ack{}
+	for _, d := range datasets {
+		acks[d.Name] = d.Ack
+	}
 	var engine *embedded
 	options := store.Options{
 		URL:          s.Redis,
@@ -129,6 +141,7 @@ func (s *serveCommand) Run(e *env) (err error) {
 		WriteTimeout: s.WriteTimeout,
 		KeepLoads:    cmp.Or(s.KeepGenerations, -1),
 		KeepLoadsFor: s.KeepGenerationsFor,
+		Acks:         acks,
 	}
 	if s.Redis == "" {
 		if engine, err = s.openEmbedded(e.ctx, log); err != nil {
@@ -148,14 +161,19 @@ func (s *serveCommand) Run(e *env) (err error) {
 	}
 	defer catalog.Wait()
 	defer st.Close()
+	metrics := telemetry.New(e.version)
+	countStore(metrics, st)
+	countCatalog(metrics, catalog)
 	api, err := httpapi.New(httpapi.Config{
-		Datasets:          s.datasets(),
+		Datasets:          datasets,
 		Catalog:           catalog,
 		Store:             st,
 		Tokens:            s.Tokens,
 		AllowRemoteWrites: s.AllowRemoteWrites,
 		ReadyForReads:     s.ReadyFor == "reads",
 		AllowedOrigins:    s.AllowedOrigins,
+		Ack:               s.ack,
+		Metrics:           metrics,
 		Limits:            httpapi.Limits{BodyBytes: s.MaxBody, QueryTime: s.QueryTime, ResultBytes: s.ResultBytes},
 		Logger:            log,
 		Version:           e.version,
@@ -230,12 +248,16 @@ func (s *serveCommand) handler(e *env) slog.Handler {
 // generated sample as its source.
 func (s *serveCommand) datasets() []httpapi.Dataset {
 	if s.file == nil || len(s.file.Datasets) == 0 {
-		return []httpapi.Dataset{{Name: dataset.DefaultName, Source: generated{records: sampleSize}}}
+		return []httpapi.Dataset{{Name: dataset.DefaultName, Source: generated{records: sampleSize}, Ack: s.ack}}
 	}
 	var list []httpapi.Dataset
 	for _, d := range s.file.Datasets {
 		configured := &source{config: d, dir: s.file.dir}
-		list = append(list, httpapi.Dataset{Name: d.Name, Source: configured, Read: configured.options()})
+		ack := s.ack
+		if d.ack != nil {
+			ack = *d.ack
+		}
+		list = append(list, httpapi.Dataset{Name: d.Name, Source: configured, Read: configured.options(), Ack: ack})
 	}
 	return list
 }

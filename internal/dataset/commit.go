@@ -44,6 +44,7 @@ const Latest = ^uint64(0)
 type State struct {
 	Name       string
 	Epoch      string // names the history; empty: there is no such dataset
+	Term       uint64 // how often the history was recovered, and one; what a copy says of it may be older
 	Version    uint64 // from 1; each commit makes the next
 	Chain      Chain
 	Generation uint64 // the bulk load that is live; 0: none, the dataset was deleted

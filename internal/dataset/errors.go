@@ -29,6 +29,7 @@ const (
 	SourceUnavailable    Code = "source-unavailable"     // the configured source cannot be had
 	Unavailable          Code = "unavailable"            // Redis cannot take it now; nothing was changed
 	OutcomeUnknown       Code = "outcome-unknown"        // the connection broke: it may or may not have been applied
+	NotConfirmed         Code = "not-confirmed"          // it was committed, and did not get as safe as was asked in time
 	Internal             Code = "internal"               // a fault of ours
 )
 
@@ -59,6 +60,7 @@ var Codes = map[Code]Meaning{
 	SourceUnavailable:    {502, 5, "The source cannot be had"},
 	Unavailable:          {503, 5, "Not available now"},
 	OutcomeUnknown:       {503, 7, "The outcome is unknown"},
+	NotConfirmed:         {504, 8, "Committed, but not as safe as asked"},
 	Internal:             {500, 1, "Internal error"},
 }
 

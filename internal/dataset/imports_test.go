@@ -74,11 +74,12 @@ var layers = map[string][]string{
 // owners lists libraries that belong to one package, so that a technology stays
 // in its leaf.
 var owners = map[string][]string{
-	"github.com/redis/rueidis":   {"internal/store"},
-	"github.com/alecthomas/kong": {"internal/cli"},
-	"go.yaml.in/yaml/v4":         {"internal/cli"},
-	"github.com/vbauerster/mpb":  {"internal/cli"},
-	"net/http":                   {"internal/httpapi", "internal/cli", "internal/telemetry"},
+	"github.com/redis/rueidis":            {"internal/store"},
+	"github.com/alecthomas/kong":          {"internal/cli"},
+	"github.com/prometheus/client_golang": {"internal/telemetry"},
+	"go.yaml.in/yaml/v4":                  {"internal/cli"},
+	"github.com/vbauerster/mpb":           {"internal/cli"},
+	"net/http":                            {"internal/httpapi", "internal/cli", "internal/telemetry"},
 }
 
 func TestImports(t *testing.T) {

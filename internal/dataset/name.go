@@ -1,20 +1,19 @@
 package dataset
 
-import "regexp"
-
 // DefaultName is the dataset behind /data where no configuration names one.
 const DefaultName = "meteorite_landings"
 
 // MaxIDLength is the longest record id, in bytes.
 const MaxIDLength = 512
 
-var nameRE = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+// maxName is the longest name of a dataset, in bytes.
+const maxName = 63
 
 // CheckName says whether name can name a dataset: 1 to 63 lower-case letters,
 // digits, _ and -, the first of them a letter or a digit. The name goes into
 // Redis keys as a hash tag and into addresses, so it needs no escaping in either.
 func CheckName(name string) error {
-	if nameRE.MatchString(name) {
+	if isName(name) {
 		return nil
 	}
 	return &Error{
@@ -22,6 +21,18 @@ func CheckName(name string) error {
 		Message: "\"" + Excerpt(name) + "\" cannot name a dataset",
 		Remedy:  "use 1 to 63 lower-case letters, digits, _ and -, beginning with a letter or a digit",
 	}
+}
+
+func isName(name string) bool {
+	if name == "" || len(name) > maxName || name[0] == '_' || name[0] == '-' {
+		return false
+	}
+	for i := range len(name) {
+		if c := name[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // CheckID says whether id can name a record: 1 to [MaxIDLength] bytes of UTF-8

@@ -81,13 +81,14 @@ func (c *conn) answer(in []byte) (rest []byte, err error) {
 			return in, nil
 		}
 		c.response.reset(c.out, c.request.Head, c.clock.date(c.now))
+		c.request.Begun = c.now
 		if !c.front.config.Answer(&c.request, &c.response) {
 			return in, nil
 		}
-		if c.request.Put {
-			c.now = time.Now() // it waited
-		}
 		in = in[n:]
+		if c.request.Put || len(in) > 0 {
+			c.now = time.Now() // it waited, or the next one has
+		}
 		c.out = c.response.out
 		if body := c.response.body; body != nil {
 			c.response.body = nil

@@ -3,6 +3,7 @@ package direct
 import (
 	"bytes"
 	"net/netip"
+	"time"
 )
 
 // Request is a read, GET or HEAD of a path without a body, or a small write: PUT of
@@ -26,6 +27,9 @@ type Request struct {
 	Authorization string
 	Body          []byte         // of a write; the next request overwrites it
 	From, To      netip.AddrPort // the connection's ends
+
+	// Begun is about when the request was there.
+	Begun time.Time
 
 	length int  // Content-Length; -1: not given
 	typed  bool // Content-Type was given

@@ -18,6 +18,7 @@ type Response struct {
 	head bool
 	date []byte
 	body Body
+	code int
 }
 
 func (r *Response) reset(out []byte, head bool, date []byte) {
@@ -27,7 +28,11 @@ func (r *Response) reset(out []byte, head bool, date []byte) {
 // Status begins the answer: a status code with its words, such as "200 OK".
 func (r *Response) Status(status string) {
 	r.out = append(append(append(r.out, "HTTP/1.1 "...), status...), "\r\n"...)
+	r.code = 100*int(status[0]-'0') + 10*int(status[1]-'0') + int(status[2]-'0')
 }
+
+// Code gives the status code that the answer began with.
+func (r *Response) Code() int { return r.code }
 
 // Field adds a header field. net/http sends them in order of their names and with
 // the names in its canonical form; whoever does so too gives the same bytes.

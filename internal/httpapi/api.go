@@ -15,6 +15,7 @@ import (
 
 	"landings/internal/dataset"
 	"landings/internal/readmodel"
+	"landings/internal/telemetry"
 )
 
 // API answers requests. It is safe for concurrent use.
@@ -29,6 +30,8 @@ type API struct {
 	loads    chan struct{} // a place for each load that may run
 	scans    chan struct{} // a place for each listing of keys that may run
 	results  *readmodel.Results
+	metrics  *telemetry.Metrics
+	counted  directCounts // of requests that are answered directly
 	open     atomic.Bool
 	draining atomic.Bool
 }
@@ -54,7 +57,7 @@ func New(c Config) (*API, error) {
 			return nil, err
 		}
 		at := func(base string) *collection {
-			return &collection{name: d.Name, base: base, data: c.Catalog.Dataset(d.Name), source: d.Source, read: d.Read}
+			return &collection{name: d.Name, base: base, data: c.Catalog.Dataset(d.Name), source: d.Source, read: d.Read, ack: d.Ack}
 		}
 		if i == 0 {
 			a.data = at(defaultBase)
@@ -67,6 +70,11 @@ func New(c Config) (*API, error) {
 	a.loads = make(chan struct{}, a.limits.Loads)
 	a.scans = make(chan struct{}, a.limits.Scans)
 	a.results = readmodel.NewResults(a.limits.ResultBytes)
+	if a.metrics = c.Metrics; a.metrics == nil {
+		a.metrics = telemetry.New(c.Version)
+	}
+	a.counted.metrics = a.metrics
+	a.countResults()
 	loadParameters := []string{"on_error", "id_field", "format"}
 	record := methods{
 		"GET":    {handle: a.getRecord},
@@ -103,6 +111,7 @@ func New(c Config) (*API, error) {
 	a.route("/problems/{code}", methods{"GET": {handle: a.getProblem}})
 	a.route("/livez", methods{"GET": {handle: a.live}})
 	a.route("/readyz", methods{"GET": {handle: a.ready}})
+	a.route("/metrics", methods{"GET": {handle: a.getMetrics()}})
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, &dataset.Error{
 			Code:    dataset.NotFound,
@@ -120,7 +129,7 @@ func (a *API) Open() { a.open.Store(true) }
 
 // closed says why a request cannot be answered yet; nil: it can.
 func (a *API) closed(r *http.Request) error {
-	if a.open.Load() || r.URL.Path == "/livez" || r.URL.Path == "/readyz" || strings.HasPrefix(r.URL.Path, "/problems/") {
+	if a.open.Load() || r.URL.Path == "/livez" || r.URL.Path == "/readyz" || r.URL.Path == "/metrics" || strings.HasPrefix(r.URL.Path, "/problems/") {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
@@ -137,8 +146,16 @@ var errStarting = &dataset.Error{Code: dataset.Unavailable, Message: "the node i
 // Drain makes /readyz say that the node is going away. Requests are still served.
 func (a *API) Drain() { a.draining.Store(true) }
 
-// ServeHTTP answers one request.
+// ServeHTTP answers one request, and counts it.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	noted := &noted{ResponseWriter: w}
+	// Also where a handler panics to break an answer off.
+	defer func() { a.metrics.Request(routeOf(r), methodOf(r), noted.code()).Observe(time.Since(start)) }()
+	a.serve(noted, r)
+}
+
+func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
 		// Even a body that nobody asks for is read by net/http at the end, to get to
 		// the next request: it may not take for ever. Whoever reads it, see upload,
@@ -236,6 +253,9 @@ type answer struct {
 	body    any    // encoded as JSON; nil: no body; []byte: sent as it is
 	version uint64 // of the dataset after the write; 0: there is none
 	dataset string // for the log
+
+	made dataset.State // what has to be as safe as is asked; the zero State: nothing
+	ack  dataset.Ack   // how safe it is
 }
 
 // Loads and deletions of datasets are rare and worth a line each in every log.
@@ -255,7 +275,11 @@ func (a *API) write(level slog.Level, f func(*http.Request, *upload) (answer, er
 			return err
 		}
 		body := newUpload(w, r, a.limits)
-		got, err := f(r, body)
+		ack, asked, err := a.ackOf(r)
+		if err != nil {
+			return err
+		}
+		got, err := a.safely(r.Context(), a.named(r), ack, func() (answer, error) { return f(r, body) })
 		if err != nil {
 			if fault := body.fault(); fault != nil {
 				err = fault // what became of the body explains whatever its reader says
@@ -267,6 +291,9 @@ func (a *API) write(level slog.Level, f func(*http.Request, *upload) (answer, er
 		if err != nil {
 			setVersion(w.Header(), got.version) // at which it was refused
 			return err
+		}
+		if asked && got.ack == ack {
+			w.Header()["Preference-Applied"] = []string{`ack="` + ack.String() + `"`}
 		}
 		send(w, got)
 		a.logWrite(r.Context(), level, r.Method, r.URL.Path, got, start)

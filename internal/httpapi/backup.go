@@ -98,7 +98,7 @@ func (a *API) restore(r *http.Request, body *upload) (answer, error) {
 		return answer{}, err
 	}
 	return answer{
-		status: http.StatusOK, version: state.Version, dataset: c.name,
+		status: http.StatusOK, version: state.Version, dataset: c.name, made: state,
 		body: restored{Dataset: c.name, Records: state.Count, Version: state.Version, Backup: header},
 	}, nil
 }

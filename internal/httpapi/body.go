@@ -25,7 +25,7 @@ type upload struct {
 }
 
 func newUpload(w http.ResponseWriter, r *http.Request, l Limits) *upload {
-	u := &upload{src: http.MaxBytesReader(w, r.Body, l.BodyBytes), conn: http.NewResponseController(w), limits: l}
+	u := &upload{src: http.MaxBytesReader(unwrap(w), r.Body, l.BodyBytes), conn: http.NewResponseController(w), limits: l}
 	if r.ContentLength > l.BodyBytes {
 		u.err = tooLong(l.BodyBytes) // said before it is sent
 	}

@@ -11,6 +11,7 @@ import (
 	"landings/internal/dataset"
 	"landings/internal/ingest"
 	"landings/internal/readmodel"
+	"landings/internal/telemetry"
 )
 
 // Store is what the API needs of whatever keeps the truth. Its errors are
@@ -36,6 +37,12 @@ type Store interface {
 	// [dataset.Latest], all that was acknowledged by any node when it was called.
 	// Unavailable says that this took too long.
 	Reach(ctx context.Context, name string, version uint64) error
+	// Promise says what keeps writes of a dataset from getting as safe as is asked;
+	// nil: nothing is known to.
+	Promise(ctx context.Context, name string, ack dataset.Ack) error
+	// Confirm returns once the commit that made a state, as the methods above gave it,
+	// is as safe as is asked. NotConfirmed says that this took too long.
+	Confirm(ctx context.Context, at dataset.State, ack dataset.Ack) error
 	// Age says how long ago the store last knew that reads show what it keeps; 0
 	// while it is connected.
 	Age() time.Duration
@@ -53,6 +60,7 @@ type Dataset struct {
 	Name   string
 	Source Source         // nil: a load needs a body
 	Read   ingest.Options // how its data are read, unless a request says otherwise
+	Ack    dataset.Ack    // how safe writes are before they are answered, unless a request says otherwise
 }
 
 // Config is what an API is made of. Catalog, Store and one dataset are needed.
@@ -68,9 +76,15 @@ type Config struct {
 	AllowRemoteWrites bool
 	AllowedOrigins    []string
 
+	// Ack is how safe writes are before they are answered, where neither their dataset
+	// nor a request says so.
+	Ack dataset.Ack
+
 	// ReadyForReads makes /readyz say yes as long as reads can be answered, also
 	// while the store cannot take writes.
 	ReadyForReads bool
+
+	Metrics *telemetry.Metrics // what requests are counted in; nil: some of its own
 
 	Limits  Limits // zero fields take the values of [DefaultLimits]
 	Logger  *slog.Logger

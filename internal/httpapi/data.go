@@ -26,6 +26,7 @@ type collection struct {
 	data   *readmodel.Dataset
 	source Source         // nil: a load needs a body
 	read   ingest.Options // what the configuration says about reading its data
+	ack    dataset.Ack    // and about how safe its writes are
 	last   atomic.Pointer[marks]
 }
 
@@ -49,7 +50,7 @@ func (a *API) collection(r *http.Request) (*collection, error) {
 	if !exists && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == methodQuery) {
 		return nil, noDataset(name)
 	}
-	c := &collection{name: name, base: "/collections/" + name + "/items", data: a.config.Catalog.Dataset(name)}
+	c := &collection{name: name, base: "/collections/" + name + "/items", data: a.config.Catalog.Dataset(name), ack: a.config.Ack}
 	if exists {
 		// Only names that lead somewhere are kept, for anybody can ask for others.
 		a.others.Store(name, c)
@@ -257,7 +258,7 @@ func (a *API) load(r *http.Request, body *upload) (answer, error) {
 	if got.Rejected > 0 {
 		got.RejectedAt = "/collections/" + name + "/rejected"
 	}
-	return answer{status: http.StatusOK, body: got, version: state.Version, dataset: name}, nil
+	return answer{status: http.StatusOK, body: got, version: state.Version, dataset: name, made: state}, nil
 }
 
 // hasBody says whether a request brings data. An empty body is none, whatever a
@@ -348,7 +349,9 @@ func (a *API) drop(r *http.Request, _ *upload) (answer, error) {
 		got := dropped{Dataset: name, Deleted: true, Records: before.Count, Version: before.Version}
 		// The commit that deleted it made the next version, which other nodes can be
 		// asked to have reached.
-		return answer{status: http.StatusOK, body: got, version: before.Version + 1, dataset: name}, nil
+		after := before
+		after.Version++
+		return answer{status: http.StatusOK, body: got, version: after.Version, dataset: name, made: after}, nil
 	case dataset.CodeOf(err) == dataset.NotFound:
 		if err := conditions.check(false, listTags(dataset.State{})...); err != nil {
 			return answer{}, err

@@ -22,6 +22,14 @@ import (
 // direct. It gives the same bytes as getRecord, getList, items and putRecord, which a
 // test compares; whatever they would refuse, and every other route, is left to them.
 func (a *API) direct(q *direct.Request, w *direct.Response) bool {
+	if !a.answerDirectly(q, w) {
+		return false
+	}
+	a.counted.of(q, w.Code()).Observe(time.Since(q.Begun))
+	return true
+}
+
+func (a *API) answerDirectly(q *direct.Request, w *direct.Response) bool {
 	if !a.open.Load() || a.config.Store.Age() > 0 { // an answer that may be old says so
 		return false
 	}
@@ -73,7 +81,9 @@ func (a *API) directPut(q *direct.Request, w *direct.Response, c *collection, id
 		return false
 	}
 	ctx := context.Background() // who hangs up does not take the write back
-	got, err := a.put(ctx, c, id, conditions, bytes.Clone(q.Body))
+	got, err := a.safely(ctx, c.name, c.ack, func() (answer, error) {
+		return a.put(ctx, c, id, conditions, bytes.Clone(q.Body))
+	})
 	if err != nil {
 		version := got.version // at which it was refused
 		if version == 0 {
@@ -91,6 +101,7 @@ func (a *API) directPut(q *direct.Request, w *direct.Response, c *collection, id
 	if got.status == http.StatusCreated {
 		w.Length(0)
 	}
+	w.Field("Dataset-Ack", got.ack.String())
 	if got.version > 0 {
 		w.Field("Dataset-Version", strconv.FormatUint(got.version, 10))
 	}

@@ -34,7 +34,7 @@ func startPair(t testing.TB) *pair {
 func startTwins(t testing.TB, change func(*Config)) *pair {
 	first, second := start(t, change), start(t, change)
 	for _, n := range []*node{first, second} {
-		n.fill("Authorization", "Bearer secret")
+		n.fill("Authorization", "Bearer secret", "Prefer", "ack=memory")
 	}
 	return &pair{first, second.servePlain(t)}
 }
@@ -261,6 +261,11 @@ func TestDirectPutAsNetHTTP(t *testing.T) {
 		"this host": nil,
 		"token":     func(c *Config) { c.Tokens = []string{"secret"} },
 		"remote":    func(c *Config) { c.AllowRemoteWrites = true },
+		"disk":      func(c *Config) { c.Datasets[0].Ack = dataset.Ack{Level: dataset.AckDisk} },
+		"not reached": func(c *Config) {
+			c.Datasets[0].Ack, c.Ack = dataset.Ack{Level: dataset.AckNodes, N: 2}, dataset.Ack{Level: dataset.AckNodes, N: 1}
+		},
+		"not promised": func(c *Config) { c.Datasets[0].Ack = dataset.Ack{Level: dataset.AckReplicas, N: 1} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := startTwins(t, change)

@@ -56,7 +56,7 @@ func (a *API) rollBack(r *http.Request, _ *upload) (answer, error) {
 		return answer{}, err
 	}
 	return answer{
-		status: http.StatusOK, version: state.Version, dataset: name,
+		status: http.StatusOK, version: state.Version, dataset: name, made: state,
 		body: rolledBack{Dataset: name, From: number, Generation: state.Generation, Records: state.Count, Version: state.Version},
 	}, nil
 }

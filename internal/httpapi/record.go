@@ -75,14 +75,18 @@ func (a *API) putRecord(r *http.Request, body *upload) (answer, error) {
 // put puts a record that is valid, perhaps with white space around it, in the place
 // of what has its id.
 func (a *API) put(ctx context.Context, c *collection, id string, conditions conditions, raw []byte) (answer, error) {
+	return a.edit(ctx, putting(c, id, conditions, raw))
+}
+
+// putting is the edit of put.
+func putting(c *collection, id string, conditions conditions, raw []byte) *edit {
+	e := &edit{collection: c, id: id, conditions: conditions}
 	record := bytes.TrimSpace(raw)
-	got, err := a.edit(ctx, c, id, conditions, func(dataset.Record, bool) ([]byte, error) { return record, nil })
-	if err == nil && len(record) != len(raw) {
-		// A tag in the answer to a PUT says that the body was kept as it was sent
-		// (RFC 9110, 9.3.4), and white space around it was not.
-		delete(got.header, "Etag")
-	}
-	return got, err
+	// A tag in the answer to a PUT says that the body was kept as it was sent
+	// (RFC 9110, 9.3.4), and white space around it was not.
+	e.untagged = len(record) != len(raw)
+	e.propose(record) // once, and not while others wait for their turn
+	return e
 }
 
 // patchRecord answers PATCH /data/{id}: an RFC 7396 merge patch. The answer is the
@@ -104,7 +108,8 @@ func (a *API) patchRecord(r *http.Request, body *upload) (answer, error) {
 		return answer{}, err
 	}
 	var patched []byte
-	got, err := a.edit(r.Context(), c, r.PathValue("id"), conditions, func(current dataset.Record, exists bool) ([]byte, error) {
+	e := &edit{collection: c, id: r.PathValue("id"), conditions: conditions}
+	e.next = func(current dataset.Record, exists bool) ([]byte, error) {
 		if !exists {
 			return nil, noRecord(c, r.PathValue("id"))
 		}
@@ -117,7 +122,8 @@ func (a *API) patchRecord(r *http.Request, body *upload) (answer, error) {
 		}
 		patched = bytes.TrimSpace(next)
 		return patched, nil
-	})
+	}
+	got, err := a.edit(r.Context(), e)
 	if err != nil {
 		return got, err
 	}
@@ -125,40 +131,80 @@ func (a *API) patchRecord(r *http.Request, body *upload) (answer, error) {
 	return got, nil
 }
 
-// edit puts what next makes of a record in its place. Everything that the answer
-// depends on is looked at inside the decision, so that it holds at the commit.
-func (a *API) edit(ctx context.Context, c *collection, id string, conditions conditions, next func(current dataset.Record, exists bool) ([]byte, error)) (answer, error) {
-	if err := dataset.CheckID(id); err != nil {
-		return answer{}, err
+// edit is a write of one record. Everything that the answer depends on is looked at
+// inside the decision, so that it holds at the commit.
+type edit struct {
+	collection *collection
+	id         string
+	conditions conditions
+	untagged   bool // the answer has no tag
+	// next gives what the record becomes; nil: that is proposed already.
+	next func(current dataset.Record, exists bool) ([]byte, error)
+
+	proposed proposal
+	created  bool // there was none before
+}
+
+// proposal is a record to be and what depends on it alone.
+type proposal struct {
+	record  []byte
+	tag     string
+	idField string
+	err     error // it does not name itself by that field as its address does
+}
+
+// propose looks at what the record is to be.
+func (e *edit) propose(record []byte) {
+	field := e.collection.data.State().Schema.IDField
+	e.proposed = proposal{record, contentTag(record), field, checkID(record, field, e.id)}
+}
+
+func (e *edit) decide(current dataset.Record, exists bool) (dataset.Edit, error) {
+	if err := checkRecordConditions(e.conditions, current, exists); err != nil {
+		return dataset.Edit{}, err
 	}
-	var created bool
-	var tag string
-	state, err := a.config.Store.Update(ctx, c.name, id, func(current dataset.Record, exists bool) (dataset.Edit, error) {
-		if err := checkRecordConditions(conditions, current, exists); err != nil {
-			return dataset.Edit{}, err
-		}
-		record, err := next(current, exists)
+	if e.next != nil {
+		record, err := e.next(current, exists)
 		if err != nil {
 			return dataset.Edit{}, err
 		}
-		if err := checkID(c, record, id); err != nil {
-			return dataset.Edit{}, err
-		}
-		created, tag = !exists, contentTag(record)
-		if exists && bytes.Equal(record, current.JSON) {
-			return dataset.Edit{}, nil // it is so already: no new version
-		}
-		return dataset.Edit{JSON: record}, nil
-	})
+		e.propose(record)
+	} else if e.proposed.idField != e.collection.data.State().Schema.IDField {
+		e.propose(e.proposed.record)
+	}
+	if e.proposed.err != nil {
+		return dataset.Edit{}, e.proposed.err
+	}
+	e.created = !exists
+	if exists && bytes.Equal(e.proposed.record, current.JSON) {
+		return dataset.Edit{}, nil // it is so already: no new version
+	}
+	return dataset.Edit{JSON: e.proposed.record}, nil
+}
+
+// answer gives the answer to the outcome.
+func (e *edit) answer(state dataset.State, err error) (answer, error) {
 	if err != nil {
 		return answer{version: state.Version}, err
 	}
-	got := answer{status: http.StatusNoContent, header: http.Header{"Etag": {tag}}, version: state.Version, dataset: c.name}
-	if created {
+	got := answer{status: http.StatusNoContent, header: http.Header{}, version: state.Version, dataset: e.collection.name, made: state}
+	if !e.untagged {
+		got.header["Etag"] = []string{e.proposed.tag}
+	}
+	if e.created {
 		got.status = http.StatusCreated
-		got.header.Set("Location", c.base+"/"+segment(id))
+		got.header["Location"] = []string{e.collection.base + "/" + segment(e.id)}
 	}
 	return got, nil
+}
+
+// edit carries a write of one record out.
+func (a *API) edit(ctx context.Context, e *edit) (answer, error) {
+	if err := dataset.CheckID(e.id); err != nil {
+		return answer{}, err
+	}
+	state, err := a.config.Store.Update(ctx, e.collection.name, e.id, e.decide)
+	return e.answer(state, err)
 }
 
 // segment gives an id as a piece of a path. The ids . and .. would, as they stand,
@@ -170,9 +216,8 @@ func segment(id string) string {
 	return url.PathEscape(id)
 }
 
-// checkID says whether a record names itself as its address does.
-func checkID(c *collection, record []byte, id string) error {
-	field := c.data.State().Schema.IDField
+// checkID says whether a record names itself, by a field, as its address does.
+func checkID(record []byte, field, id string) error {
 	if field == "" {
 		return nil
 	}
@@ -222,7 +267,7 @@ func (a *API) deleteRecord(r *http.Request, _ *upload) (answer, error) {
 	if err != nil {
 		return answer{version: state.Version}, err
 	}
-	return answer{status: http.StatusNoContent, version: state.Version, dataset: c.name}, nil
+	return answer{status: http.StatusNoContent, version: state.Version, dataset: c.name, made: state}, nil
 }
 
 func checkRecordConditions(c conditions, current dataset.Record, exists bool) error {

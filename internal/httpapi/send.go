@@ -63,6 +63,7 @@ func send(w http.ResponseWriter, got answer) {
 		h[name] = values
 	}
 	setVersion(h, got.version)
+	h["Dataset-Ack"] = []string{got.ack.String()}
 	h["Cache-Control"] = noStore
 	switch body := got.body.(type) {
 	case nil:

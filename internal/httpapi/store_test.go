@@ -199,6 +199,22 @@ func (m *memoryStore) Reach(ctx context.Context, name string, version uint64) er
 	return nil
 }
 
+// The store stands for one of three nodes, of which one does not follow; Redis has no
+// replica and syncs always.
+func (m *memoryStore) Promise(_ context.Context, _ string, ack dataset.Ack) error {
+	if ack.Level == dataset.AckReplicas || ack.Level == dataset.AckNodes && ack.N > 2 {
+		return &dataset.Error{Code: dataset.Unavailable, Message: "ack=" + ack.String() + " cannot be promised"}
+	}
+	return nil
+}
+
+func (m *memoryStore) Confirm(_ context.Context, at dataset.State, ack dataset.Ack) error {
+	if ack.N > 1 {
+		return &dataset.Error{Code: dataset.NotConfirmed, Message: fmt.Sprintf("version %d was committed, but ack=%s was not reached", at.Version, ack)}
+	}
+	return nil
+}
+
 func (m *memoryStore) Age() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()

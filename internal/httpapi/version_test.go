@@ -35,7 +35,7 @@ func versioned(t *testing.T) (*API, *memoryStore) {
 func readOf(a *API, method, path, body string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	for i := 0; i+1 < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
+		r.Header.Add(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
 	a.ServeHTTP(w, r)

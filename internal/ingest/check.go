@@ -168,37 +168,59 @@ func IDOf(json []byte, field string) (id string, ok bool) {
 
 // valueOf gives the raw value of a field of a valid record, nil when missing.
 func valueOf(json []byte, field string) []byte {
-	top := lookup(json, field)
-	if !isFeature(json) || field == "id" && top != nil {
+	var room [16]member
+	object := membersOf(json, room[:0])
+	top := object.value(field)
+	if !object.isFeature() || field == "id" && top != nil {
 		return top
 	}
-	properties := lookup(json, "properties")
-	if len(properties) == 0 || properties[0] != '{' {
-		return nil
-	}
-	return lookup(properties, field)
+	return lookup(object.value("properties"), field)
 }
 
-// lookup gives the raw value of a member of a valid object, nil when missing.
-func lookup(object []byte, name string) []byte {
-	object = bytes.TrimSpace(object)
-	if len(object) == 0 || object[0] != '{' {
-		return nil
-	}
+func isFeature(json []byte) bool {
 	var room [16]member
-	s := scanner{members: room[:0]}
-	s.scan(object)
-	var scratch [64]byte
-	for _, m := range s.members {
-		if string(unquote(object[m.key:m.keyEnd], scratch[:0])) == name {
-			return object[m.value:m.valueEnd]
+	object := membersOf(json, room[:0])
+	return object.isFeature()
+}
+
+// object is a valid JSON object and where its members lie.
+type object struct {
+	text    []byte
+	members []member
+}
+
+// membersOf gives the object that a valid JSON value is, with no members where it is
+// none; the members are put into room if there is enough.
+func membersOf(json []byte, room []member) object {
+	json = bytes.TrimSpace(json)
+	if len(json) == 0 || json[0] != '{' {
+		return object{}
+	}
+	s := scanner{members: room}
+	s.scan(json)
+	return object{json, s.members}
+}
+
+// value gives the raw value of a member, nil when missing.
+func (o *object) value(name string) []byte {
+	for _, m := range o.members {
+		if string(unquote(o.text[m.key:m.keyEnd], nil)) == name {
+			return o.text[m.value:m.valueEnd]
 		}
 	}
 	return nil
 }
 
-func isFeature(json []byte) bool {
-	return string(lookup(json, "type")) == `"Feature"` && lookup(json, "properties") != nil
+func (o *object) isFeature() bool {
+	return string(o.value("type")) == `"Feature"` && o.value("properties") != nil
+}
+
+// lookup gives the raw value of a member of a valid JSON value, nil when it is no
+// object or has no such member.
+func lookup(json []byte, name string) []byte {
+	var room [16]member
+	o := membersOf(json, room[:0])
+	return o.value(name)
 }
 
 // unquote gives the text of a valid JSON string, in scratch where it has escapes.

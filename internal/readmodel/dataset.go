@@ -166,7 +166,11 @@ func (d *Dataset) plan(old *Snapshot, changes []dataset.Change) (edits []dataset
 		id := c.Record.ID
 		now, known := moved[id]
 		if !known {
-			r, ok := old.Lookup(id)
+			// Mostly a record is where it was, which costs no search for its id.
+			r, ok := old.At(c.Record.Position)
+			if !ok || r.ID != id {
+				r, ok = old.Lookup(id)
+			}
 			now = place{r.Position, ok}
 		}
 		then := place{c.Record.Position, !c.Delete}

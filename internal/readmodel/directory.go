@@ -3,35 +3,11 @@ package readmodel
 import (
 	"iter"
 	"sort"
-	"sync"
 	"sync/atomic"
 
 	"landings/internal/dataset"
 	"landings/internal/encode"
 )
-
-// chunk is a bucket and its coded forms, each made when first asked for and then
-// kept as long as the chunk.
-type chunk struct {
-	bucket *dataset.Bucket
-	coded  [encode.Codings]atomic.Pointer[encode.Part]
-	mu     sync.Mutex // held while a form is made
-}
-
-// part gives the chunk in a coding.
-func (c *chunk) part(coder *encode.Coder, coding encode.Coding) *encode.Part {
-	if p := c.coded[coding].Load(); p != nil {
-		return p
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if p := c.coded[coding].Load(); p != nil {
-		return p
-	}
-	p := coder.Encode(coding, c.bucket.Text())
-	c.coded[coding].Store(&p)
-	return &p
-}
 
 // pageSize is how many chunks a page spans: a page is 65,536 positions.
 const pageSize = 256
@@ -80,7 +56,7 @@ func newDirectory(records dataset.Sequence) directory {
 			d.pages = append(d.pages, &page{number: number})
 		}
 		p := d.pages[len(d.pages)-1]
-		p.chunks[b.Number()%pageSize] = &chunk{bucket: b}
+		p.chunks[b.Number()%pageSize] = newChunk(b)
 		p.filled++
 		d.chunks++
 		d.records += b.Len()
@@ -94,14 +70,15 @@ func search(pages []*page, number uint64) (int, bool) {
 	return i, i < len(pages) && pages[i].number == number
 }
 
-// bucket gives the bucket of a number; nil where it has no records.
-func (d *directory) bucket(number uint64) *dataset.Bucket {
+// find gives the record at a position, and whether there is one.
+func (d *directory) find(position uint64) (dataset.Record, bool) {
+	number := dataset.BucketOf(position)
 	if i, ok := search(d.pages, number/pageSize); ok {
 		if c := d.pages[i].chunks[number%pageSize]; c != nil {
-			return c.bucket
+			return c.find(position)
 		}
 	}
-	return nil
+	return dataset.Record{}, false
 }
 
 // all gives the chunks in order.
@@ -146,19 +123,16 @@ func (d *directory) with(edits []dataset.Change) directory {
 				n++
 			}
 			place := &next.chunks[bucket%pageSize]
-			var old *dataset.Bucket
-			if *place != nil {
-				old = (*place).bucket
-				after.records -= old.Len()
+			old := *place
+			if old != nil {
+				after.records -= old.records
 				after.chunks--
 				next.filled--
 			} else {
-				old = dataset.NewBucket(bucket, nil)
+				old = newChunk(dataset.NewBucket(bucket, nil))
 			}
-			*place = nil
-			if b := old.With(edits[:n]); b.Len() > 0 {
-				*place = &chunk{bucket: b}
-				after.records += b.Len()
+			if *place = old.with(edits[:n]); *place != nil {
+				after.records += (*place).records
 				after.chunks++
 				next.filled++
 			}

@@ -154,7 +154,7 @@ const maxPosition = 1<<48 - 2
 func newTable(seed maphash.Seed, dir directory) *table {
 	t := &table{slots: make([]uint64, uint64(dir.records)*10/7+8)}
 	for c := range dir.all() {
-		for r := range c.bucket.All() {
+		for r := range c.bucket().All() {
 			if r.Position > maxPosition {
 				continue
 			}

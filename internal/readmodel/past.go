@@ -4,8 +4,6 @@ import (
 	"slices"
 	"time"
 	"unsafe"
-
-	"landings/internal/encode"
 )
 
 // History bounds what the old versions of a dataset may cost.
@@ -184,16 +182,6 @@ func (d *directory) alone(next *directory) int64 {
 			if c != nil && (other == nil || c != other.chunks[i]) {
 				n += c.memory()
 			}
-		}
-	}
-	return n
-}
-
-func (c *chunk) memory() int64 {
-	n := int64(unsafe.Sizeof(*c)) + c.bucket.Memory()
-	for coding := encode.Gzip; coding < encode.Codings; coding++ {
-		if p := c.coded[coding].Load(); p != nil {
-			n += p.Len
 		}
 	}
 	return n

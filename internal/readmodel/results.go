@@ -27,6 +27,8 @@ type Results struct {
 	old    *list.List            // of *result, of versions that are not the newest
 	bytes  int64
 	clock  uint64
+	hits   uint64
+	misses uint64
 	asked  [1 << 12]uint32 // hashes of keys that were asked for lately
 }
 
@@ -96,12 +98,28 @@ func (r *Results) look(key Key) (value any, again bool) {
 		r.clock++
 		got.used = r.clock
 		got.in.MoveToFront(e)
+		r.hits++
 		return got.value, true
 	}
+	r.misses++
 	place, mark := &r.asked[hash%uint64(len(r.asked))], uint32(hash>>32)|1
 	again = *place == mark
 	*place = mark
 	return nil, again
+}
+
+// Use is what a cache of answers holds, and how often that was of use.
+type Use struct {
+	Bytes        int64
+	Answers      int
+	Hits, Misses uint64
+}
+
+// Use tells how the cache is used.
+func (r *Results) Use() Use {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Use{Bytes: r.bytes, Answers: len(r.byKey), Hits: r.hits, Misses: r.misses}
 }
 
 func (r *Results) keep(key Key, value any, bytes int64) {

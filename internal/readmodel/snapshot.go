@@ -76,14 +76,14 @@ func (s *Snapshot) Lookup(id string) (dataset.Record, bool) {
 
 // At gives the record at a position, and whether there is one.
 func (s *Snapshot) At(position uint64) (dataset.Record, bool) {
-	return s.dir.bucket(dataset.BucketOf(position)).Find(position)
+	return s.dir.find(position)
 }
 
 // All gives the records in order of position.
 func (s *Snapshot) All() iter.Seq[dataset.Record] {
 	return func(yield func(dataset.Record) bool) {
 		for c := range s.dir.all() {
-			for r := range c.bucket.All() {
+			for r := range c.bucket().All() {
 				if !yield(r) {
 					return
 				}
@@ -96,7 +96,7 @@ func (s *Snapshot) All() iter.Seq[dataset.Record] {
 func (s *Snapshot) Records() dataset.Sequence {
 	records := make(dataset.Sequence, 0, s.dir.chunks)
 	for c := range s.dir.all() {
-		records = append(records, c.bucket)
+		records = append(records, c.bucket())
 	}
 	return records
 }
@@ -159,7 +159,7 @@ type Memory struct {
 func (s *Snapshot) Memory() Memory {
 	var m Memory
 	for c := range s.dir.all() {
-		m.Text += int64(len(c.bucket.Text()))
+		m.Text += c.textBytes()
 		for coding := encode.Gzip; coding < encode.Codings; coding++ {
 			if p := c.coded[coding].Load(); p != nil {
 				m.Coded[coding] += p.Len

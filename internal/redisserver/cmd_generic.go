@@ -158,7 +158,9 @@ func (e *Engine) expireCommand(c *client, args [][]byte, unit, base int64) {
 	}
 	c.db.setExpire(&en, max(at, 1))
 	c.int(1)
-	c.propagateAs(bs("PEXPIREAT"), args[1], bi(at))
+	if unit != 1 || base != 0 {
+		c.propagateAs(append([][]byte{bs("PEXPIREAT"), args[1], bi(at)}, args[3:]...)...)
+	}
 	c.changed(notifyGeneric, "expire", args[1])
 }
 
@@ -237,7 +239,7 @@ func cmdRandomkey(e *Engine, c *client, args [][]byte) {
 			c.bulk(c.db.key(&en))
 			return
 		}
-		if e.mayExpire() {
+		if e.mayExpire() && !e.pause.active {
 			c.db.expireNow(&en)
 		}
 	}
@@ -271,7 +273,7 @@ func cmdScan(e *Engine, c *client, args [][]byte) {
 		return 1
 	})
 	for _, k := range late {
-		c.db.find(k)
+		c.db.see(k)
 	}
 }
 
@@ -422,7 +424,7 @@ func cmdObjectEncoding(e *Engine, c *client, args [][]byte) {
 
 // inspect finds a key without noting its use, or answers null.
 func (c *client) inspect(key []byte) (entry, bool) {
-	en := c.db.find(key)
+	en := c.db.see(key)
 	if !en.exists() {
 		c.null()
 		return en, false

@@ -277,7 +277,7 @@ func cmdConfigSet(e *Engine, c *client, args [][]byte) {
 		fail := func(why string) {
 			c.err("ERR CONFIG SET failed (possibly related to argument '" + name + "') - " + why)
 		}
-		if def.immutable {
+		if def.immutable && !(def.listening && string(args[i+1]) == def.get(&e.cfg)) {
 			fail("can't set immutable config")
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 )
 
@@ -85,6 +86,7 @@ type setOptions struct {
 	expire                        []byte // the argument, nil for none
 	unit                          int64
 	absolute                      bool
+	silent                        [][]byte // the command without GET
 }
 
 func parseSetOptions(args [][]byte, getex bool) (o setOptions, ok bool) {
@@ -152,6 +154,14 @@ func cmdSet(e *Engine, c *client, args [][]byte) {
 		c.err(errSyntax)
 		return
 	}
+	if o.get {
+		o.silent = slices.Clone(args[:3])
+		for _, a := range args[3:] {
+			if !is(a, "get") {
+				o.silent = append(o.silent, a)
+			}
+		}
+	}
 	e.setCommand(c, args[1], args[2], o, c.ok, c.null)
 }
 
@@ -187,11 +197,7 @@ func (e *Engine) setCommand(c *client, key, value []byte, o setOptions, done, ab
 		c.db.setExpire(&en, at)
 		c.propagateAs(bs("SET"), key, value, bs("PXAT"), bi(at))
 	} else if o.get {
-		if o.keepTTL {
-			c.propagateAs(bs("SET"), key, value, bs("KEEPTTL"))
-		} else {
-			c.propagateAs(bs("SET"), key, value)
-		}
+		c.propagateAs(o.silent...)
 	}
 	c.changed(notifyString, "set", key)
 	if at != 0 {

@@ -195,6 +195,7 @@ type config struct {
 type param struct {
 	name, alias string
 	immutable   bool
+	listening   bool // immutable here alone: CONFIG SET takes the value in force
 	multi       bool // takes several arguments
 	get         func(c *config) string
 	set         func(c *config, v string) error
@@ -325,14 +326,15 @@ func tuning(name, value string) param {
 
 func (p param) also(alias string) param { p.alias = alias; return p }
 func (p param) atStart() param          { p.immutable = true; return p }
+func (p param) whereToListen() param    { p.listening = true; return p.atStart() }
 
 // params is the table of parameters, in alphabetical order of no matter: CONFIG
 // GET answers in this order.
 func params() []param {
 	return []param{
-		{name: "bind", multi: true, immutable: true, get: func(c *config) string { return strings.Join(c.bind, " ") },
+		{name: "bind", multi: true, immutable: true, listening: true, get: func(c *config) string { return strings.Join(c.bind, " ") },
 			set: func(c *config, v string) error { c.bind = strings.Fields(v); return nil }},
-		intParam("port", func(c *config) *int64 { return &c.port }, 0, 65535).atStart(),
+		intParam("port", func(c *config) *int64 { return &c.port }, 0, 65535).whereToListen(),
 		stringParam("unixsocket", func(c *config) *string { return &c.unixSocket }).atStart(),
 		{name: "unixsocketperm", immutable: true, get: func(c *config) string { return strconv.FormatInt(c.unixPerm, 8) },
 			set: func(c *config, v string) error {

@@ -207,6 +207,7 @@ func (e *Engine) Conn() (net.Conn, error) {
 				e.mu.Lock()
 				e.unlockAndFlush()
 			case <-p.stop:
+				e.gone(c) // whoever ended it
 				return
 			}
 		}

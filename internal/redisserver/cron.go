@@ -68,9 +68,14 @@ func (e *Engine) expireCycle() {
 	}
 }
 
-// idleClients closes clients that exceed the parameter timeout or their output
-// limit.
+// idleClients closes clients that exceed the parameter timeout, or have been above
+// their soft output limit for too long.
 func (e *Engine) idleClients() {
+	e.clientOrder.each(func(c *client) {
+		if !c.softSince.IsZero() {
+			e.checkOutput(c)
+		}
+	})
 	if e.cfg.timeout > 0 {
 		e.clientOrder.each(func(c *client) {
 			if c.block == nil && c.subscriptions() == 0 && !c.monitor && !c.internal && e.now-c.active > e.cfg.timeout*1000 {
@@ -84,10 +89,10 @@ func (e *Engine) idleClients() {
 // its class.
 func (e *Engine) checkOutput(c *client) {
 	l := e.cfg.outputNormal
-	if c.clientType() == "pubsub" {
+	if c.subscriptions() > 0 {
 		l = e.cfg.outputPubsub
 	}
-	if l.hard == 0 && l.soft == 0 {
+	if l.hard == 0 && l.soft == 0 || c.internal {
 		return
 	}
 	n := int64(len(c.out) + c.front.unsent())

@@ -5,7 +5,6 @@ package redisserver
 import (
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -97,80 +96,6 @@ func TestDifferentialEvents(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestDifferentialFiles runs the families' commands with an append-only file, and has
-// redis-server load what came of it; and has values cross by DUMP and RESTORE.
-func TestDifferentialFiles(t *testing.T) {
-	seed := diffSeed()
-	for _, f := range generators {
-		if !strings.HasPrefix(f.name, "zset") && !strings.HasPrefix(f.name, "geo") {
-			continue // the others are in TestFilesBothWays
-		}
-		t.Run(strings.ReplaceAll(f.name, " ", "-"), func(t *testing.T) {
-			t.Logf("seed %d (DIFF_SEED)", seed)
-			dir := t.TempDir()
-			c := dialRaw(t, startEngine(t, Parameter{"appendonly", []string{"yes"}}, Parameter{"dir", []string{dir}}))
-			g := gen{rand.New(rand.NewPCG(seed, 4))}
-			setup := append(slices.Clone(defaultsOf), f.setup...)
-			c.send(setup...)
-			for range setup {
-				if _, err := c.read(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			for range 100 {
-				var batch [][]string
-				for range 50 {
-					batch = append(batch, f.make(g))
-				}
-				c.send(batch...)
-				for range batch {
-					if _, err := c.read(); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-			copied := filepath.Join(t.TempDir(), "copy")
-			if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
-				t.Fatal(err)
-			}
-			real := startRedis(t, append(commandLine(f.setup), "--appendonly", "yes", "--dir", copied)...)
-			d := &differ{t: t, a: dialRaw(t, real), b: c}
-			awaitLoaded(t, d.a)
-			d.compareKeys()
-
-			keys := d.same([]string{"keys", "*"}).elems
-			if len(keys) == 0 {
-				t.Error("no keys were left to compare")
-			}
-			for _, key := range keys {
-				for _, way := range [][2]*rawConn{{d.a, d.b}, {d.b, d.a}} {
-					way[0].send([]string{"dump", key.str})
-					r, err := way[0].read()
-					if err != nil {
-						t.Fatal(err)
-					}
-					way[1].send([]string{"restore", "copy:" + key.str, "0", r.str, "replace"})
-					if r, err := way[1].read(); err != nil || r.str != "OK" {
-						t.Fatalf("restoring %q: %v %v", key.str, r, err)
-					}
-				}
-			}
-			d.compareKeys()
-		})
-	}
-}
-
-// commandLine makes parameters of redis-server of the parameters that a setup sets.
-func commandLine(setup [][]string) []string {
-	var args []string
-	for _, cmd := range setup {
-		for i := 2; i+1 < len(cmd); i += 2 {
-			args = append(args, "--"+cmd[i], cmd[i+1])
-		}
-	}
-	return args
 }
 
 func awaitLoaded(t *testing.T, c *rawConn) {

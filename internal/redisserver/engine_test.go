@@ -93,6 +93,19 @@ func (c *caller) read() string {
 	return s
 }
 
+// try is do for a connection that may be ended.
+func (c *caller) try(args ...string) (string, error) {
+	b := make([][]byte, len(args))
+	for i, a := range args {
+		b[i] = []byte(a)
+	}
+	if _, err := c.Write(appendCommand(nil, b...)); err != nil {
+		return "", err
+	}
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	return readText(c.r)
+}
+
 func readText(r *bufio.Reader) (string, error) {
 	line, err := r.ReadString('\n')
 	if err != nil {

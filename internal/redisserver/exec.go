@@ -78,6 +78,7 @@ func (e *Engine) execute(c *client, args [][]byte) {
 	if c.noReply || c.skipReply > 0 {
 		c.out = append(c.out[:mark], c.kept...)
 	}
+	e.checkOutput(c)
 	if t := c.tracking; t != nil && t.caching && c.multi == nil && (c.last == nil || !strings.HasPrefix(c.last.fullName, "client|")) {
 		t.caching = false
 	}

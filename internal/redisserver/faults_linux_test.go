@@ -114,19 +114,6 @@ func TestDumpInReadOnlyFolder(t *testing.T) {
 	c.want("OK", "set", "a", "3")
 }
 
-// try is do for a connection that may be ended.
-func (c *caller) try(args ...string) (string, error) {
-	b := make([][]byte, len(args))
-	for i, a := range args {
-		b[i] = []byte(a)
-	}
-	if _, err := c.Write(appendCommand(nil, b...)); err != nil {
-		return "", err
-	}
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
-	return readText(c.r)
-}
-
 func TestAppendOnFullDisk(t *testing.T) {
 	for _, policy := range []string{"always", "everysec"} {
 		t.Run(policy, func(t *testing.T) {

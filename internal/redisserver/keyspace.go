@@ -149,7 +149,7 @@ func (db *database) lookup(key []byte) entry {
 // lookupQuietly is lookup without noting a use, for commands that only ask about
 // a key.
 func (db *database) lookupQuietly(key []byte) entry {
-	en := db.find(key)
+	en := db.see(key)
 	if en.exists() {
 		db.e.stats.hits++
 	} else {
@@ -183,6 +183,17 @@ func (db *database) find(key []byte) entry {
 		return entry{}
 	}
 	return en
+}
+
+// see is find for reading: while clients are paused an expired key is hidden, but
+// nothing is deleted, because nothing may change.
+func (db *database) see(key []byte) entry {
+	if db.e.pause.active && db.e.mayExpire() {
+		if en := db.peek(key); en.exists() && db.e.due(&en) {
+			return entry{}
+		}
+	}
+	return db.find(key)
 }
 
 // expireNow deletes an entry whose time has come and tells everybody.

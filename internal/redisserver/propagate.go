@@ -54,7 +54,7 @@ func (e *Engine) flushPropagation() {
 	}
 	several := len(e.ops) > 1
 	if several {
-		a.append(-1, []byte("*1\r\n$5\r\nMULTI\r\n"))
+		a.append(e.ops[0].db, []byte("*1\r\n$5\r\nMULTI\r\n")) // SELECT comes before it, as in Redis
 	}
 	from := 0
 	for _, o := range e.ops {

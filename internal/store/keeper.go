@@ -26,6 +26,11 @@ type keeper struct {
 	published atomic.Pointer[meta]          // shared: a copy of state
 	moved     atomic.Pointer[chan struct{}] // shared: closed and replaced after published has changed
 	trouble   atomic.Pointer[error]         // shared: what keeps writes from being committed now
+	commits   atomic.Uint64                 // shared: made here
+	writes    atomic.Uint64                 // shared: in them
+	behind    atomic.Pointer[behind]        // shared: nil where the copy was not behind at the last look
+	holders   holders                       // shared: who else has what
+	witness   witness                       // shared: how safe Redis keeps it
 
 	wire    *wire // nil: not connected
 	suspect bool  // the wire gave an error: ask again who serves it
@@ -53,8 +58,10 @@ type request struct {
 	drop   bool
 	check  dataset.Check
 
-	status atomic.Int32 // shared: waiting, taken or abandoned
-	done   chan outcome // shared: gets one outcome, unless abandoned before; buffered
+	status   atomic.Int32               // shared: waiting, taken or abandoned
+	answered atomic.Bool                // shared: done was called, or is about to be
+	done     func(dataset.State, error) // called once, with the outcome; it does not block
+	patience *time.Timer                // abandons it in the end
 
 	settled bool // it has its outcome; the keeper's
 	inDoubt bool // it is part of a commit whose reply was lost; the keeper's
@@ -71,16 +78,18 @@ const (
 
 func (r *request) isUpdate() bool { return r.decide != nil }
 
-type outcome struct {
-	state dataset.State
-	err   error
-}
-
 // settle gives the request its outcome; only the first one counts.
 func (r *request) settle(state dataset.State, err error) {
 	if !r.settled {
 		r.settled = true
-		r.done <- outcome{state, err}
+		r.patience.Stop()
+		r.answer(state, err)
+	}
+}
+
+func (r *request) answer(state dataset.State, err error) {
+	if r.answered.CompareAndSwap(false, true) {
+		r.done(state, err)
 	}
 }
 
@@ -105,6 +114,7 @@ func newKeeper(s *Store, name string, replica Replica) *keeper {
 		ready:    make(chan struct{}),
 		state:    meta{State: dataset.State{Name: name}},
 	}
+	k.witness.keeper, k.witness.wake = k, make(chan struct{}, 1)
 	k.published.Store(&meta{State: k.state.State})
 	k.moved.Store(new(make(chan struct{})))
 	return k
@@ -118,35 +128,51 @@ func (k *keeper) hint() {
 	}
 }
 
-// submit queues a request and waits for its outcome.
-func (k *keeper) submit(ctx context.Context, r *request) (dataset.State, error) {
-	r.done = make(chan outcome, 1)
-	ctx, cancel := context.WithTimeout(ctx, k.store.opts.WriteTimeout)
-	defer cancel()
+// begin queues a request. Its outcome comes within the time that a write may wait.
+func (k *keeper) begin(r *request) {
+	r.patience = time.AfterFunc(k.store.opts.WriteTimeout, func() { k.abandon(r) })
 	select {
 	case k.requests <- r:
-	case <-ctx.Done():
-		return dataset.State{}, k.notDone()
-	case <-k.store.ctx.Done():
-		return dataset.State{}, errClosed
-	}
-	select {
-	case o := <-r.done:
-		return o.state, o.err
-	case <-ctx.Done():
-	case <-k.store.ctx.Done():
-	}
-	if r.status.CompareAndSwap(waiting, abandoned) {
-		return dataset.State{}, k.notDone()
-	}
-	// Its turn has come already: the answer may be on its way.
-	select {
-	case o := <-r.done:
-		return o.state, o.err
 	default:
-		r.status.Store(abandoned) // the keeper need not try it again
-		return dataset.State{}, errUnknown
+		go func() { // the keeper is far behind
+			select {
+			case k.requests <- r:
+			case <-k.store.ctx.Done():
+				r.answer(dataset.State{}, errClosed)
+			}
+		}()
 	}
+	if k.store.ctx.Err() != nil && r.status.CompareAndSwap(waiting, abandoned) {
+		r.answer(dataset.State{}, errClosed) // the keeper may be gone
+	}
+}
+
+// abandon gives up waiting for a request.
+func (k *keeper) abandon(r *request) {
+	if r.status.CompareAndSwap(waiting, abandoned) {
+		r.answer(dataset.State{}, k.notDone())
+		return
+	}
+	// Its turn has come already: the keeper need not try it again.
+	r.status.Store(abandoned)
+	r.answer(dataset.State{}, errUnknown)
+}
+
+// submit queues a request and waits for its outcome.
+func (k *keeper) submit(ctx context.Context, r *request) (state dataset.State, err error) {
+	done := make(chan struct{})
+	r.done = func(s dataset.State, e error) {
+		state, err = s, e
+		close(done)
+	}
+	k.begin(r)
+	select {
+	case <-done:
+	case <-ctx.Done():
+		k.abandon(r)
+		<-done
+	}
+	return state, err
 }
 
 // reach waits for a version, see [Store.Reach].
@@ -233,6 +259,7 @@ func (k *keeper) run() {
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
 	for {
+		k.answerWho()
 		if r := k.held; r != nil {
 			k.held = nil
 			k.write(r)

@@ -28,5 +28,9 @@ func rejectedKey(name string, generation uint64) string {
 	return generationPrefix(name, generation) + "rejected"
 }
 
+// barrierKey is what a node writes before it asks whether a disk or replicas have what
+// was written before. It vanishes by itself.
+func barrierKey(name, node string) string { return "landings:{" + name + "}:ack:" + node }
+
 // topic is the sharded channel on which a dataset's commits are announced.
 func topic(name string) string { return "landings:{" + name + "}:commits" }

@@ -13,11 +13,10 @@ import (
 const format = "2"
 
 // meta is a dataset's meta hash: its state, and under which incarnation of Redis
-// and in which term commits are made.
+// commits are made.
 type meta struct {
 	dataset.State
-	Term uint64
-	Run  string
+	Run string
 }
 
 // mark is a place in a history: two metas with the same mark are at the same commit

@@ -78,6 +78,7 @@ func (k *keeper) recover(ctx context.Context, m meta) error {
 	}
 	k.store.counts.recoveries.Add(1)
 	k.store.counts.committedAgain.Add(uint64(again))
+	k.store.counts.recovering.Add(int64(time.Since(begun)))
 	k.store.opts.Logger.Warn("recovered after Redis changed", "dataset", k.name, "node", k.store.opts.Node, "how", how, "term", k.state.Term,
 		"version", k.state.Version, "redis_had_term", m.Term, "redis_had_version", m.Version, "committed_again", again, "dropped", 0,
 		"waited_seconds", waited.Seconds(), "seconds", time.Since(begun).Seconds())

@@ -339,7 +339,7 @@ type proxy struct {
 	addr string
 	cut  atomic.Bool
 	cuts atomic.Int64
-	shut atomic.Bool // no new connection is forwarded
+	shut atomic.Bool // nothing more is forwarded to Redis
 }
 
 func newProxy(t *testing.T, to string, random *rand.Rand) *proxy {
@@ -377,7 +377,7 @@ func newProxy(t *testing.T, to string, random *rand.Rand) *proxy {
 				buf := make([]byte, 64<<10)
 				for {
 					n, err := client.Read(buf)
-					if err != nil {
+					if err != nil || p.shut.Load() {
 						return
 					}
 					if chance(12) { // it never arrives

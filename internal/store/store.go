@@ -43,6 +43,9 @@ type Options struct {
 	Window       time.Duration // how long a recovery waits for nodes known to be alive; 5 s
 	KeepLoads    int           // how many earlier generations stay; 1, none where it is negative
 	KeepLoadsFor time.Duration // how long they stay after they were replaced; 0: for ever
+	// Acks is how safe writes are configured to be, by dataset: Open fails where that
+	// can never be promised. The writes themselves ask with Promise and Confirm.
+	Acks map[string]dataset.Ack
 	// Grace is how long a node that starts beside a Redis that has just started
 	// leaves the nodes that know more the chance to say so; 300 ms.
 	Grace time.Duration
@@ -140,6 +143,9 @@ func (s *Store) Open(ctx context.Context) error {
 		if names, beside, err = s.firstLook(ctx); err != nil {
 			return err
 		}
+	}
+	if err := s.checkAcks(ctx); err != nil {
+		return err
 	}
 	_ = s.seen(nil)
 	s.wg.Go(s.watch)
@@ -295,10 +301,30 @@ func (s *Store) existing(name string) *keeper {
 // that the change made or, where nothing changed, that decide was asked about.
 // A dataset that does not exist is made by the first record put into it.
 func (s *Store) Update(ctx context.Context, name, id string, decide dataset.Decide) (dataset.State, error) {
-	if err := errors.Join(dataset.CheckName(name), dataset.CheckID(id)); err != nil {
+	k, err := s.forRecord(name, id)
+	if err != nil {
 		return dataset.State{}, err
 	}
-	return s.keeper(name).submit(ctx, &request{id: id, decide: decide})
+	return k.submit(ctx, &request{id: id, decide: decide})
+}
+
+// Begin is an Update that does not wait: what it would return is given to done,
+// which must not block. It is called once, by whoever knows the outcome.
+func (s *Store) Begin(name, id string, decide dataset.Decide, done func(dataset.State, error)) {
+	k, err := s.forRecord(name, id)
+	if err != nil {
+		done(dataset.State{}, err)
+		return
+	}
+	k.begin(&request{id: id, decide: decide, done: done})
+}
+
+// forRecord gives the keeper of a dataset that a record may be put into.
+func (s *Store) forRecord(name, id string) (*keeper, error) {
+	if err := errors.Join(dataset.CheckName(name), dataset.CheckID(id)); err != nil {
+		return nil, err
+	}
+	return s.keeper(name), nil
 }
 
 // Reach returns once the node's copy of a dataset shows a version or a later one;

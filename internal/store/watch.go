@@ -173,6 +173,7 @@ func (s *Store) lookAt(ctx context.Context, w *wire, keepers []*keeper, names []
 		}
 		m, err := parseMeta(k.name, values)
 		here := k.published.Load()
+		k.lagging(m.Version)
 		if err != nil || m.mark() != here.mark() || m.Term != here.Term || m.Epoch != "" && m.Run != w.server.run {
 			k.hint()
 		}
@@ -297,15 +298,16 @@ func (s *Store) hear(m rueidis.PubSubMessage) {
 		}
 		return
 	}
-	// "<node> <version>" or "<node> recover", and a name may have spaces.
-	node := m.Message[:max(0, strings.LastIndexByte(m.Message, ' '))]
+	// "<node> <version>", "<node> recover" or what is at saysWho, and a name may have spaces.
+	end := strings.LastIndexByte(m.Message, ' ')
+	node, word := m.Message[:max(0, end)], m.Message[end+1:]
 	if node == s.opts.Node {
 		return
 	}
 	s.peers.heard(node, true)
 	name, ok := strings.CutPrefix(m.Channel, "landings:{")
 	if name, ok2 := strings.CutSuffix(name, "}:commits"); ok && ok2 {
-		if k := s.existing(name); k != nil {
+		if k := s.existing(name); k != nil && k.holders.heard(node, word) {
 			k.hint()
 		}
 	}

@@ -2,8 +2,10 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -209,8 +211,8 @@ func (k *keeper) plan(ctx context.Context, batch []*request) (*plan, error) {
 
 func (k *keeper) planUpdates(batch []*request) *plan {
 	p := &plan{next: k.state}
-	var changes []dataset.Change
-	latest := map[string]*dataset.Change{} // by id: what this commit made of it so far
+	changes := make([]dataset.Change, 0, len(batch))
+	latest := make(map[string]*dataset.Change, len(batch)) // by id: what this commit made of it so far
 	size := 0
 	for i, r := range batch {
 		if len(changes) == maxChanges || size >= maxBytes {
@@ -269,44 +271,53 @@ func (k *keeper) planUpdates(batch []*request) *plan {
 // bucketCommands gives what changes do to the buckets: at most one HSET and one
 // HDEL for each bucket.
 func bucketCommands(name string, generation uint64, changes []dataset.Change) []command {
-	type edit struct {
-		ids  []string
-		last map[string]dataset.Change
-	}
-	edits := map[uint64]*edit{}
-	var order []uint64
-	for _, c := range changes {
-		number := dataset.BucketOf(c.Record.Position)
-		e := edits[number]
-		if e == nil {
-			e = &edit{last: map[string]dataset.Change{}}
-			edits[number] = e
-			order = append(order, number)
+	byBucket := slices.Clone(changes)
+	slices.SortStableFunc(byBucket, func(a, b dataset.Change) int {
+		return cmp.Compare(dataset.BucketOf(a.Record.Position), dataset.BucketOf(b.Record.Position))
+	})
+	commands := make([]command, 0, len(changes))
+	for len(byBucket) > 0 {
+		number := dataset.BucketOf(byBucket[0].Record.Position)
+		n := 1
+		for n < len(byBucket) && dataset.BucketOf(byBucket[n].Record.Position) == number {
+			n++
 		}
-		if _, seen := e.last[c.Record.ID]; !seen {
-			e.ids = append(e.ids, c.Record.ID)
-		}
-		e.last[c.Record.ID] = c
-	}
-	var commands []command
-	for _, number := range order {
 		key := bucketKey(name, generation, number)
 		var puts, deletes []string
-		for _, id := range edits[number].ids {
-			if c := edits[number].last[id]; c.Delete {
-				deletes = append(deletes, id)
+		for _, c := range lastOfEach(byBucket[:n]) {
+			if c.Delete {
+				deletes = append(deletes, c.Record.ID)
 			} else {
-				puts = append(puts, id, encodeRecord(c.Record))
+				puts = append(puts, c.Record.ID, encodeRecord(c.Record))
 			}
 		}
 		if len(puts) > 0 {
-			commands = append(commands, cmd("HSET", key, puts...))
+			commands = append(commands, command{"HSET", key, puts})
 		}
 		if len(deletes) > 0 {
-			commands = append(commands, cmd("HDEL", key, deletes...))
+			commands = append(commands, command{"HDEL", key, deletes})
 		}
+		byBucket = byBucket[n:]
 	}
 	return commands
+}
+
+// lastOfEach gives the last change of each id.
+func lastOfEach(changes []dataset.Change) []dataset.Change {
+	if len(changes) == 1 {
+		return changes
+	}
+	place := make(map[string]int, len(changes))
+	var last []dataset.Change
+	for _, c := range changes {
+		if i, again := place[c.Record.ID]; again {
+			last[i] = c
+			continue
+		}
+		place[c.Record.ID] = len(last)
+		last = append(last, c)
+	}
+	return last
 }
 
 // encodeRecord gives a record as a bucket keeps it: "<position> <JSON>".
@@ -428,6 +439,8 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 	}
 	k.fence()
 	k.advance(p)
+	k.commits.Add(1)
+	k.writes.Add(uint64(len(p.granted)))
 	if broken == nil {
 		k.armed = k.stands(results[exec+2:])
 	} else {
@@ -471,8 +484,10 @@ func (k *keeper) remember(c *commit) {
 func (k *keeper) resolve(c *commit) {
 	for _, a := range k.unresolved {
 		if c.node == k.store.opts.Node && c.seq == a.seq {
+			after := c.after
+			after.Term = c.term
 			for _, r := range a.requests {
-				r.settle(c.after, nil)
+				r.settle(after, nil)
 			}
 		}
 	}
