@@ -121,7 +121,7 @@ type Order struct {
 	Starts []uint32 // where each code's rows begin; one more than codes
 }
 
-// Order gives the rows in order. The error is ctx's.
+// Order gives the rows in order. The error is that ctx ended before it was made.
 func (c *Column) Order(ctx context.Context) (*Order, error) {
 	return c.order.get(ctx, c.builds, func() *Order {
 		n := c.len()
@@ -143,7 +143,7 @@ func (c *Column) Order(ctx context.Context) (*Order, error) {
 }
 
 // Terms gives the index of the different texts by their codes. The column must be of
-// texts. The error is ctx's.
+// texts. The error is that ctx ended before it was made.
 func (c *Column) Terms(ctx context.Context) (*textsearch.Index, error) {
 	return c.terms.get(ctx, c.builds, func() *textsearch.Index { return textsearch.NewIndex(c.distinct, c.text) })
 }
@@ -172,7 +172,7 @@ func (c *Column) bytes() int64 {
 	return n
 }
 
-// Column gives the column of a field. The error is ctx's.
+// Column gives the column of a field. The error is that ctx ended before it was made.
 func (t *Table) Column(ctx context.Context, field int) (*Column, error) {
 	t.Want(field)
 	return t.columns[field].wait(ctx)

@@ -61,7 +61,8 @@ func (s *slot[T]) set(v *T) {
 	close(s.ready)
 }
 
-// wait gives what is made, or waits for it as long as ctx allows.
+// wait gives what is made, or waits for it as long as ctx allows; then the error is
+// [dataset.Unavailable], for whoever asks later finds it made.
 func (s *slot[T]) wait(ctx context.Context) (*T, error) {
 	if v := s.made.Load(); v != nil {
 		return v, nil
@@ -70,7 +71,12 @@ func (s *slot[T]) wait(ctx context.Context) (*T, error) {
 	case <-s.ready:
 		return s.made.Load(), nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, &dataset.Error{
+			Code:    dataset.Unavailable,
+			Message: "an index that the query needs is still being made",
+			Remedy:  "ask again in a moment: it is made once after a load",
+			Err:     ctx.Err(),
+		}
 	}
 }
 
@@ -128,7 +134,7 @@ func (t *Table) Made() Made {
 }
 
 // Make makes what has been made of another table, of the fields that both have, so
-// that the queries that were quick stay so. The error is ctx's.
+// that the queries that were quick stay so. The error is that ctx ended.
 func (t *Table) Make(ctx context.Context, m Made) error {
 	wanted := map[int]madeColumn{}
 	for _, c := range m.columns {
@@ -242,7 +248,7 @@ type Shape struct {
 }
 
 // Places gives where the rows are. The dataset must have a place. The error is
-// ctx's.
+// that ctx ended before they were made.
 func (t *Table) Places(ctx context.Context) (*Places, error) {
 	return t.places.get(ctx, t.builds, t.readPlaces)
 }

@@ -30,7 +30,7 @@ type plan struct {
 	at    *columns.Places // where near is given
 
 	ctx context.Context // only while the plan is made
-	err error           // ctx's: something that the plan needs was not there in time
+	err error           // something that the plan needs was not there in time
 }
 
 // column gives the column of a field; where it could not be had in time, one of no
