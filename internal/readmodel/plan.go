@@ -69,7 +69,7 @@ func (p *plan) byCode(field int, c *columns.Column, spans ...span) leaf {
 
 // hasText makes a leaf of a term that one of the texts must have in it.
 func (p *plan) hasText(fields []int, term string) *hasText {
-	l := &hasText{term: term}
+	l := &hasText{rows: p.table.Len(), term: term}
 	for _, f := range fields {
 		c := p.column(f)
 		if !c.Usable() || c.Kind() != predicate.Text || p.err != nil {
@@ -79,9 +79,16 @@ func (p *plan) hasText(fields []int, term string) *hasText {
 		if in.order, p.err = c.Order(p.ctx); p.err == nil {
 			in.terms, p.err = c.Terms(p.ctx)
 		}
-		if p.err == nil {
-			l.in = append(l.in, in)
+		if p.err != nil {
+			break
 		}
+		if in.few = c.Distinct() <= fewCodes; in.few {
+			in.terms.Search(term, func(code uint32) bool { in.codes = append(in.codes, code); return true })
+			if in.codes == nil {
+				continue // none has it
+			}
+		}
+		l.in = append(l.in, in)
 	}
 	return l
 }

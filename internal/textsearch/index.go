@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 // Index finds the texts that have a term in them, folded as [Fold] does. It keeps,
@@ -295,21 +296,34 @@ func Contains(text, term string) bool {
 	if len(term) == 0 {
 		return true
 	}
-	if !isASCII(text) {
-		return strings.Contains(Fold(text), term)
-	}
-next:
-	for i := 0; i+len(term) <= len(text); i++ {
-		for k := range len(term) {
-			c := text[i+k]
-			if c-'A' < 26 {
-				c += 'a' - 'A'
-			}
-			if c != term[k] {
-				continue next
-			}
+	for i := range len(text) {
+		switch c := lower(text[i]); {
+		case c >= utf8.RuneSelf:
+			return strings.Contains(Fold(text), term)
+		case c == term[0] && begins(text[i:], term):
+			// Folding what else there may be leaves these as they are.
+			return true
 		}
-		return true
 	}
 	return false
+}
+
+// begins says whether a text begins with a term and is ASCII so far.
+func begins(text, term string) bool {
+	if len(text) < len(term) {
+		return false
+	}
+	for i := range len(term) {
+		if c := lower(text[i]); c != term[i] || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if c-'A' < 26 {
+		c += 'a' - 'A'
+	}
+	return c
 }
