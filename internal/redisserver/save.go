@@ -54,6 +54,7 @@ type saver struct {
 const (
 	saveStep  = 400 * time.Microsecond // longest walk under the lock, but for one value
 	saveLeast = 50 * time.Microsecond  // that a walk may take although somebody waits
+	saveSlice = 2 * time.Millisecond   // less than the system lets a thread run where others wait
 	saveBytes = 512 << 10              // that one walk takes at most
 )
 
@@ -265,7 +266,12 @@ func (e *Engine) endPicture(f picture) {
 // run writes the whole picture. The caller does not hold the lock.
 func (s *saver) run(w io.Writer) error {
 	s.begin(w)
+	yielded := time.Now()
 	for {
+		if time.Since(yielded) > saveSlice {
+			yieldProcessor() // rather now than in the middle of a step, with the lock
+			yielded = time.Now()
+		}
 		asked := time.Now()
 		s.e.mu.Lock()
 		began := time.Now()
