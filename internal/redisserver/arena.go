@@ -25,6 +25,7 @@ type span struct {
 	mem        []byte
 	class      int16  // index in classSize; -1: one large block
 	listed     bool   // in its class's list of spans with room
+	trimmed    bool   // its memory was given back, and not used since
 	pinned     bool   // a large block that is replaced rather than overwritten, see pin
 	live       uint32 // blocks in use
 	bump       uint32 // bytes handed out at least once
@@ -169,7 +170,7 @@ func (a *arena) takeSpan(class int) uint32 {
 	k := len(a.empty) - 1
 	id := a.empty[k]
 	a.empty = a.empty[:k]
-	a.spans[id].class = int16(class)
+	a.spans[id].class, a.spans[id].trimmed = int16(class), false
 	a.list(id)
 	return id
 }
@@ -197,10 +198,20 @@ func (a *arena) unlist(id uint32) {
 	s.listed = false
 }
 
-// trim gives the memory of spans without live blocks back to the system, keeping
-// their addresses.
-func (a *arena) trim() {
+// trim gives the memory of up to n spans without live blocks back to the system, keeping
+// their addresses, and says whether that was all.
+func (a *arena) trim(n int) bool {
 	for _, id := range a.empty {
-		releaseMemory(a.spans[id].mem)
+		s := &a.spans[id]
+		if s.trimmed {
+			continue
+		}
+		if n == 0 {
+			return false
+		}
+		releaseMemory(s.mem)
+		s.trimmed = true
+		n--
 	}
+	return true
 }

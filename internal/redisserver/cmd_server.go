@@ -96,7 +96,7 @@ func (e *Engine) flush(c *client, args [][]byte, dbs []*database) {
 		db.signalGone(nil)
 		e.dirty += int64(db.clear())
 	}
-	e.arena.trim()
+	e.trimming = true
 	e.dirty++
 	c.ok()
 }
@@ -907,7 +907,7 @@ func cmdMemoryMallocStats(e *Engine, c *client, args [][]byte) {
 }
 
 func cmdMemoryPurge(e *Engine, c *client, args [][]byte) {
-	e.arena.trim()
+	e.arena.trim(math.MaxInt)
 	c.ok()
 }
 

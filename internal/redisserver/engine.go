@@ -44,6 +44,7 @@ type Engine struct {
 	saving     *saver
 	aof        *aofLog
 	orphans    []*table     // of emptied databases, to be released
+	trimming   bool         // memory of emptied databases goes back to the system
 	leftovers  []picture    // that have blocks to release
 	heap       int64        // bytes in use outside the arena, as of the last collection
 	syncPolicy atomic.Int32 // appendfsync, for those without the lock

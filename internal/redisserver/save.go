@@ -410,12 +410,11 @@ func (e *Engine) releaseOrphans() {
 		}
 	}
 	if len(e.orphans) == 0 {
+		e.trimming = e.trimming && !e.arena.trim(100)
 		return
 	}
 	if e.releaseTable(e.orphans[0], 2000) {
 		e.orphans = e.orphans[1:]
-		if len(e.orphans) == 0 {
-			e.arena.trim()
-		}
+		e.trimming = true
 	}
 }

@@ -146,5 +146,7 @@ func TestArenaBlocksAreApart(t *testing.T) {
 	if a.used != 0 {
 		t.Errorf("%d bytes in use of an empty arena", a.used)
 	}
-	a.trim()
+	if n := len(a.empty); n < 2 || a.trim(n-1) || !a.trim(1) {
+		t.Errorf("%d empty spans are not trimmed as told", n)
+	}
 }
