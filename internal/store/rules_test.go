@@ -482,3 +482,23 @@ func TestSwitchNeedsItsLease(t *testing.T) {
 		})
 	}
 }
+
+// A writer that was stopped for longer than its lease writes a little after its load was collected: that goes too.
+func TestLateWriterIsCollectedAgain(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL(), func(o *store.Options) { o.Lease = 5 * time.Second })
+	put(t, n, "a")
+	number := r.Do("HINCRBY", "landings:{things}:gens", "last", "1")
+	key := "landings:{things}:g" + number + ":1"
+	r.Do("HSET", "landings:{things}:gens", number, fmt.Sprintf(`{"state":"loading","run":%q,"lease":1,"records":600,"buckets":3}`, metaOf(r)["run"]))
+	for _, when := range []string{"before it is collected", "after that"} {
+		r.Do("HSET", key, "id", "256 {}")
+		until(t, "what was written is gone: "+when, func() bool {
+			// Every load looks around.
+			if _, err := n.Replace(t.Context(), "things", load(10, "x"), nil); err != nil {
+				t.Fatal(err)
+			}
+			return r.Do("EXISTS", key) == "0"
+		})
+	}
+}
