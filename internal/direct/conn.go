@@ -16,14 +16,16 @@ const (
 	keepBytes = 16 << 10
 )
 
-// conn is a connection while it is served directly, by one goroutine.
+// conn is a connection while it is served directly: by one goroutine of its own, or
+// by a loop, see looped.
 type conn struct {
 	front *Front
-	tcp   *net.TCPConn
-	in    [headerBytes]byte
-	out   []byte // answers that were not sent yet
+	tcp   *net.TCPConn // nil while a loop serves it; guarded by front.mu, and the goroutine's own
+	in    []byte       // room of headerBytes
+	out   []byte       // answers that were not sent yet
 	clock clock
 	now   time.Time // about: when the last request was read or the last write done
+	stays bool      // it came from a loop, and does not go back
 
 	request  Request
 	response Response
@@ -34,22 +36,29 @@ type conn struct {
 	readSet, writeSet time.Time
 }
 
-// serve answers requests until the connection ends or goes to net/http.
-func (c *conn) serve(h *handover) {
+// serve answers requests, rest first, until the connection ends, goes to a loop, or goes
+// to net/http.
+func (c *conn) serve(h *handover, rest []byte) {
 	f := c.front
+	c.in = make([]byte, headerBytes)
 	_ = c.tcp.SetReadDeadline(time.Now().Add(f.config.HeaderTime))
-	for {
+	for first := true; ; first = false {
 		if f.closing.Load() { // looked at after the deadline was set: Shutdown sets another
 			c.end()
 			return
 		}
-		n, err := c.tcp.Read(c.in[:])
-		if err != nil {
-			c.end()
-			return
+		var err error
+		in := rest
+		if !first || len(c.out)+len(rest) == 0 {
+			var n int
+			if n, err = c.tcp.Read(c.in); err != nil {
+				c.end()
+				return
+			}
+			in = c.in[:n]
 		}
 		c.now = time.Now()
-		rest, err := c.answer(c.in[:n])
+		rest, err = c.answer(in)
 		if err == nil && len(c.out) > 0 {
 			err = c.flush()
 		}
@@ -62,6 +71,9 @@ func (c *conn) serve(h *handover) {
 			f.remove(c)
 			_ = c.tcp.SetDeadline(time.Time{}) // net/http sets its own
 			h.pass(passed{conn: &resumed{TCPConn: c.tcp, first: append([]byte(nil), rest...)}})
+			return
+		}
+		if !c.stays && len(in) > 0 && f.config.Quick(&c.request) && f.toLoop(c, h) {
 			return
 		}
 		if c.now.Sub(c.readSet) > f.config.IdleTime/8 {
@@ -80,14 +92,24 @@ func (c *conn) answer(in []byte) (rest []byte, err error) {
 		if n == 0 {
 			return in, nil
 		}
-		c.response.reset(c.out, c.request.Head, c.clock.date(c.now))
-		c.request.Begun = c.now
-		if !c.front.config.Answer(&c.request, &c.response) {
-			return in, nil
+		if c.request.Put {
+			finished := make(chan func(*Response), 1)
+			if !c.front.config.Begin(&c.request, func(finish func(*Response)) { finished <- finish }) {
+				return in, nil
+			}
+			finish := <-finished
+			c.now = time.Now()
+			c.response.reset(c.out, false, c.clock.date(c.now))
+			finish(&c.response)
+		} else {
+			c.response.reset(c.out, c.request.Head, c.clock.date(c.now))
+			c.request.Begun = c.now
+			if !c.front.config.Answer(&c.request, &c.response) {
+				return in, nil
+			}
 		}
-		in = in[n:]
-		if c.request.Put || len(in) > 0 {
-			c.now = time.Now() // it waited, or the next one has
+		if in = in[n:]; len(in) > 0 {
+			c.now = time.Now() // the next one has waited
 		}
 		c.out = c.response.out
 		if body := c.response.body; body != nil {

@@ -10,8 +10,12 @@
 // The rule that keeps this small and safe: only what is perfectly ordinary is
 // answered here, a GET or HEAD without a body, or a PUT of JSON with its body, that
 // came whole in one piece, with few and known header fields, and that the answerer
-// has an ordinary answer for. It may wait for what answers a write, but not for
-// more of the request.
+// has an ordinary answer for. Nothing here waits for more of a request.
+//
+// A connection begins with a goroutine of its own. When what it asked for was quick, a
+// loop takes it over, which serves many (on Linux); at the first request that is not,
+// it gets a goroutine again, for good.
+//
 // At the first request that is anything else, the connection goes to net/http, the
 // bytes that were read in front, and stays there. So there is one implementation of
 // HTTP, net/http, and a shortcut through it: whatever is doubtful, malformed,
@@ -25,6 +29,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,10 +37,16 @@ import (
 
 // Config is what a [Front] is made of. All fields are needed.
 type Config struct {
-	// Answer answers a request, or says false and leaves it to net/http; then what
-	// it wrote into the response does not count, and nothing may have been done. It may
-	// keep neither.
+	// Answer answers a read, or says false and leaves it to net/http; then what
+	// it wrote into the response does not count. It may keep neither.
 	Answer func(*Request, *Response) bool
+	// Begin begins a write, or says false and leaves it to net/http; then nothing may
+	// have been done. When the outcome is known, done is called once, by any goroutine,
+	// with what writes the answer. Begin may not keep the request, and may not wait.
+	Begin func(r *Request, done func(finish func(*Response))) bool
+	// Quick says whether a request like this one is answered from memory within
+	// microseconds and shortly, or is a write: then many connections can take turns.
+	Quick func(*Request) bool
 	// Ended is called for every connection that ends without having gone to net/http.
 	Ended func()
 
@@ -51,6 +62,8 @@ type Front struct {
 
 	mu    sync.Mutex
 	conns map[*conn]struct{} // guarded by mu: those that are served here
+	loops []*loop            // guarded by mu: started when first needed
+	turn  int                // guarded by mu: the loop that gets the next connection
 	empty chan struct{}      // guarded by mu: closed when conns is empty; nil: nobody waits
 }
 
@@ -71,7 +84,12 @@ func (f *Front) stop() {
 	defer f.mu.Unlock()
 	f.closing.Store(true)
 	for c := range f.conns {
-		_ = c.tcp.SetReadDeadline(time.Unix(1, 0)) // ends the wait for the next request
+		if c.tcp != nil {
+			_ = c.tcp.SetReadDeadline(time.Unix(1, 0)) // ends the wait for the next request
+		}
+	}
+	for _, l := range f.loops {
+		l.wake()
 	}
 }
 
@@ -103,7 +121,12 @@ func (f *Front) Close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for c := range f.conns {
-		_ = c.tcp.Close()
+		if c.tcp != nil {
+			_ = c.tcp.Close()
+		}
+	}
+	for _, l := range f.loops {
+		l.cut()
 	}
 }
 
@@ -116,6 +139,30 @@ func (f *Front) add(c *conn) bool {
 	}
 	f.conns[c] = struct{}{}
 	return true
+}
+
+// toLoop gives a connection to a loop; false: its goroutine keeps it.
+func (f *Front) toLoop(c *conn, h *handover) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closing.Load() {
+		return false
+	}
+	if f.loops == nil {
+		// Half the processors: those who ask and who keep the data need the others.
+		for range max(1, runtime.GOMAXPROCS(0)/2) {
+			l, err := newLoop(f)
+			if err != nil {
+				break // the goroutines do it
+			}
+			f.loops = append(f.loops, l)
+		}
+	}
+	if len(f.loops) == 0 {
+		return false
+	}
+	f.turn++
+	return f.loops[f.turn%len(f.loops)].take(c, h)
 }
 
 func (f *Front) remove(c *conn) {
@@ -161,7 +208,7 @@ func (h *handover) accept() {
 			own.end()
 			continue
 		}
-		go own.serve(h)
+		go own.serve(h, nil)
 	}
 }
 

@@ -19,6 +19,9 @@ import (
 type Store interface {
 	// Update changes one record as decide says, and gives the state after it.
 	Update(ctx context.Context, name, id string, decide dataset.Decide) (dataset.State, error)
+	// Begin is an Update that does not wait: done is called once, with what Update would
+	// return, and must not block.
+	Begin(name, id string, decide dataset.Decide, done func(dataset.State, error))
 	// Load puts another content in place, and gives the state after it. An error of
 	// read is returned as it is.
 	Load(ctx context.Context, name string, read dataset.Read, check dataset.Check) (dataset.State, error)

@@ -18,58 +18,81 @@ import (
 )
 
 // direct answers what everything is made for, reading one record, the whole list and
-// a page of a question, and writing one record, on the short way: see the package
-// direct. It gives the same bytes as getRecord, getList, items and putRecord, which a
-// test compares; whatever they would refuse, and every other route, is left to them.
+// a page of a question, on the short way: see the package direct. It gives the same
+// bytes as getRecord, getList and items, which a test compares; whatever they would
+// refuse, and every other route, is left to them.
 func (a *API) direct(q *direct.Request, w *direct.Response) bool {
 	if !a.answerDirectly(q, w) {
 		return false
 	}
-	a.counted.of(q, w.Code()).Observe(time.Since(q.Begun))
+	method := http.MethodGet
+	if q.Head {
+		method = http.MethodHead
+	}
+	a.counted.of(q.Path, method, w.Code()).Observe(time.Since(q.Begun))
 	return true
 }
 
 func (a *API) answerDirectly(q *direct.Request, w *direct.Response) bool {
-	if !a.open.Load() || a.config.Store.Age() > 0 { // an answer that may be old says so
+	conditions, ok := a.directly(q)
+	switch {
+	case !ok:
 		return false
-	}
-	conditions, err := conditionsOf(q.IfMatch, q.IfNoneMatch)
-	if err != nil {
-		return false
-	}
-	if q.HasQuery {
-		return !q.Put && a.directItems(q, w, conditions)
-	}
-	if q.Path == defaultBase && !q.Put {
+	case q.HasQuery:
+		return a.directItems(q, w, conditions)
+	case q.Path == defaultBase:
 		return a.directList(q, w, conditions)
 	}
-	c, id := a.data, ""
-	if rest, ok := strings.CutPrefix(q.Path, defaultBase+"/"); ok {
+	c, id, ok := a.directID(q.Path)
+	return ok && directRecord(w, c, id, conditions)
+}
+
+// directly says whether a request may be answered on the short way, and gives its
+// conditions.
+func (a *API) directly(q *direct.Request) (conditions, bool) {
+	if !a.open.Load() || a.config.Store.Age() > 0 { // an answer that may be old says so
+		return conditions{}, false
+	}
+	c, err := conditionsOf(q.IfMatch, q.IfNoneMatch)
+	return c, err == nil
+}
+
+// directID gives the collection and the id that a path of a record names.
+func (a *API) directID(path string) (c *collection, id string, ok bool) {
+	c = a.data
+	if rest, ok := strings.CutPrefix(path, defaultBase+"/"); ok {
 		id = rest
-	} else if rest, ok := strings.CutPrefix(q.Path, "/collections/"); ok {
+	} else if rest, ok := strings.CutPrefix(path, "/collections/"); ok {
 		var name string
 		if name, id, ok = strings.Cut(rest, "/items/"); !ok {
-			return false
+			return nil, "", false
 		}
 		known, ok := a.others.Load(name)
 		if !ok {
-			return false
+			return nil, "", false
 		}
 		c = known.(*collection)
 	}
-	if id == "" || id == "." || id == ".." || strings.Contains(id, "/") {
-		return false
-	}
-	if q.Put {
-		return a.directPut(q, w, c, id, conditions)
-	}
-	return directRecord(w, c, id, conditions)
+	return c, id, id != "" && id != "." && id != ".." && !strings.Contains(id, "/")
 }
 
-// directPut writes a record. What can be refused before anything is done is left to
-// putRecord; from then on every outcome is answered here.
-func (a *API) directPut(q *direct.Request, w *direct.Response, c *collection, id string, conditions conditions) bool {
+// quick says whether a request may hold up others while it is answered on the short way:
+// one record is found in a microsecond.
+func quick(q *direct.Request) bool { return !q.HasQuery && q.Path != defaultBase }
+
+// beginPut begins to write a record on the short way. What can be refused before
+// anything is done is left to putRecord; from then on every outcome is answered here,
+// as putRecord answers it.
+func (a *API) beginPut(q *direct.Request, done func(func(*direct.Response))) bool {
 	start := time.Now()
+	conditions, ok := a.directly(q)
+	if !ok || q.HasQuery {
+		return false
+	}
+	c, id, ok := a.directID(q.Path)
+	if !ok {
+		return false
+	}
 	who := writer{
 		host:          q.Host,
 		authorization: q.Authorization,
@@ -80,17 +103,36 @@ func (a *API) directPut(q *direct.Request, w *direct.Response, c *collection, id
 		len(q.Body) > a.limits.Ingest.MaxRecordBytes || ingest.CheckRecord(q.Body, a.limits.Ingest) != nil {
 		return false
 	}
+	path := q.Path
+	e := putting(c, id, conditions, bytes.Clone(q.Body))
 	ctx := context.Background() // who hangs up does not take the write back
-	got, err := a.safely(ctx, c.name, c.ack, func() (answer, error) {
-		return a.put(ctx, c, id, conditions, bytes.Clone(q.Body))
+	if c.ack.Level != dataset.AckMemory {
+		go func() { // it waits for others
+			got, err := a.safely(ctx, c.name, c.ack, func() (answer, error) { return a.edit(ctx, e) })
+			done(func(w *direct.Response) { a.finishPut(w, path, start, c, got, err) })
+		}()
+		return true
+	}
+	a.config.Store.Begin(c.name, id, e.decide, func(state dataset.State, err error) {
+		done(func(w *direct.Response) {
+			got, err := e.answer(state, err)
+			a.finishPut(w, path, start, c, got, err)
+		})
 	})
+	return true
+}
+
+// finishPut answers a write whose outcome is known.
+func (a *API) finishPut(w *direct.Response, path string, start time.Time, c *collection, got answer, err error) {
+	ctx := context.Background()
+	defer func() { a.counted.of(path, http.MethodPut, w.Code()).Observe(time.Since(start)) }()
 	if err != nil {
 		version := got.version // at which it was refused
 		if version == 0 {
 			version = c.data.State().Version
 		}
-		a.directProblem(ctx, q, w, version, err)
-		return true
+		a.directProblem(ctx, path, w, version, err)
+		return
 	}
 	status := "204 No Content"
 	if got.status == http.StatusCreated {
@@ -111,15 +153,14 @@ func (a *API) directPut(q *direct.Request, w *direct.Response, c *collection, id
 		}
 	}
 	w.End()
-	a.logWrite(ctx, recordLevel, http.MethodPut, q.Path, got, start)
-	return true
+	a.logWrite(ctx, recordLevel, http.MethodPut, path, got, start)
 }
 
 // directProblem answers with an error, as fail does, and the dataset's version.
-func (a *API) directProblem(ctx context.Context, q *direct.Request, w *direct.Response, version uint64, err error) {
+func (a *API) directProblem(ctx context.Context, path string, w *direct.Response, version uint64, err error) {
 	h := http.Header{}
 	setVersion(h, version)
-	p := a.problem(ctx, http.MethodPut, q.Path, err, h)
+	p := a.problem(ctx, http.MethodPut, path, err, h)
 	body := encodeJSON(p)
 	h.Set("Content-Type", problemType)
 	h["X-Content-Type-Options"] = noSniff

@@ -73,6 +73,36 @@ func exchange(t testing.TB, addr string, pieces ...[]byte) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return exchangeOver(t, c, pieces...)
+}
+
+// warm gives a connection that had an answer before, and is served by a loop since,
+// where there are loops.
+func warm(t testing.TB, addr string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	for range 2 {
+		if _, err := io.WriteString(c, "HEAD /data/1 HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		var got []byte
+		for room := make([]byte, 4096); !bytes.HasSuffix(got, []byte("\r\n\r\n")); {
+			n, err := c.Read(room)
+			if got = append(got, room[:n]...); err != nil {
+				t.Fatalf("%q: %v", got, err)
+			}
+		}
+	}
+	return c
+}
+
+// exchangeOver is exchange over a connection that is there, and closes it.
+func exchangeOver(t testing.TB, c net.Conn, pieces ...[]byte) string {
+	t.Helper()
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	for _, p := range pieces {
@@ -82,7 +112,7 @@ func exchange(t testing.TB, addr string, pieces ...[]byte) string {
 	}
 	_ = c.(*net.TCPConn).CloseWrite()
 	var got bytes.Buffer
-	_, err = io.Copy(&got, c)
+	_, err := io.Copy(&got, c)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("%q: no end after %q", pieces, got.String())
 	}
@@ -94,6 +124,15 @@ func (p *pair) compare(t testing.TB, request []byte) {
 	got, want := exchange(t, p.addr, request), exchange(t, p.plain, request)
 	if got != want {
 		t.Errorf("%q is answered\n%.2000s\nand by net/http\n%.2000s", request, got, want)
+	}
+}
+
+// compareWarm is compare over connections that had answers before.
+func (p *pair) compareWarm(t testing.TB, request []byte) {
+	t.Helper()
+	got, want := exchangeOver(t, warm(t, p.addr), request), exchangeOver(t, warm(t, p.plain), request)
+	if got != want {
+		t.Errorf("after others %q is answered\n%.2000s\nand by net/http\n%.2000s", request, got, want)
 	}
 }
 
@@ -169,15 +208,21 @@ var requests = []string{
 	"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
 }
 
+// long ends requests over connections that had answers before: see FuzzDirect.
+const long = "XXXX"
+
 // The short way gives what net/http gives, byte for byte.
 func TestDirectAsNetHTTP(t *testing.T) {
 	p := startPair(t)
 	tag := p.do("GET", "/data/1", "").header.Get("Etag")
 	for _, r := range requests {
 		p.compare(t, []byte(strings.ReplaceAll(r, "%s", tag)))
+		p.compareWarm(t, []byte(strings.ReplaceAll(r, "%s", tag)+long))
 	}
 	p.compare(t, []byte("GET /data/1 HTTP/1.1\r\nHost: a\r\nCookie: "+strings.Repeat("x", 8000)+"\r\n\r\n"))
-	p.compare(t, []byte(strings.Repeat("GET /data/1 HTTP/1.1\r\nHost: a\r\n\r\n", 500)))
+	many := []byte(strings.Repeat("GET /data/1 HTTP/1.1\r\nHost: a\r\n\r\n", 500))
+	p.compare(t, many)
+	p.compareWarm(t, many)
 }
 
 // Wherever a request is cut into two pieces, the answer is the same.
@@ -188,6 +233,9 @@ func TestDirectInPieces(t *testing.T) {
 	for i := range r {
 		if got := exchange(t, p.addr, r[:i], r[i:]); got != want {
 			t.Errorf("cut at %d: %s, want %s", i, got, want)
+		}
+		if got := exchangeOver(t, warm(t, p.addr), r[:i], r[i:]); got != want {
+			t.Errorf("after others, cut at %d: %s, want %s", i, got, want)
 		}
 	}
 }
@@ -271,6 +319,7 @@ func TestDirectPutAsNetHTTP(t *testing.T) {
 			p := startTwins(t, change)
 			for _, r := range writes {
 				p.compare(t, []byte(r))
+				p.compareWarm(t, []byte(strings.ReplaceAll(r, `"v":`, `"v":1`)+long))
 				p.compare(t, []byte("GET /data HTTP/1.1\r\nHost: a\r\n\r\nGET /data/1 HTTP/1.1\r\nHost: a\r\n\r\n"))
 			}
 		})
@@ -283,9 +332,11 @@ func TestDirectPutFails(t *testing.T) {
 	p := startTwins(t, nil)
 	for _, code := range []dataset.Code{dataset.Unavailable, dataset.OutcomeUnknown} {
 		p.store.set(func() { p.store.broken = &dataset.Error{Code: code, Message: "it is broken", Remedy: "mend it"} })
-		got := exchange(t, p.addr, []byte(put("/data/1", `{"id":"1"}`)+put("/data/2", `{"id":"2"}`)))
-		if n := strings.Count(got, "it is broken"); n != 2 || strings.Count(got, "HTTP/1.1 503 ") != 2 {
-			t.Errorf("%s is answered %q", code, got)
+		both := []byte(put("/data/1", `{"id":"1"}`) + put("/data/2", `{"id":"2"}`))
+		for _, got := range []string{exchange(t, p.addr, both), exchangeOver(t, warm(t, p.addr), both)} {
+			if n := strings.Count(got, "it is broken"); n != 2 || strings.Count(got, "HTTP/1.1 503 ") != 2 {
+				t.Errorf("%s is answered %q", code, got)
+			}
 		}
 	}
 }
@@ -300,6 +351,9 @@ func TestDirectPutInPieces(t *testing.T) {
 	for i := range r {
 		if got := exchange(t, n.addr, r[:i], r[i:]); got != want {
 			t.Errorf("cut at %d: %s, want %s", i, got, want)
+		}
+		if got := exchangeOver(t, warm(t, n.addr), r[:i], r[i:]); got != want {
+			t.Errorf("after others, cut at %d: %s, want %s", i, got, want)
 		}
 	}
 }
@@ -320,7 +374,8 @@ func FuzzDirect(f *testing.F) {
 		// Between requests, net/http closes without a word where the input ends within four
 		// bytes; of a connection's first request it says that they are none. A connection
 		// that is handed over begins anew, and the four bytes make the two alike.
-		p.compare(t, append(bytes.Clone(request), "XXXX"...))
+		p.compare(t, append(bytes.Clone(request), long...))
+		p.compareWarm(t, append(bytes.Clone(request), long...))
 	})
 }
 
@@ -341,20 +396,53 @@ func TestDirectIdle(t *testing.T) {
 	}
 }
 
+// So may one that a loop serves.
+func TestDirectIdleInLoop(t *testing.T) {
+	n := start(t, short)
+	n.want(n.do("POST", "/data", three), 200)
+	c := warm(t, n.addr)
+	defer c.Close()
+	if got, err := io.ReadAll(c); err != nil || len(got) > 0 {
+		t.Errorf("it ends with %q, %v", got, err)
+	}
+	n.cut(t)
+}
+
 // Whoever asks and reads no answers is cut.
 func TestDirectStalledReader(t *testing.T) {
 	n := start(t, short)
 	n.want(n.do("POST", "/data", three), 200)
-	c := n.dial()
-	flood := []byte(strings.Repeat("GET /data/1 HTTP/1.1\r\nHost: a\r\n\r\n", 1000))
-	_ = c.SetWriteDeadline(time.Now().Add(20 * time.Second))
-	for {
-		if _, err := c.Write(flood); err != nil {
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Fatal("it may stall")
+	for _, c := range []net.Conn{n.dial(), warm(t, n.addr)} {
+		flood := []byte(strings.Repeat("GET /data/1 HTTP/1.1\r\nHost: a\r\n\r\n", 1000))
+		_ = c.SetWriteDeadline(time.Now().Add(20 * time.Second))
+		for {
+			if _, err := c.Write(flood); err != nil {
+				if errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Fatal("it may stall")
+				}
+				break
 			}
-			break
 		}
+		_ = c.Close()
+		n.cut(t)
+	}
+}
+
+// So is who reads nothing of one answer that is larger than what sockets hold, and
+// who reads slowly gets all of it.
+func TestDirectLargeRecord(t *testing.T) {
+	n := start(t, short)
+	n.want(n.do("POST", "/data", three), 200)
+	large := `{"id":"1","v":"` + strings.Repeat("x", 900_000) + `"}`
+	n.want(n.do("PUT", "/data/1", large), 204)
+	get := []byte("GET /data/1 HTTP/1.1\r\nHost: a\r\n\r\n")
+	if got := exchangeOver(t, warm(t, n.addr), bytes.Repeat(get, 12)); strings.Count(got, large) != 12 {
+		t.Errorf("%d bytes", len(got))
+	}
+	c := warm(t, n.addr)
+	defer c.Close()
+	if _, err := c.Write(bytes.Repeat(get, 20)); err != nil {
+		t.Fatal(err)
 	}
 	n.cut(t)
 }
@@ -370,10 +458,51 @@ func TestDirectShutdown(t *testing.T) {
 	if _, err := io.ReadAtLeast(c, make([]byte, 4096), 15); err != nil {
 		t.Fatal(err)
 	}
+	other := warm(t, n.addr)
+	defer other.Close()
 	if err := n.server.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.ReadAll(c); err != nil {
-		t.Errorf("the connection ends with %v", err)
+	for _, c := range []net.Conn{c, other} {
+		if _, err := io.ReadAll(c); err != nil {
+			t.Errorf("the connection ends with %v", err)
+		}
+	}
+}
+
+// A write that waits for its commit is answered before its connection ends, and keeps
+// neither other connections of its loop nor requests behind it from being answered.
+func TestDirectWriteThatWaits(t *testing.T) {
+	n := start(t, nil)
+	n.want(n.do("POST", "/data", three), 200)
+	writer, reader := warm(t, n.addr), warm(t, n.addr)
+	defer writer.Close()
+	defer reader.Close()
+	release := make(chan struct{})
+	n.store.set(func() { n.store.begun = release })
+	const get = "GET /data/2 HTTP/1.1\r\nHost: a\r\n\r\n"
+	for _, piece := range []string{put("/data/1", `{"id":"1","v":2}`) + get, get} {
+		if _, err := io.WriteString(writer, piece); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(reader, get); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAtLeast(reader, make([]byte, 4096), 15); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- n.server.Shutdown(t.Context()) }()
+	if got, err := io.ReadAll(reader); err != nil || len(got) > 0 {
+		t.Errorf("the reader's connection ends with %q, %v", got, err)
+	}
+	close(release)
+	got, err := io.ReadAll(writer)
+	if err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 204 ") || strings.Count(string(got), "HTTP/1.1 ") < 2 {
+		t.Errorf("the writer gets %q, %v", got, err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

@@ -39,6 +39,8 @@ func NewServer(a *API) *Server {
 	}
 	s.front = direct.New(direct.Config{
 		Answer:     a.direct,
+		Begin:      a.beginPut,
+		Quick:      quick,
 		Ended:      s.release,
 		HeaderTime: l.HeaderTime,
 		IdleTime:   l.IdleTime,

@@ -33,6 +33,7 @@ type memoryStore struct {
 	age      time.Duration
 	broken   error         // what every write fails with
 	hold     chan struct{} // a Load waits for it
+	begun    chan struct{} // what was begun waits for it
 }
 
 func newMemoryStore(c *readmodel.Catalog) *memoryStore {
@@ -79,6 +80,18 @@ func (m *memoryStore) Update(_ context.Context, name, id string, decide dataset.
 		d.Apply(s, []dataset.Change{{Record: r}})
 	}
 	return s, nil
+}
+
+func (m *memoryStore) Begin(name, id string, decide dataset.Decide, done func(dataset.State, error)) {
+	m.mu.Lock()
+	begun := m.begun
+	m.mu.Unlock()
+	go func() {
+		if begun != nil {
+			<-begun
+		}
+		done(m.Update(context.Background(), name, id, decide))
+	}()
 }
 
 func (m *memoryStore) Load(ctx context.Context, name string, read dataset.Read, check dataset.Check) (dataset.State, error) {

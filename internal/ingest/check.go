@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -134,9 +135,10 @@ func checkText(body []byte, l Limits) *fault {
 	if len(body) == 0 {
 		return &fault{detail: "there is no text"}
 	}
-	var s scanner
+	s := scanners.Get().(*scanner)
+	defer scanners.Put(s)
 	s.scan(body)
-	return checkScanned(body, &s, l)
+	return checkScanned(body, s, l)
 }
 
 // kindOf names the kind of a JSON value with its article.
@@ -168,42 +170,56 @@ func IDOf(json []byte, field string) (id string, ok bool) {
 
 // valueOf gives the raw value of a field of a valid record, nil when missing.
 func valueOf(json []byte, field string) []byte {
-	var room [16]member
-	object := membersOf(json, room[:0])
-	top := object.value(field)
-	if !object.isFeature() || field == "id" && top != nil {
+	o := openObject(json)
+	defer o.close()
+	top := o.value(field)
+	if !o.isFeature() || field == "id" && top != nil {
 		return top
 	}
-	return lookup(object.value("properties"), field)
+	return lookup(o.value("properties"), field)
 }
 
 func isFeature(json []byte) bool {
-	var room [16]member
-	object := membersOf(json, room[:0])
-	return object.isFeature()
+	o := openObject(json)
+	defer o.close()
+	return o.isFeature()
 }
 
-// object is a valid JSON object and where its members lie.
+// lookup gives the raw value of a member of a valid JSON value, nil when it is no
+// object or has no such member.
+func lookup(json []byte, name string) []byte {
+	o := openObject(json)
+	defer o.close()
+	return o.value(name)
+}
+
+// object is a valid JSON object whose members were found.
 type object struct {
 	text    []byte
-	members []member
+	scanner *scanner
 }
 
-// membersOf gives the object that a valid JSON value is, with no members where it is
-// none; the members are put into room if there is enough.
-func membersOf(json []byte, room []member) object {
-	json = bytes.TrimSpace(json)
-	if len(json) == 0 || json[0] != '{' {
-		return object{}
+// scanners are those that are not in use: the list of members is longer than the work
+// with it is.
+var scanners = sync.Pool{New: func() any { return new(scanner) }}
+
+// openObject gives the object that a valid JSON value is; one without members where
+// it is none. It has to be closed.
+func openObject(json []byte) object {
+	o := object{bytes.TrimSpace(json), scanners.Get().(*scanner)}
+	if len(o.text) > 0 && o.text[0] == '{' {
+		o.scanner.scan(o.text)
+	} else {
+		o.scanner.members = o.scanner.members[:0]
 	}
-	s := scanner{members: room}
-	s.scan(json)
-	return object{json, s.members}
+	return o
 }
+
+func (o object) close() { scanners.Put(o.scanner) }
 
 // value gives the raw value of a member, nil when missing.
-func (o *object) value(name string) []byte {
-	for _, m := range o.members {
+func (o object) value(name string) []byte {
+	for _, m := range o.scanner.members {
 		if string(unquote(o.text[m.key:m.keyEnd], nil)) == name {
 			return o.text[m.value:m.valueEnd]
 		}
@@ -211,16 +227,8 @@ func (o *object) value(name string) []byte {
 	return nil
 }
 
-func (o *object) isFeature() bool {
+func (o object) isFeature() bool {
 	return string(o.value("type")) == `"Feature"` && o.value("properties") != nil
-}
-
-// lookup gives the raw value of a member of a valid JSON value, nil when it is no
-// object or has no such member.
-func lookup(json []byte, name string) []byte {
-	var room [16]member
-	o := membersOf(json, room[:0])
-	return o.value(name)
 }
 
 // unquote gives the text of a valid JSON string, in scratch where it has escapes.
