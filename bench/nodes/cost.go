@@ -23,9 +23,9 @@ const few = 1000
 func (b *bench) cost(ctx context.Context) error {
 	type contender struct {
 		*world
-		records        int
-		ids            []string
-		time, cpu, all rig.Series
+		records               int
+		ids                   []string
+		time, alone, cpu, all rig.Series
 	}
 	contenders := []*contender{{records: few}, {records: b.many}}
 	for _, c := range contenders {
@@ -40,6 +40,10 @@ func (b *bench) cost(ctx context.Context) error {
 	}
 	for range b.rounds {
 		for _, c := range contenders {
+			begun, err := c.processor()
+			if err != nil {
+				return err
+			}
 			until := time.Now().Add(time.Duration(b.seconds) * time.Second)
 			writes, err := writers(ctx, c.addresses[0], 1, c.ids, 0, until)
 			if err != nil {
@@ -54,6 +58,8 @@ func (b *bench) cost(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			each := spent(begun, before, len(writes))
+			c.alone = append(c.alone, each[0]+each[1])
 			until = time.Now().Add(time.Duration(b.seconds) * time.Second)
 			if writes, err = writers(ctx, c.addresses[0], b.connections, c.ids, 0, until); err != nil {
 				return err
@@ -62,7 +68,7 @@ func (b *bench) cost(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			each := spent(before, after, len(writes))
+			each = spent(before, after, len(writes))
 			c.cpu = append(c.cpu, each[0]+each[1])
 			c.all = append(c.all, float64(len(writes))/float64(b.seconds))
 		}
@@ -74,6 +80,7 @@ func (b *bench) cost(ctx context.Context) error {
 	rig.Table(b.out, [][]string{
 		{"one write", strconv.Itoa(small.records) + " records", strconv.Itoa(large.records) + " records", "ratio"},
 		row("median time, one after the other, µs", small.time, large.time, large.time.Median()/small.time.Median()),
+		row("processor time of node and Redis, one after the other, µs", small.alone, large.alone, large.alone.Median()/small.alone.Median()),
 		row(fmt.Sprintf("processor time of node and Redis, %d connections, µs", b.connections), small.cpu, large.cpu, large.cpu.Median()/small.cpu.Median()),
 		row(fmt.Sprintf("writes per second, %d connections", b.connections), small.all, large.all, small.all.Median()/large.all.Median()),
 	})
