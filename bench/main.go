@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&o.data, "data", "../shared/data/nasa_meteorite_landings.csv", "the table to load, CSV with a column id")
 	flags.IntVar(&o.rounds, "rounds", 5, "alternating rounds")
 	flags.IntVar(&o.seconds, "seconds", 3, "length of each wrk run")
-	flags.StringVar(&o.skip, "skip", "", "parts to leave out: load, serve, put")
+	flags.StringVar(&o.skip, "skip", "", "parts to leave out: load, serve, put, grow")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context) error
-	}{{"load", b.load}, {"serve", b.serve}, {"put", b.put}} {
+	}{{"load", b.load}, {"serve", b.serve}, {"put", b.put}, {"grow", b.grow}} {
 		if strings.Contains(o.skip, part.name) {
 			continue
 		}

@@ -30,18 +30,8 @@ func (b *bench) put(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		redisURL, url := "redis://"+rig.Address(ports[0]), "http://"+rig.Address(ports[1])
-		if _, err := b.Start(ctx, nil, "redis-server", "--bind", "127.0.0.1", "--port", strconv.Itoa(ports[0]), "--dir", b.Dir, "--save", "",
-			"--appendonly", "yes", "--appendfsync", s.policy, "--appenddirname", "put-"+s.policy); err != nil {
-			return err
-		}
-		if err := rig.WaitFor(ctx, func() error { return rig.Dial(ctx, ports[0]) }); err != nil {
-			return err
-		}
-		if _, err := b.Start(ctx, nil, b.landings, "serve", "--redis", redisURL+"/0", "--listen", rig.Address(ports[1])); err != nil {
-			return err
-		}
-		if err := rig.WaitFor(ctx, func() error { _, err := rig.Get(ctx, url+"/readyz", ""); return err }); err != nil {
+		url, err := b.writable(ctx, s.policy, ports)
+		if err != nil {
 			return err
 		}
 		if _, err := rig.Do(ctx, http.MethodPost, url+"/data", "", b.in.json); err != nil {
@@ -67,6 +57,23 @@ func (b *bench) put(ctx context.Context) error {
 	}
 	rig.Table(b.out, rows)
 	return nil
+}
+
+// writable starts a Redis with an append-only file and a node beside it on two ports, and gives the node's address.
+func (b *bench) writable(ctx context.Context, policy string, ports []int) (url string, err error) {
+	redis := strconv.Itoa(ports[0])
+	if _, err := b.Start(ctx, nil, "redis-server", "--bind", "127.0.0.1", "--port", redis, "--dir", b.Dir, "--save", "",
+		"--appendonly", "yes", "--appendfsync", policy, "--appenddirname", "writes-"+redis); err != nil {
+		return "", err
+	}
+	if err := rig.WaitFor(ctx, func() error { return rig.Dial(ctx, ports[0]) }); err != nil {
+		return "", err
+	}
+	if _, err := b.Start(ctx, nil, b.landings, "serve", "--redis", "redis://"+rig.Address(ports[0])+"/0", "--listen", rig.Address(ports[1])); err != nil {
+		return "", err
+	}
+	url = "http://" + rig.Address(ports[1])
+	return url, rig.WaitFor(ctx, func() error { _, err := rig.Get(ctx, url+"/readyz", ""); return err })
 }
 
 // hset gives redis-benchmark's rate of HSET with values as long as the records that put.lua writes.

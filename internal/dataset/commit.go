@@ -12,16 +12,18 @@ import (
 // chains at equal versions mean the same history.
 type Chain uint64
 
-// Next gives the chain after a commit whose content is body: the first eight
-// bytes, big endian, of SHA-256 over chain, version (each 8 bytes, big endian)
-// and body.
-func (c Chain) Next(version uint64, body []byte) Chain {
+// Next gives the chain after a commit whose content is body, perhaps in pieces: the
+// first eight bytes, big endian, of SHA-256 over chain, version (each 8 bytes, big
+// endian) and body.
+func (c Chain) Next(version uint64, body ...[]byte) Chain {
 	var head [16]byte
 	binary.BigEndian.PutUint64(head[:8], uint64(c))
 	binary.BigEndian.PutUint64(head[8:], version)
 	h := sha256.New()
 	h.Write(head[:])
-	h.Write(body)
+	for _, piece := range body {
+		h.Write(piece)
+	}
 	var sum [sha256.Size]byte
 	return Chain(binary.BigEndian.Uint64(h.Sum(sum[:0])))
 }

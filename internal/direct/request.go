@@ -28,7 +28,7 @@ type Request struct {
 	Body          []byte         // of a write; the next request overwrites it
 	From, To      netip.AddrPort // the connection's ends
 
-	// Begun is about when the request was there.
+	// Begun is about when a read was there.
 	Begun time.Time
 
 	length int  // Content-Length; -1: not given

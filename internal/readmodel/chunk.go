@@ -1,7 +1,6 @@
 package readmodel
 
 import (
-	"sort"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -26,12 +25,20 @@ type chunk struct {
 // content is a bucket and what changed since. It is immutable.
 type content struct {
 	bucket *dataset.Bucket
-	edits  []dataset.Change // in strictly ascending order of position; at most maxEdits
+	edits  []edited // in strictly ascending order of offset; at most maxEdits
 }
 
-// maxEdits bounds what a write copies and a lookup searches: a list of so many
-// changes, where one write in so many copies the bucket.
-const maxEdits = 32
+// edited is what became of a position.
+type edited struct {
+	offset uint8           // the position within the bucket
+	record *dataset.Record // nil: it is vacant
+}
+
+func offsetOf(position uint64) uint8 { return uint8(position % dataset.BucketSize) }
+
+// maxEdits bounds what a write copies, a list of so many edits of 16 bytes, while one
+// write in so many copies the bucket.
+const maxEdits = 64
 
 func newChunk(b *dataset.Bucket) *chunk {
 	c := &chunk{records: b.Len()}
@@ -55,7 +62,7 @@ func (c *chunk) merged() *dataset.Bucket {
 	if now.edits == nil {
 		return now.bucket
 	}
-	b := now.bucket.With(now.edits)
+	b := now.merged()
 	c.content.Store(&content{bucket: b})
 	return b
 }
@@ -75,55 +82,79 @@ func (c *chunk) part(coder *encode.Coder, coding encode.Coding) *encode.Part {
 	return &p
 }
 
-// find gives the record at a position within the chunk, and whether there is one.
-func (c *chunk) find(position uint64) (dataset.Record, bool) {
-	return c.content.Load().find(position)
+// merged gives the bucket after the edits.
+func (c *content) merged() *dataset.Bucket {
+	changes := make([]dataset.Change, len(c.edits))
+	for i, e := range c.edits {
+		if e.record == nil {
+			changes[i] = dataset.Change{Delete: true, Record: dataset.Record{Position: c.bucket.Number()*dataset.BucketSize + uint64(e.offset)}}
+		} else {
+			changes[i].Record = *e.record
+		}
+	}
+	return c.bucket.With(changes)
 }
 
-func (c *content) find(position uint64) (dataset.Record, bool) {
-	if i, ok := c.edit(position); ok {
-		if e := &c.edits[i]; !e.Delete {
-			return e.Record, true
+// find gives the record at a position within the chunk, and whether there is one.
+func (c *chunk) find(position uint64) (dataset.Record, bool) {
+	now := c.content.Load()
+	if i, ok := now.edit(offsetOf(position)); ok {
+		if r := now.edits[i].record; r != nil {
+			return *r, true
 		}
 		return dataset.Record{}, false
 	}
-	return c.bucket.Find(position)
+	return now.bucket.Find(position)
 }
 
-// edit gives where among the edits that of a position is, or would be.
-func (c *content) edit(position uint64) (int, bool) {
-	i := sort.Search(len(c.edits), func(i int) bool { return c.edits[i].Record.Position >= position })
-	return i, i < len(c.edits) && c.edits[i].Record.Position == position
+// edit gives where among the edits that of an offset is, or would be.
+func (c *content) edit(offset uint8) (int, bool) {
+	low, high := 0, len(c.edits)
+	for low < high {
+		if at := (low + high) / 2; c.edits[at].offset < offset {
+			low = at + 1
+		} else {
+			high = at
+		}
+	}
+	return low, low < len(c.edits) && c.edits[low].offset == offset
 }
 
-// with gives the chunk after edits, which are in strictly ascending order of
+// with gives the chunk after changes, which are in strictly ascending order of
 // position and lie within it; nil where no record is left.
-func (c *chunk) with(edits []dataset.Change) *chunk {
+func (c *chunk) with(changes []dataset.Change) *chunk {
 	now := c.content.Load()
 	next := &chunk{records: c.records}
-	all := make([]dataset.Change, 0, len(now.edits)+len(edits))
+	all := make([]edited, 0, len(now.edits)+len(changes))
 	done := 0
-	for _, e := range edits {
-		if _, was := now.find(e.Record.Position); was {
-			next.records--
-		}
-		if !e.Delete {
+	for _, change := range changes {
+		e := edited{offset: offsetOf(change.Record.Position)}
+		if !change.Delete {
+			e.record = new(change.Record)
 			next.records++
 		}
-		at, again := now.edit(e.Record.Position)
+		at, again := now.edit(e.offset)
 		all = append(append(all, now.edits[done:at]...), e)
-		if done = at; again {
+		done = at
+		var was bool
+		if again {
+			was = now.edits[at].record != nil
 			done++
+		} else {
+			_, was = now.bucket.Find(change.Record.Position)
+		}
+		if was {
+			next.records--
 		}
 	}
 	all = append(all, now.edits[done:]...)
-	switch {
-	case next.records == 0:
+	after := &content{bucket: now.bucket, edits: all}
+	if len(all) > maxEdits {
+		after = &content{bucket: after.merged()}
+	}
+	next.content.Store(after)
+	if next.records == 0 {
 		return nil
-	case len(all) > maxEdits:
-		next.content.Store(&content{bucket: now.bucket.With(all)})
-	default:
-		next.content.Store(&content{bucket: now.bucket, edits: all})
 	}
 	return next
 }
@@ -133,7 +164,7 @@ func (c *chunk) with(edits []dataset.Change) *chunk {
 func (c *chunk) memory() int64 {
 	n := int64(unsafe.Sizeof(*c)+unsafe.Sizeof(content{})) + c.textBytes()
 	now := c.content.Load()
-	n += now.bucket.Memory() - int64(len(now.bucket.Text())) + int64(cap(now.edits))*int64(unsafe.Sizeof(dataset.Change{}))
+	n += now.bucket.Memory() - int64(len(now.bucket.Text())) + int64(len(now.edits))*int64(unsafe.Sizeof(edited{})+unsafe.Sizeof(dataset.Record{}))
 	for coding := encode.Gzip; coding < encode.Codings; coding++ {
 		if p := c.coded[coding].Load(); p != nil {
 			n += p.Len
@@ -146,8 +177,10 @@ func (c *chunk) memory() int64 {
 func (c *chunk) textBytes() int64 {
 	now := c.content.Load()
 	n := int64(len(now.bucket.Text()))
-	for i := range now.edits {
-		n += int64(len(now.edits[i].Record.JSON))
+	for _, e := range now.edits {
+		if e.record != nil {
+			n += int64(len(e.record.JSON))
+		}
 	}
 	return n
 }

@@ -42,13 +42,11 @@ type description struct {
 	LoadedAt   time.Time      `json:"loaded_at"`
 }
 
-// content is what the chain runs over: everything but the term, so that a commit
-// that is made again after a recovery keeps its place in the chain.
-func (c *commit) content() []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s %d %d %d %s %d\n", c.kind, c.node, c.seq, c.at.UnixMilli(), c.after.Count, c.after.Digest, c.after.Next)
-	b.Write(c.body)
-	return b.Bytes()
+// next gives the chain after the commit. It runs over everything but the term, so
+// that a commit that is made again after a recovery keeps its place in the chain.
+func (c *commit) next(before dataset.Chain) dataset.Chain {
+	head := fmt.Appendf(nil, "%s %s %d %d %d %s %d\n", c.kind, c.node, c.seq, c.at.UnixMilli(), c.after.Count, c.after.Digest, c.after.Next)
+	return before.Next(c.after.Version, head, c.body)
 }
 
 // seal encodes the commit's body and gives it its place after before.
@@ -65,7 +63,7 @@ func (c *commit) seal(before dataset.State) error {
 	case kindDrop:
 	}
 	c.after.Version = before.Version + 1
-	c.after.Chain = before.Chain.Next(c.after.Version, c.content())
+	c.after.Chain = c.next(before.Chain)
 	return nil
 }
 
@@ -132,7 +130,7 @@ func parseCommit(id string, fields map[string]string, before *dataset.State) (*c
 		if c.after.Version != before.Version+1 {
 			return nil, fmt.Errorf("stream entry %s does not follow version %d: %w", id, before.Version, errGap)
 		}
-		if want := before.Chain.Next(c.after.Version, c.content()); want != c.after.Chain {
+		if want := c.next(before.Chain); want != c.after.Chain {
 			return nil, fmt.Errorf("stream entry %s has chain %s, not %s: %w", id, c.after.Chain, want, errFork)
 		}
 	}

@@ -27,7 +27,7 @@ func forked(commits, kept []*commit, end dataset.State) []*commit {
 
 // follows says whether the commit is the one after a state.
 func (c *commit) follows(s dataset.State) bool {
-	return c.after.Version == s.Version+1 && s.Chain.Next(c.after.Version, c.content()) == c.after.Chain
+	return c.after.Version == s.Version+1 && c.next(s.Chain) == c.after.Chain
 }
 
 // history gives commits that end at a state; the state alone where they are not known.

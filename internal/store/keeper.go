@@ -233,10 +233,6 @@ func (k *keeper) notDone() error {
 	return e
 }
 
-// idleTime is how long a dataset's committing connection stays without use: with
-// thousands of datasets, few are written to.
-const idleTime = time.Minute
-
 // run is the keeper's life.
 func (k *keeper) run() {
 	ctx := k.store.ctx
@@ -258,7 +254,7 @@ func (k *keeper) run() {
 	opened()
 	k.used, k.kept = time.Now(), time.Now()
 	k.housekeep()
-	tick := time.NewTicker(10 * time.Second)
+	tick := time.NewTicker(k.store.opts.Idle / 6)
 	defer tick.Stop()
 	for {
 		k.answerWho(false)
@@ -282,8 +278,8 @@ func (k *keeper) run() {
 				k.answerWho(true)
 			}
 		case <-tick.C:
-			idle := time.Since(k.used) > idleTime
-			if !idle || time.Since(k.kept) > 10*idleTime {
+			idle := time.Since(k.used) > k.store.opts.Idle
+			if !idle || time.Since(k.kept) > 10*k.store.opts.Idle {
 				k.kept = time.Now()
 				k.housekeep()
 			}
