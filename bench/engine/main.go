@@ -305,60 +305,112 @@ func compareMemory(ctx context.Context, program string, hashes int) error {
 		fmt.Printf("| %s | %.0f | %.0f |\n", s.name, sizes[i][0]/1e6, sizes[i][1]/1e6)
 	}
 	fmt.Printf("| ratio | %.2f | %.2f |\n", sizes[0][0]/sizes[1][0], sizes[0][1]/sizes[1][1])
-	fmt.Printf("\na client that sends PING after PING while %d keys are saved, in ms: the worst is the longest hold of the lock or more\n\n| | p99 | worst | save |\n| --- | --- | --- | --- |\n", hashes)
-	for _, s := range servers[:2] {
-		if err := s.saveStalls(ctx); err != nil {
+	return compareSaves(ctx, servers[:2], hashes)
+}
+
+// compareSaves saves the same keys on each server, alternating, while a client sends PING after PING.
+func compareSaves(ctx context.Context, servers []*server, hashes int) error {
+	fmt.Printf("\nwhile %d hashes are saved, medians of %d saves and the longest of all: how long a client that sends PING after PING waits, "+
+		"and how long the server says that the save held its commands (latest_fork_usec), in ms\n\n", hashes, saveRounds)
+	fmt.Println("| | PING p99 | longest PING | held | save, s |\n| --- | --- | --- | --- | --- |")
+	for _, s := range servers {
+		if _, err := s.ask(ctx, "CONFIG SET appendonly yes"); err != nil {
 			return err
+		}
+		if _, _, err := s.pings(ctx, ""); err != nil {
+			return err
+		}
+	}
+	for _, command := range []string{"BGSAVE", "BGREWRITEAOF"} {
+		got := map[*server][4][]float64{}
+		for range saveRounds {
+			for _, s := range servers {
+				waits, took, err := s.pings(ctx, command)
+				if err != nil {
+					return err
+				}
+				held, err := s.ask(ctx, "INFO stats")
+				if err != nil {
+					return err
+				}
+				_, held, _ = strings.Cut(held, "latest_fork_usec:")
+				held, _, _ = strings.Cut(held, "\r")
+				us, err := strconv.ParseFloat(held, 64)
+				if err != nil {
+					return err
+				}
+				all := got[s]
+				for i, v := range []float64{ms(waits[len(waits)*99/100]), ms(waits[len(waits)-1]), us / 1000, took.Seconds()} {
+					all[i] = append(all[i], v)
+				}
+				got[s] = all
+			}
+		}
+		for _, s := range servers {
+			all := got[s]
+			for i := range all {
+				slices.Sort(all[i])
+			}
+			fmt.Printf("| %s, %s | %.2f | %.1f | %.2f | %.1f |\n", s.name, command, all[0][saveRounds/2], all[1][saveRounds-1], all[2][saveRounds-1], all[3][saveRounds/2])
 		}
 	}
 	return nil
 }
 
-// saveStalls prints how long a client waits for answers during BGSAVE.
-func (s *server) saveStalls(ctx context.Context) error {
+const saveRounds = 3
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// ask sends one command on a connection of its own.
+func (s *server) ask(ctx context.Context, command string) (string, error) {
+	out, err := exec.CommandContext(ctx, "redis-cli", append([]string{"-p", s.port}, strings.Fields(command)...)...).Output()
+	return string(out), err
+}
+
+// pings sends a command ("": none) and, until nothing is being saved any more, PING after PING on another connection.
+// It returns how long each waited, sorted, and how long the save took, to a hundredth of a second.
+func (s *server) pings(ctx context.Context, command string) (waits []time.Duration, took time.Duration, err error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+s.port)
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
 	defer conn.Close()
-	r := bufio.NewReader(conn)
-	ask := func(command string) (string, error) {
-		if _, err := io.WriteString(conn, command+"\r\n"); err != nil {
-			return "", err
-		}
-		return r.ReadString('\n')
-	}
-	last, err := ask("LASTSAVE")
-	if err != nil {
-		return err
-	}
-	time.Sleep(1100 * time.Millisecond) // LASTSAVE counts seconds
 	began := time.Now()
-	if _, err := ask("BGSAVE"); err != nil {
-		return err
+	if command != "" {
+		if _, err := s.ask(ctx, command); err != nil {
+			return nil, 0, err
+		}
 	}
-	var waits []time.Duration
-	for {
-		for range 1000 {
-			sent := time.Now()
-			if _, err := ask("PING"); err != nil {
-				return err
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			info, err := s.ask(ctx, "INFO persistence")
+			if err != nil || strings.Contains(info, "rdb_bgsave_in_progress:0") && strings.Contains(info, "aof_rewrite_in_progress:0") {
+				ended <- err
+				return
 			}
-			waits = append(waits, time.Since(sent))
+			if time.Since(began) > time.Minute {
+				ended <- fmt.Errorf("%s does not end its save", s.name)
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
 		}
-		now, err := ask("LASTSAVE")
-		if err != nil {
-			return err
+	}()
+	r := bufio.NewReader(conn)
+	for {
+		sent := time.Now()
+		if _, err := io.WriteString(conn, "PING\r\n"); err != nil {
+			return nil, 0, err
 		}
-		if now != last {
-			break
+		if _, err := r.ReadString('\n'); err != nil {
+			return nil, 0, err
 		}
-		if time.Since(began) > time.Minute {
-			return fmt.Errorf("%s does not end its save", s.name)
+		waits = append(waits, time.Since(sent))
+		select {
+		case err := <-ended:
+			slices.Sort(waits)
+			return waits, time.Since(began), err
+		default:
 		}
 	}
-	slices.Sort(waits)
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	fmt.Printf("| %s | %.2f | %.2f | %.1f s |\n", s.name, ms(waits[len(waits)*99/100]), ms(waits[len(waits)-1]), time.Since(began).Seconds())
-	return nil
 }

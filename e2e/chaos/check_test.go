@@ -25,16 +25,10 @@ type entry struct {
 	version, term uint64
 	chain         string
 	kind, node    string
+	at            time.Time
 	changes       []dataset.Change
 	digest        string
 	content       []byte // what the chain runs over
-}
-
-// drop is what a node said about commits that it dropped.
-type drop struct {
-	at          time.Time
-	node        int
-	first, last uint64
 }
 
 // checker compares what clients were told with the history that there is in the end.
@@ -44,11 +38,12 @@ type checker struct {
 	entries []entry           // ascending; entries[0].version is base
 	values  map[string]uint64 // of each value, the version that put it
 	states  map[string][]at   // of each key, its values over the versions
-	drops   []drop
-	lost    []*op // acknowledged writes that are not in the history, with an explanation
-	checked int   // operations that porcupine saw
+	dropped                   // what nodes said that they dropped
+	told    []*op             // acknowledged writes that are not in the history: nodes said so
+	died    []*op             // likewise, but nobody was left to say so
+	checked int               // operations that porcupine saw
+	forked  int               // that it did not: they were answered from a history that was lost
 	lists   int
-	recover int // recoveries in the logs
 }
 
 // at is a record's value from a version on; "" is none.
@@ -58,7 +53,7 @@ type at struct {
 }
 
 func newChecker(w *world, ops []*op) *checker {
-	return &checker{w: w, ops: ops, values: map[string]uint64{}, states: map[string][]at{}}
+	return &checker{w: w, ops: ops, values: map[string]uint64{}, states: map[string][]at{}, dropped: newDropped()}
 }
 
 func (c *checker) errorf(format string, args ...any) { c.w.t.Helper(); c.w.t.Errorf(format, args...) }
@@ -71,6 +66,7 @@ func (c *checker) run() {
 	}
 	defer func() { c.w.t.Log(c.summary()) }()
 	c.replay()
+	c.checkDropped()
 	c.checkWrites()
 	c.checkReads()
 	c.checkConnections()
@@ -89,32 +85,8 @@ func (c *checker) summary() string {
 			faults[e.what]++
 		}
 	}
-	return fmt.Sprintf("%d requests (%v), %d commits, %d lists, %d by porcupine; %d recoveries, %d nodes dropped commits, %d acknowledged writes died with their nodes; %v",
-		len(c.ops), outcomes, len(c.entries), c.lists, c.checked, c.recover, len(c.drops), len(c.lost), faults)
-}
-
-func (c *checker) readLogs() {
-	for i, n := range c.w.nodes {
-		for line := range n.lines() {
-			if line["msg"] == "recovered after Redis changed" {
-				c.recover++
-			}
-			if strings.HasPrefix(fmt.Sprint(line["msg"]), "panic") {
-				c.errorf("%s: %v", n.name, line["msg"])
-			}
-			count, _ := line["dropped"].(float64)
-			if count == 0 {
-				continue
-			}
-			when, err := time.Parse(time.RFC3339Nano, fmt.Sprint(line["time"]))
-			if err != nil {
-				c.errorf("a log line without a time: %v", line)
-			}
-			first, _ := line["first"].(float64)
-			last, _ := line["last"].(float64)
-			c.drops = append(c.drops, drop{when, i, uint64(first), uint64(last)})
-		}
-	}
+	return fmt.Sprintf("%d requests (%v), %d commits, %d lists, %d by porcupine, %d of lost histories; %d recoveries, %d commits told as dropped, acknowledged writes missing: %d told as dropped, %d died with all who had them; %v",
+		len(c.ops), outcomes, len(c.entries), c.lists, c.checked, c.forked, len(c.recoveries), len(c.commits), len(c.told), len(c.died), faults)
 }
 
 // readStream reads the history: without gaps, one chain, one order.
@@ -134,6 +106,8 @@ func (c *checker) readStream() {
 		e := entry{chain: f["chain"], kind: f["kind"], node: f["node"], digest: f["digest"]}
 		e.version, _ = strconv.ParseUint(strings.TrimSuffix(reply[i], "-0"), 10, 64)
 		e.term, _ = strconv.ParseUint(f["term"], 10, 64)
+		ms, _ := strconv.ParseInt(f["at"], 10, 64)
+		e.at = time.UnixMilli(ms)
 		e.content = fmt.Appendf(nil, "%s %s %s %s %s %s %s\n%s", f["kind"], f["node"], f["seq"], f["at"], f["count"], f["digest"], f["next"], f["body"])
 		if e.kind == "changes" {
 			e.changes = decode([]byte(f["body"]))
@@ -196,6 +170,9 @@ func (c *checker) replay() {
 	}
 	records := map[uint64]dataset.Record{} // by position
 	for i := range 300 {
+		if c.anew() {
+			break
+		}
 		key := fmt.Sprintf("f%d", i)
 		if i < hotKeys {
 			key = fmt.Sprintf("k%d", i)
@@ -248,6 +225,9 @@ func (c *checker) replay() {
 	}
 }
 
+// anew says whether the history begins with a dataset that a write made, not with the load: everything was lost.
+func (c *checker) anew() bool { return c.entries[0].digest == dataset.Digest(0).String() }
+
 func (c *checker) checkList(o *op, e entry, records map[uint64]dataset.Record) {
 	if !strings.Contains(o.tag, "-"+e.chain) { // before the name of a coding
 		if !c.explained(o) {
@@ -278,52 +258,6 @@ func (c *checker) checkList(o *op, e entry, records map[uint64]dataset.Record) {
 	}
 }
 
-// explained says whether an answer may be of commits that were lost: its node said that it dropped them, or was
-// killed about when Redis lost its memory, so that nobody else need have had them.
-func (c *checker) explained(o *op) bool {
-	for _, d := range c.drops {
-		if d.node == o.node && d.first <= o.version && o.version <= d.last && d.at.After(o.call) {
-			return true
-		}
-	}
-	if c.w.mode.kept {
-		return false
-	}
-	const near = 10 * time.Second
-	for _, e := range c.w.events {
-		if e.what == "kill node" && e.node == o.node && e.at.After(o.call) && e.at.Sub(o.ret) < near {
-			for _, r := range c.w.events {
-				if (r.what == "kill Redis" || r.what == "empty Redis") && r.at.After(o.call) && r.at.Sub(e.at).Abs() < near {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
-// fork says whether an operation was answered from a history that was lost: while writes were acknowledged that are
-// not in the final one, and at a version that they had made.
-func (c *checker) fork(o *op) bool {
-	if o.writes() && o.result == done {
-		return !c.fits(o) && c.explained(o)
-	}
-	// The lost writes of one loss follow each other closely; the next loss has a recovery before it.
-	for i, l := range c.lost {
-		if i > 0 && l.call.Sub(c.lost[i-1].ret) < time.Second {
-			continue
-		}
-		last := i
-		for last+1 < len(c.lost) && c.lost[last+1].call.Sub(c.lost[last].ret) < time.Second {
-			last++
-		}
-		if o.version >= l.version && o.ret.After(l.call) && o.call.Before(c.lost[last].ret.Add(time.Second)) {
-			return true
-		}
-	}
-	return !c.fits(o) && c.explained(o)
-}
-
 // checkWrites: what was acknowledged is there, at the version that the answer told; what was not carried out is not.
 func (c *checker) checkWrites() {
 	for _, o := range c.ops {
@@ -338,10 +272,12 @@ func (c *checker) checkWrites() {
 		switch o.result {
 		case done:
 			switch {
-			case !there && c.explained(o):
-				c.lost = append(c.lost, o)
+			case !there && c.tells(o):
+				c.told = append(c.told, o)
+			case !there && c.mayHaveDied(o):
+				c.died = append(c.died, o)
 			case !there:
-				c.errorf("an acknowledged write is missing: %v", o)
+				c.errorf("an acknowledged write is missing, and no node said that it dropped it: %v", o)
 			case version != o.version:
 				c.errorf("the write is in version %d: %v", version, o)
 			}
@@ -352,7 +288,7 @@ func (c *checker) checkWrites() {
 		case unknown:
 		}
 	}
-	slices.SortFunc(c.lost, func(a, b *op) int { return a.call.Compare(b.call) })
+	slices.SortFunc(c.died, func(a, b *op) int { return a.call.Compare(b.call) })
 }
 
 // value gives a record as it was at a version.
@@ -394,7 +330,8 @@ func (c *checker) checkReads() {
 		if o.verb == list || o.writes() && o.result == done {
 			continue
 		}
-		if (o.result == done || o.result == absent || o.result == refused) && o.version == 0 {
+		// A dataset that is not there has no version.
+		if o.result == done && o.version == 0 {
 			c.errorf("an answer without Dataset-Version: %v", o)
 		}
 		// A refusal may look at writes of its own commit, which follow the version that it names.
@@ -469,7 +406,8 @@ func (c *checker) linearizable() {
 			continue
 		}
 		if o.result != unknown && c.fork(o) {
-			continue // it saw what was lost
+			c.forked++ // it saw what was lost
+			continue
 		}
 		ret := o.ret.Sub(begin).Nanoseconds()
 		if o.result == unknown {
@@ -478,8 +416,12 @@ func (c *checker) linearizable() {
 		byKey[o.key] = append(byKey[o.key], porcupine.Operation{ClientId: o.client, Input: o, Output: o, Call: o.call.Sub(begin).Nanoseconds(), Return: ret})
 		c.checked++
 	}
+	first := "first"
+	if c.anew() {
+		first = ""
+	}
 	model := porcupine.Model{
-		Init: func() any { return "first" },
+		Init: func() any { return first },
 		Step: func(state, input, _ any) (bool, any) { return step(state.(string), input.(*op)) },
 		DescribeOperation: func(input, _ any) string {
 			return input.(*op).String()
@@ -489,6 +431,10 @@ func (c *checker) linearizable() {
 		switch porcupine.CheckOperationsTimeout(model, history, time.Minute) {
 		case porcupine.Illegal:
 			c.errorf("the operations on %s are not linearizable", key)
+			slices.SortFunc(history, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+			for _, h := range history {
+				c.w.t.Log(h.Input)
+			}
 		case porcupine.Unknown:
 			c.errorf("whether the operations on %s are linearizable was not found out within a minute", key)
 		case porcupine.Ok:

@@ -172,7 +172,7 @@ func (w *world) dump() {
 	for _, n := range w.nodes {
 		for line := range n.lines() {
 			switch line["msg"] {
-			case "write", "request failed", "cannot commit", "Redis is not well", "Redis is well again":
+			case "write", "request failed":
 			default:
 				w.t.Logf("%s %v", n.name, line)
 			}

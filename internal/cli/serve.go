@@ -184,6 +184,10 @@ func (s *serveCommand) Run(e *env) (err error) {
 	server := httpapi.NewServer(api)
 
 	group, ctx := errgroup.WithContext(e.ctx)
+	group.Go(func() error {
+		boundGarbage(ctx)
+		return nil
+	})
 	if engine != nil {
 		group.Go(engine.serve)
 		group.Go(func() error {

@@ -2,12 +2,14 @@ package columns
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"slices"
 	"sort"
 	"strings"
 
 	"landings/internal/predicate"
+	"landings/internal/textsearch"
 )
 
 // Column is a field's values: those that are different, in ascending order, and a
@@ -23,7 +25,9 @@ type Column struct {
 	codes    codes
 	mixed    bool // values of several kinds, or some that have no order: of no use
 
-	order slot[Order]
+	builds *builds
+	order  slot[Order]
+	terms  slot[textsearch.Index]
 }
 
 // codes is a code for each row, as narrow as they fit. One of the three is set.
@@ -60,6 +64,9 @@ func (c *Column) Codes() int { return c.distinct + 2 }
 
 // Kind gives the kind of the values.
 func (c *Column) Kind() predicate.Kind { return c.kind }
+
+// Unusable gives a column of no use.
+func Unusable() *Column { return &Column{mixed: true} }
 
 // Usable says whether the codes stand for the values: not of a field of mixed
 // values, such as objects.
@@ -112,9 +119,9 @@ type Order struct {
 	Starts []uint32 // where each code's rows begin; one more than codes
 }
 
-// Order gives the rows in order.
-func (c *Column) Order() *Order {
-	return c.order.get(func() *Order {
+// Order gives the rows in order. The error is ctx's.
+func (c *Column) Order(ctx context.Context) (*Order, error) {
+	return c.order.get(ctx, c.builds, func() *Order {
 		n := c.len()
 		o := &Order{Rows: make([]uint32, n), Starts: make([]uint32, c.Codes()+1)}
 		for row := range n {
@@ -133,6 +140,19 @@ func (c *Column) Order() *Order {
 	})
 }
 
+// Terms gives the index of the different texts by their codes. The column must be of
+// texts. The error is ctx's.
+func (c *Column) Terms(ctx context.Context) (*textsearch.Index, error) {
+	return c.terms.get(ctx, c.builds, func() *textsearch.Index { return textsearch.NewIndex(c.distinct, c.text) })
+}
+
+// Contains says whether the text of a row has a term in it, which is folded. The
+// column must be of texts.
+func (c *Column) Contains(row uint32, term string) bool {
+	code := c.codes.at(row)
+	return code < uint32(c.distinct) && textsearch.Contains(c.text(code), term)
+}
+
 // Between gives the rows with a code from low to below high.
 func (o *Order) Between(low, high uint32) []uint32 { return o.Rows[o.Starts[low]:o.Starts[high]] }
 
@@ -144,12 +164,15 @@ func (c *Column) bytes() int64 {
 	if o := c.order.made.Load(); o != nil {
 		n += 4 * int64(len(o.Rows)+len(o.Starts))
 	}
+	if x := c.terms.made.Load(); x != nil {
+		n += x.Bytes()
+	}
 	return n
 }
 
-// Column gives the column of a field.
-func (t *Table) Column(field int) *Column {
-	return t.columns[field].get(func() *Column { return t.readColumn(field) })
+// Column gives the column of a field. The error is ctx's.
+func (t *Table) Column(ctx context.Context, field int) (*Column, error) {
+	return t.columns[field].get(ctx, t.builds, func() *Column { return t.readColumn(field) })
 }
 
 // parted is a part of the rows with a dictionary of its own.
@@ -175,7 +198,7 @@ func (t *Table) readColumn(field int) *Column {
 		t.each([]int{field}, func(first uint32, rows []predicate.Row) { parts <- part(field, first, rows) })
 		close(parts)
 	}()
-	c := &Column{kind: t.reader.Fields()[field].Kind()}
+	c := &Column{builds: t.builds, kind: t.reader.Fields()[field].Kind()}
 	all := make([]uint32, t.rows) // codes in order of first appearance
 	texts := map[string]uint32{}
 	numbers := map[uint64]uint32{}

@@ -1,6 +1,8 @@
 package columns
 
 import (
+	"context"
+	"math"
 	"runtime"
 	"sort"
 	"sync"
@@ -9,7 +11,6 @@ import (
 	"landings/internal/dataset"
 	"landings/internal/geo"
 	"landings/internal/predicate"
-	"landings/internal/textsearch"
 )
 
 // Table is records as rows. It is safe for concurrent use.
@@ -21,27 +22,51 @@ type Table struct {
 
 	columns []slot[Column] // by the reader's number of the field
 	places  slot[Places]
-	text    slot[textsearch.Index]
-	texts   []int // fields that text is made of
+	texts   []int // fields that are texts
+	builds  *builds
+}
+
+// builds is what makes columns and indexes, one at a time: each of them takes all
+// processors, and memory in proportion to the rows.
+type builds struct {
+	group *sync.WaitGroup // whoever owns the table waits for it
+	one   sync.Mutex      // held while one is made
 }
 
 // slot is something that is made when first asked for.
 type slot[T any] struct {
-	once sync.Once
-	made atomic.Pointer[T]
+	once  sync.Once
+	ready chan struct{} // closed when it is made; set by once
+	made  atomic.Pointer[T]
 }
 
-func (s *slot[T]) get(build func() *T) *T {
+// get gives what is made, or waits for it as long as ctx allows. Once begun it is
+// made to the end, for whoever asks next.
+func (s *slot[T]) get(ctx context.Context, b *builds, build func() *T) (*T, error) {
 	if v := s.made.Load(); v != nil {
-		return v
+		return v, nil
 	}
-	s.once.Do(func() { s.made.Store(build()) })
-	return s.made.Load()
+	s.once.Do(func() {
+		s.ready = make(chan struct{})
+		b.group.Go(func() {
+			b.one.Lock()
+			defer b.one.Unlock()
+			s.made.Store(build())
+			close(s.ready)
+		})
+	})
+	select {
+	case <-s.ready:
+		return s.made.Load(), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
-// New makes a table of records. It costs next to nothing.
-func New(reader *predicate.Reader, records dataset.Sequence) *Table {
-	t := &Table{reader: reader, buckets: records, starts: make([]uint32, len(records))}
+// New makes a table of records. It costs next to nothing. Whatever is made later is
+// made in goroutines of the group.
+func New(reader *predicate.Reader, records dataset.Sequence, group *sync.WaitGroup) *Table {
+	t := &Table{reader: reader, buckets: records, starts: make([]uint32, len(records)), builds: &builds{group: group}}
 	for i, b := range records {
 		t.starts[i] = uint32(t.rows)
 		t.rows += b.Len()
@@ -55,25 +80,40 @@ func New(reader *predicate.Reader, records dataset.Sequence) *Table {
 	return t
 }
 
-// Like makes everything that has been made of another table of the same fields, so
-// that the queries that were quick stay so.
-func (t *Table) Like(old *Table) {
+// Like makes everything that has been made of another table, of the fields that both
+// have, so that the queries that were quick stay so. The error is ctx's.
+func (t *Table) Like(ctx context.Context, old *Table) error {
 	for i := range old.columns {
 		c := old.columns[i].made.Load()
 		if c == nil {
 			continue
 		}
-		made := t.Column(i)
+		f := old.reader.Fields()[i]
+		mine, ok := t.reader.Find(f.Name)
+		if !ok || t.reader.Fields()[mine] != f || mine == t.reader.Place() {
+			continue
+		}
+		made, err := t.Column(ctx, mine)
+		if err != nil {
+			return err
+		}
 		if c.order.made.Load() != nil {
-			made.Order()
+			if _, err := made.Order(ctx); err != nil {
+				return err
+			}
+		}
+		if c.terms.made.Load() != nil && made.kind == predicate.Text {
+			if _, err := made.Terms(ctx); err != nil {
+				return err
+			}
 		}
 	}
-	if old.places.made.Load() != nil {
-		t.Places()
+	if old.places.made.Load() != nil && t.reader.Place() >= 0 {
+		if _, err := t.Places(ctx); err != nil {
+			return err
+		}
 	}
-	if old.text.made.Load() != nil {
-		t.Text()
-	}
+	return nil
 }
 
 // Len gives the number of rows.
@@ -140,41 +180,19 @@ func (t *Table) each(fields []int, see func(first uint32, rows []predicate.Row))
 	group.Wait()
 }
 
-// Text gives the index over all text fields together, folded; the texts of a row
-// are kept apart by a line feed.
-func (t *Table) Text() *textsearch.Index {
-	return t.text.get(func() *textsearch.Index {
-		columns := make([]*Column, len(t.texts))
-		folded := make([][]string, len(t.texts))
-		for i, f := range t.texts {
-			columns[i] = t.Column(f)
-			// Each different text is folded once.
-			folded[i] = make([]string, columns[i].distinct)
-			for code := range folded[i] {
-				folded[i][code] = textsearch.Fold(columns[i].text(uint32(code)))
-			}
-		}
-		return textsearch.NewIndex(t.rows, func(dst []byte, row uint32) []byte {
-			for i, c := range columns {
-				if code := c.Code(row); code < uint32(c.distinct) {
-					dst = append(append(dst, folded[i][code]...), '\n')
-				}
-			}
-			return dst
-		})
-	})
-}
-
-// TextFields gives the numbers of the fields that [Table.Text] is made of.
+// TextFields gives the numbers of the fields that are texts, but of the id.
 func (t *Table) TextFields() []int { return t.texts }
 
 // Places is where the rows are.
 type Places struct {
-	Lon, Lat []float64 // NaN: the row has no place, or one that is no point
-	Tree     *geo.Tree // of the points
-	Shapes   []Shape   // what is no point, in order of row
-	Misfits  []uint32  // rows whose place cannot be read
+	Tree    *geo.Tree // of the points
+	Shapes  []Shape   // what is no point, in order of row
+	Misfits []uint32  // rows whose place cannot be read
+
+	points []uint32 // by row: its point in the tree, or noPoint
 }
+
+const noPoint = math.MaxUint32
 
 // Shape is the place of a row that is no point.
 type Shape struct {
@@ -182,9 +200,10 @@ type Shape struct {
 	Geometry *geo.Geometry
 }
 
-// Places gives where the rows are. The dataset must have a place.
-func (t *Table) Places() *Places {
-	return t.places.get(t.readPlaces)
+// Places gives where the rows are. The dataset must have a place. The error is
+// ctx's.
+func (t *Table) Places(ctx context.Context) (*Places, error) {
+	return t.places.get(ctx, t.builds, t.readPlaces)
 }
 
 // Bytes gives about how much memory the columns and indexes take that are there.
@@ -196,10 +215,7 @@ func (t *Table) Bytes() int64 {
 		}
 	}
 	if p := t.places.made.Load(); p != nil {
-		n += 16*int64(t.rows) + p.Tree.Bytes()
-	}
-	if x := t.text.made.Load(); x != nil {
-		n += x.Bytes()
+		n += p.bytes()
 	}
 	return n
 }

@@ -129,6 +129,12 @@ func (t *Tree) leaf(from, to int) node {
 // Len gives the number of points.
 func (t *Tree) Len() int { return len(t.rows) }
 
+// Point gives point i, 0 <= i < Len, in the tree's own order.
+func (t *Tree) Point(i uint32) (lon, lat float64) { return t.lon[i], t.lat[i] }
+
+// Row gives the row of point i.
+func (t *Tree) Row(i uint32) uint32 { return t.rows[i] }
+
 // Bytes gives the memory that the tree takes.
 func (t *Tree) Bytes() int64 {
 	n := int64(len(t.rows)) * 20

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // AOFOptions say where an append-only folder is. The names are those of
@@ -44,19 +45,21 @@ type AOF struct {
 
 	smu sync.Mutex // held by the one that syncs
 
+	incrSize, baseSize atomic.Int64
+
 	wmu      sync.Mutex // guards what follows, held while writing
 	incr     *os.File   // nil if not open
-	incrSize int64
-	baseSize int64
 	pending  []byte     // taken from buf, not yet written
 	retired  []*os.File // earlier increments, not yet synced
 	synced   bool       // nothing was written since the last Sync
 	dirDirty bool       // the manifest was renamed, its folder not synced
 
-	mu   sync.Mutex // guards what follows, held shortly
-	buf  []byte     // appended, not yet handed to a write
-	db   int        // database that the file is in behind buf, -1 at its start
-	open bool
+	mu       sync.Mutex // guards what follows, held shortly
+	buf      []byte     // appended, not yet handed to a write
+	db       int        // database that the file is in behind buf, -1 at its start
+	open     bool
+	rotating *Rewrite // whose increment is to take what is in buf behind cut
+	cut      int
 }
 
 // OpenAOF reads the manifest. It creates nothing, but an append-only file of
@@ -204,11 +207,7 @@ func (a *AOF) Empty() bool {
 func (a *AOF) Path() string { return a.dir }
 
 // Sizes returns the bytes of the base file and of the increments' last one.
-func (a *AOF) Sizes() (base, incr int64) {
-	a.wmu.Lock()
-	defer a.wmu.Unlock()
-	return a.baseSize, a.incrSize
-}
+func (a *AOF) Sizes() (base, incr int64) { return a.baseSize.Load(), a.incrSize.Load() }
 
 // A Loader receives what an append-only folder holds.
 type Loader interface {
@@ -275,9 +274,7 @@ func (a *AOF) Load(l Loader, truncate bool) (Loaded, error) {
 		done.Files++
 		done.Bytes += n
 		if f.Type == BaseFile {
-			a.wmu.Lock()
-			a.baseSize = n
-			a.wmu.Unlock()
+			a.baseSize.Store(n)
 		}
 	}
 	return done, nil
@@ -400,11 +397,8 @@ func (a *AOF) isOpen() bool {
 func (a *AOF) start(f *os.File, size int64) {
 	a.wmu.Lock()
 	defer a.wmu.Unlock()
-	a.setIncr(f, size)
-}
-
-func (a *AOF) setIncr(f *os.File, size int64) {
-	a.incr, a.incrSize = f, size
+	a.incr = f
+	a.incrSize.Store(size)
 	a.mu.Lock()
 	a.open, a.db = true, -1
 	a.mu.Unlock()
@@ -468,9 +462,9 @@ func (a *AOF) Buffered() int {
 	return len(a.buf) + len(a.pending)
 }
 
-// Flush writes what was appended. If that fails, the file is cut back to whole
-// commands, what was not written is kept for the next Flush, and the error is
-// returned.
+// Flush writes what was appended, on both sides of a [Rewrite.Rotate]. If that fails,
+// the file is cut back to whole commands, what was not written is kept for the next
+// Flush, and the error is returned.
 func (a *AOF) Flush() error {
 	a.wmu.Lock()
 	defer a.wmu.Unlock()
@@ -487,12 +481,23 @@ func (a *AOF) flush() error {
 		}
 	}
 	a.mu.Lock()
-	a.pending, a.buf = a.buf, a.pending[:0]
+	rw := a.rotating
+	if rw == nil {
+		a.pending, a.buf = a.buf, a.pending[:0]
+	} else {
+		a.pending, a.buf, a.cut = a.buf[:a.cut], bytes.Clone(a.buf[a.cut:]), 0
+	}
 	a.mu.Unlock()
-	if len(a.pending) == 0 {
+	if len(a.pending) > 0 {
+		if err := a.write(); err != nil {
+			return err
+		}
+	}
+	if rw == nil {
 		return nil
 	}
-	return a.write()
+	rw.rotate()
+	return a.flush()
 }
 
 const keepBuffer = 1 << 20
@@ -503,16 +508,16 @@ func (a *AOF) write() error {
 		a.synced = false
 	}
 	if err == nil {
-		a.incrSize += int64(n)
+		a.incrSize.Add(int64(n))
 		if a.pending = a.pending[:0]; cap(a.pending) > keepBuffer {
 			a.pending = nil
 		}
 		return nil
 	}
 	if n > 0 {
-		if terr := a.incr.Truncate(a.incrSize); terr != nil {
+		if terr := a.incr.Truncate(a.incrSize.Load()); terr != nil {
 			// What is there stays; the next write goes on behind it.
-			a.incrSize += int64(n)
+			a.incrSize.Add(int64(n))
 			a.pending = a.pending[:copy(a.pending, a.pending[n:])]
 		}
 	}
@@ -571,10 +576,11 @@ func (a *AOF) stop() *os.File {
 	a.wmu.Lock()
 	defer a.wmu.Unlock()
 	f := a.incr
-	a.incr, a.incrSize, a.pending, a.synced = nil, 0, nil, true
+	a.incr, a.pending, a.synced = nil, nil, true
+	a.incrSize.Store(0)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.open, a.buf = false, nil
+	a.open, a.buf, a.rotating = false, nil, nil
 	return f
 }
 
@@ -584,17 +590,21 @@ func (a *AOF) stop() *os.File {
 //
 //	rw, err := a.PrepareRewrite()   // slow parts
 //	rw.Rotate()                     // with commands held up: from here on they go to the new increment
+//	a.Flush()                       // with commands no longer held up
 //	... write the base to rw, as things stood at Rotate ...
 //	rw.Commit()                     // or Abort
 type Rewrite struct {
 	a        *AOF
-	base     *os.File
+	base     trickle
 	incr     *os.File
 	manifest *Manifest // with the new increment
 	fresh    bool      // there is no live append-only file: it begins with this
-	rotated  bool
-	head     []byte // first bytes of the base, to tell its format
-	size     int64
+	marked   bool      // Rotate was called
+	head     []byte    // first bytes of the base, to tell its format
+
+	// Guarded by the folder's wmu.
+	rotated bool
+	err     error // why the rotation failed
 }
 
 // PrepareRewrite creates the files of a rewrite. It is needed too where nothing
@@ -611,7 +621,7 @@ func (a *AOF) PrepareRewrite() (*Rewrite, error) {
 	}
 	rw := &Rewrite{a: a, manifest: a.manifest.clone(), fresh: !a.isOpen()}
 	var err error
-	if rw.base, err = os.OpenFile(a.path(fmt.Sprintf("%s%d.aof", tempBasePrefix, os.Getpid())),
+	if rw.base.File, err = os.OpenFile(a.path(fmt.Sprintf("%s%d.aof", tempBasePrefix, os.Getpid())),
 		os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644); err != nil {
 		return nil, err
 	}
@@ -629,38 +639,62 @@ func (a *AOF) PrepareRewrite() (*Rewrite, error) {
 	return rw, nil
 }
 
-// Rotate flushes and makes the new increment the one that is appended to. It
-// syncs nothing (the next [AOF.Sync] does) and takes as long as the writing of
-// what was appended and one rename. If it fails, nothing has changed but for what
-// was flushed; Abort then.
+// Rotate makes the new increment the one that takes what is appended from now on. It
+// touches no file, which a disk may hold up: the next [AOF.Flush] writes what was appended
+// before, puts the manifest with the new increment in place by a rename and goes on there.
+// That syncs nothing; the next [AOF.Sync] does. If the rename fails, the increment before
+// stays in use, and Commit returns the error.
 func (rw *Rewrite) Rotate() error {
 	a := rw.a
 	a.mmu.Lock()
 	defer a.mmu.Unlock()
-	if a.rewrite != rw || rw.rotated {
+	if a.rewrite != rw || rw.marked {
 		return errors.New("rdb: this rewrite is over")
 	}
+	rw.marked = true
+	if rw.fresh {
+		a.manifest, a.fresh = rw.manifest, true
+		a.start(rw.incr, 0)
+		rw.rotated, rw.incr = true, nil
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.rotating, a.cut, a.db = rw, len(a.buf), -1
+	return nil
+}
+
+// rotate puts the new increment in place. The folder's wmu is held, and what goes to the
+// increment before is written.
+func (rw *Rewrite) rotate() {
+	a := rw.a
+	a.mu.Lock()
+	a.rotating = nil
+	a.mu.Unlock()
+	if rw.err = os.Rename(a.tempManifest(), a.manifestPath()); rw.err != nil {
+		return
+	}
+	a.dirDirty = true
+	a.retired = append(a.retired, a.incr)
+	a.incr, rw.incr, rw.rotated = rw.incr, nil, true
+	a.incrSize.Store(0)
+}
+
+// settled ends the rotation, one way or the other, and says whether the new increment is
+// in use. The folder's mmu is held.
+func (rw *Rewrite) settled() bool {
+	a := rw.a
 	a.wmu.Lock()
 	defer a.wmu.Unlock()
-	if err := a.flush(); err != nil {
-		return err
+	a.mu.Lock()
+	if a.rotating == rw {
+		a.rotating = nil
 	}
-	if rw.fresh {
-		a.fresh = true
-	} else {
-		if err := os.Rename(a.tempManifest(), a.manifestPath()); err != nil {
-			return err
-		}
-		a.dirDirty = true
+	a.mu.Unlock()
+	if rw.rotated {
+		a.manifest = rw.manifest
 	}
-	if a.incr != nil {
-		a.retired = append(a.retired, a.incr)
-	}
-	a.manifest = rw.manifest
-	rw.rotated = true
-	a.setIncr(rw.incr, 0)
-	rw.incr = nil
-	return nil
+	return rw.rotated
 }
 
 // Write adds to the new base.
@@ -668,9 +702,7 @@ func (rw *Rewrite) Write(p []byte) (int, error) {
 	if len(rw.head) < 5 {
 		rw.head = append(rw.head, p[:min(len(p), 5-len(rw.head))]...)
 	}
-	n, err := rw.base.Write(p)
-	rw.size += int64(n)
-	return n, err
+	return rw.base.Write(p)
 }
 
 // Commit puts the base in place and deletes the files that it stands for. An
@@ -679,10 +711,16 @@ func (rw *Rewrite) Commit() error {
 	a := rw.a
 	a.mmu.Lock()
 	defer a.mmu.Unlock()
-	if a.rewrite != rw || !rw.rotated {
+	if a.rewrite != rw || !rw.marked {
 		return errors.New("rdb: this rewrite is over or was not rotated")
 	}
-	if err := rw.commit(); err != nil {
+	err := a.Flush()
+	if !rw.settled() {
+		err = errors.Join(err, rw.err)
+	} else {
+		err = rw.commit() // a Flush that fails behind the rotation tries again
+	}
+	if err != nil {
 		return errors.Join(err, rw.abort())
 	}
 	return nil
@@ -718,9 +756,7 @@ func (rw *Rewrite) commit() error {
 		return err
 	}
 	a.manifest, a.fresh, a.rewrite = m, false, nil
-	a.wmu.Lock()
-	a.baseSize = rw.size
-	a.wmu.Unlock()
+	a.baseSize.Store(rw.base.size)
 	_ = a.dropHistory()
 	return nil
 }
@@ -749,7 +785,7 @@ func (rw *Rewrite) abort() error {
 		err = errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
 	switch {
-	case !rw.rotated:
+	case !rw.settled():
 		if rw.incr != nil {
 			drop(rw.incr)
 		}

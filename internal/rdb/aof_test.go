@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -229,18 +230,25 @@ func TestAppendOnly(t *testing.T) {
 	if got := ls(t, a.Path()); got != "appendonly.aof.1.base.rdb appendonly.aof.1.incr.aof appendonly.aof.manifest" {
 		t.Error(got)
 	}
-	if rw, err = a.PrepareRewrite(); err != nil {
-		t.Fatal(err)
+	for _, key := range []string{"d", "e"} {
+		if rw, err = a.PrepareRewrite(); err != nil {
+			t.Fatal(err)
+		}
+		set(a, 2, key)
+		if err := rw.Rotate(); err != nil {
+			t.Fatal(err)
+		}
+		set(a, 2, key)  // SELECT comes again: it may be another file
+		if key == "e" { // "d": it is given up before any file was touched
+			if err := a.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(rw.Abort(), rw.Abort(), a.Flush(), a.Sync()); err != nil {
+			t.Fatal(err)
+		}
 	}
-	set(a, 2, "d")
-	if err := rw.Rotate(); err != nil {
-		t.Fatal(err)
-	}
-	set(a, 2, "e") // SELECT comes again: it is another file
-	if err := errors.Join(rw.Abort(), rw.Abort(), a.Flush(), a.Sync()); err != nil {
-		t.Fatal(err)
-	}
-	mustLoad(t, dir, "0 SET a 1", "0 SET b 1", "2 SET c 1", "2 SET d 1", "2 SET e 1")
+	mustLoad(t, dir, "0 SET a 1", "0 SET b 1", "2 SET c 1", "2 SET d 1", "2 SET d 1", "2 SET e 1", "2 SET e 1")
 
 	// one that is not
 	if rw, err = a.PrepareRewrite(); err != nil {
@@ -529,17 +537,48 @@ func TestFailedWrites(t *testing.T) {
 	}
 	if rw, err := a.PrepareRewrite(); err != nil {
 		t.Fatal(err)
-	} else if err := errors.Join(rw.Rotate()); err == nil {
-		t.Fatal("it rotates though it cannot flush")
-	} else if err := rw.Abort(); err != nil {
+	} else if err := rw.Rotate(); err != nil {
 		t.Fatal(err)
+	} else if set(a, 0, "d"); rw.Commit() == nil {
+		t.Fatal("it rotates though it cannot flush")
 	}
 	a.incr.Close()
 	a.incr = good
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	mustLoad(t, dir, "0 SET a 1", "0 SET b 1", "0 SET c 1", "0 SET c 1")
+	mustLoad(t, dir, "0 SET a 1", "0 SET b 1", "0 SET c 1", "0 SET c 1", "0 SET d 1")
+}
+
+// A rotation whose manifest cannot take its place changes nothing: appending goes on in
+// the file before.
+func TestFailedRotation(t *testing.T) {
+	dir := t.TempDir()
+	a := openAOF(t, dir)
+	begin(t, a)
+	set(a, 0, "a")
+	rw, err := a.PrepareRewrite()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(a.tempManifest()), rw.Rotate()); err != nil {
+		t.Fatal(err)
+	}
+	set(a, 0, "b")
+	if err := a.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := rw.Commit(); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	set(a, 0, "c")
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustLoad(t, dir, "0 SET a 1", "0 SET b 1", "0 SET c 1")
+	if got := ls(t, a.Path()); got != "appendonly.aof.1.base.rdb appendonly.aof.1.incr.aof appendonly.aof.manifest" {
+		t.Error(got)
+	}
 }
 
 // Appending, flushing, syncing and rewriting at once lose nothing and repeat

@@ -63,14 +63,34 @@ type Encoder struct {
 	// rdbcompression does.
 	Compress bool
 
-	lzf *lzfCompressor
+	lzf   *lzfCompressor
+	later bool // compression is left to Add
+	blobs []blobAt
 }
+
+// blobAt is where an encoder wrote a string or blob that is worth compressing.
+type blobAt struct{ head, start, end int }
 
 // NewEncoder returns an encoder with an empty buffer.
 func NewEncoder(compress bool) *Encoder { return &Encoder{Compress: compress} }
 
+// NewQuickEncoder returns an encoder for those in haste: what it writes is to be taken to
+// another by [Encoder.Add], which compresses it.
+func NewQuickEncoder() *Encoder { return &Encoder{later: true} }
+
+// Add writes what a quick encoder wrote, and compresses it if that is on.
+func (e *Encoder) Add(quick *Encoder) {
+	from := 0
+	for _, b := range quick.blobs {
+		e.Buf = append(e.Buf, quick.Buf[from:b.head]...)
+		e.Blob(quick.Buf[b.start:b.end])
+		from = b.end
+	}
+	e.Buf = append(e.Buf, quick.Buf[from:]...)
+}
+
 // Reset empties the buffer and keeps its memory.
-func (e *Encoder) Reset() { e.Buf = e.Buf[:0] }
+func (e *Encoder) Reset() { e.Buf, e.blobs = e.Buf[:0], e.blobs[:0] }
 
 // DB says what [Writer.BeginDB] says, in the encoder alone.
 func (e *Encoder) DB(db int, keys, expires uint64) {
@@ -152,11 +172,16 @@ func (e *Encoder) smallInt(n int64) bool {
 // Blob writes s, a listpack or other bytes that spell no integer, compressed if
 // that is on and shorter.
 func (e *Encoder) Blob(s []byte) {
-	if e.Compress && len(s) > 20 && e.compressed(s) {
+	if len(s) > 20 && e.Compress && e.compressed(s) {
 		return
 	}
+	head := len(e.Buf)
 	e.Len(uint64(len(s)))
+	start := len(e.Buf)
 	e.Buf = append(e.Buf, s...)
+	if len(s) > 20 && e.later {
+		e.blobs = append(e.blobs, blobAt{head, start, len(e.Buf)})
+	}
 }
 
 // compressed writes s in LZF behind room for the two lengths and closes the gap

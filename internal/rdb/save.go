@@ -11,9 +11,28 @@ import (
 // A File is a file that is written aside and takes its name only when it is
 // whole and on disk.
 type File struct {
-	f    *os.File
+	f    trickle
 	path string
 	done bool
+}
+
+// trickle is a file that reaches the disk while it is written.
+type trickle struct {
+	*os.File
+	size, begun int64 // bytes written, and of them told to go to the disk
+}
+
+// trickleBytes is how much is written before it is told to go to the disk, as Redis does
+// with rdb-save-incremental-fsync.
+const trickleBytes = 4 << 20
+
+func (t *trickle) Write(p []byte) (int, error) {
+	n, err := t.File.Write(p)
+	if t.size += int64(n); t.size-t.begun >= trickleBytes {
+		startWriting(t.File, t.begun, t.size-t.begun)
+		t.begun = t.size
+	}
+	return n, err
 }
 
 // CreateFile begins a file that is to be at path, as temp-<pid>.rdb beside it,
@@ -27,7 +46,7 @@ func createFile(path, temp string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &File{f: f, path: path}, nil
+	return &File{f: trickle{File: f}, path: path}, nil
 }
 
 // Write implements [io.Writer].

@@ -58,7 +58,7 @@ func (c *Catalog) Snapshot(name string) *Snapshot {
 	if d := (*c.datasets.Load())[name]; d != nil {
 		return d.Snapshot()
 	}
-	return newSnapshot(dataset.State{Name: name}, directory{}, index{}, c.coder)
+	return newSnapshot(dataset.State{Name: name}, directory{}, index{}, c.coder, &c.folds)
 }
 
 // Names gives the names of the datasets that exist, in alphabetical order.

@@ -2,6 +2,7 @@ package readmodel
 
 import (
 	"cmp"
+	"context"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -39,7 +40,7 @@ const vanishedTime = time.Hour
 
 func newDataset(name string, coder *encode.Coder, history History, folds *sync.WaitGroup) *Dataset {
 	d := &Dataset{coder: coder, seed: maphash.MakeSeed(), folds: folds, past: past{bounds: history}}
-	d.current.Store(newSnapshot(dataset.State{Name: name}, directory{}, index{seed: d.seed}, coder))
+	d.current.Store(newSnapshot(dataset.State{Name: name}, directory{}, index{seed: d.seed}, coder, folds))
 	return d
 }
 
@@ -62,7 +63,7 @@ func (d *Dataset) Replace(s dataset.State, records dataset.Sequence) {
 	ids := index{seed: d.seed, base: newTable(d.seed, dir)}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.become(newSnapshot(s, dir, ids, d.coder))
+	d.become(newSnapshot(s, dir, ids, d.coder, d.folds))
 }
 
 // Clear removes all records: the dataset was deleted, or never was.
@@ -74,7 +75,7 @@ func (d *Dataset) Clear(s dataset.State) {
 		d.vanished.Store(v)
 		time.AfterFunc(vanishedTime, func() { d.vanished.CompareAndSwap(v, nil) })
 	}
-	d.become(newSnapshot(s, directory{}, index{seed: d.seed}, d.coder))
+	d.become(newSnapshot(s, directory{}, index{seed: d.seed}, d.coder, d.folds))
 }
 
 // become makes next the present version, with mu held.
@@ -101,7 +102,7 @@ func (d *Dataset) Apply(s dataset.State, changes []dataset.Change) {
 	defer d.mu.Unlock()
 	old := d.current.Load()
 	edits, added := d.plan(old, changes)
-	next := newSnapshot(s, old.dir.with(edits), old.ids.with(added), d.coder)
+	next := newSnapshot(s, old.dir.with(edits), old.ids.with(added), d.coder, d.folds)
 	if next.ids.due(next.dir.records) {
 		next.ids = next.ids.freeze()
 		d.folds.Go(func() { d.fold(next) })
@@ -125,8 +126,10 @@ func sameSchema(a, b *dataset.Schema) bool {
 // renew makes the columns of frozen, which has just become current, and gives them
 // to whatever is current by then. What changed meanwhile stays on top of them.
 func (d *Dataset) renew(frozen *Snapshot, old *columns.Table) {
-	table := columns.New(old.Reader(), frozen.Records())
-	table.Like(old)
+	table := columns.New(old.Reader(), frozen.Records(), d.folds)
+	if err := table.Like(context.Background(), old); err != nil {
+		return // not to be had: nothing ends this context
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.making = false
@@ -135,7 +138,7 @@ func (d *Dataset) renew(frozen *Snapshot, old *columns.Table) {
 		return // replaced or cleared
 	}
 	next := *now
-	next.base = new(base)
+	next.base = &base{work: d.folds}
 	next.base.made.Store(table)
 	next.recent = now.recent.since(frozen.recent, table)
 	d.current.Store(&next)

@@ -35,6 +35,7 @@ func (s *Snapshot) Facets(ctx context.Context, q query.Facets) (matched int, fac
 
 // tally is how often each value of a field occurs.
 type tally struct {
+	from   *values
 	column *columns.Column // nil: all values stand in others
 	counts []uint32        // by code; nil: few rows beside the codes there are, which stand in runs
 	runs   []run           // in ascending order of code, once settled
@@ -53,18 +54,27 @@ type run struct {
 // rows to be sorted instead of counted by code.
 const fewRows = 8
 
-// newTally makes a tally of a column, for at most so many rows: so that it costs in
-// proportion to the rows, whatever the number of different values.
-func newTally(c *columns.Column, rows int) *tally {
-	if rows < c.Codes()/fewRows {
-		return &tally{column: c, runs: make([]run, 0, rows)}
+// newTally makes a tally, for at most so many rows: so that it costs in proportion to
+// the rows, whatever the number of different values.
+func newTally(from *values, rows int) *tally {
+	t := &tally{from: from, column: from.column}
+	switch {
+	case t.column == nil:
+	case rows < t.column.Codes()/fewRows:
+		t.runs = make([]run, 0, rows)
+	default:
+		t.counts = make([]uint32, t.column.Codes())
 	}
-	return &tally{column: c, counts: make([]uint32, c.Codes())}
+	return t
 }
 
-// addRows counts the values of rows n times, of a tally with a column.
+// addRows counts the values of rows n times.
 func (t *tally) addRows(rows []uint32, n int) {
 	switch {
+	case t.column == nil:
+		for _, row := range rows {
+			t.add(t.from.of(row), n)
+		}
 	case t.counts == nil:
 		for _, row := range rows {
 			t.runs = append(t.runs, run{t.column.Code(row), int32(n)})
@@ -317,17 +327,19 @@ func (s *Snapshot) fieldsOf(names []string) ([]int, error) {
 	return fields, nil
 }
 
-// counted makes a tally for a field and at most so many rows: with its column where
-// that is of use.
-func (s *Snapshot) counted(field, rows int) *tally {
-	if field == s.columns().Reader().Place() {
-		return &tally{}
+// valuesOf finds the values of fields by name.
+func (s *Snapshot) valuesOf(ctx context.Context, names []string) ([]*values, error) {
+	fields, err := s.fieldsOf(names)
+	if err != nil {
+		return nil, err
 	}
-	c := s.columns().Column(field)
-	if !c.Usable() {
-		return &tally{}
+	all := make([]*values, len(fields))
+	for i, f := range fields {
+		if all[i], err = newValues(ctx, s.columns(), f); err != nil {
+			return nil, err
+		}
 	}
-	return newTally(c, rows)
+	return all, nil
 }
 
 // tally counts the values of fields among the records that are meant.
@@ -335,22 +347,29 @@ func (s *Snapshot) tally(ctx context.Context, w *query.Where, names []string) (t
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
 	}
-	fields, err := s.fieldsOf(names)
+	fields, err := s.valuesOf(ctx, names)
 	if err != nil {
 		return nil, 0, err
 	}
-	p, err := newPlan(s.columns(), w)
+	p, err := newPlan(ctx, s.columns(), w)
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, f := range fields {
-		tallies = append(tallies, s.counted(f, p.rows))
+	for _, from := range fields {
+		tallies = append(tallies, newTally(from, p.rows))
 	}
-	count := s.counter(fields, tallies)
+	count := func(rows []uint32, n int) {
+		for _, t := range tallies {
+			t.addRows(rows, n)
+		}
+	}
 	if len(p.leaves) == 0 && !slices.ContainsFunc(tallies, func(t *tally) bool { return t.counts == nil }) {
 		matched = s.columns().Len()
 		for _, t := range tallies {
-			o := t.column.Order()
+			o, err := t.column.Order(ctx)
+			if err != nil {
+				return nil, 0, err
+			}
 			for code := range t.counts {
 				t.counts[code] = o.Starts[code+1] - o.Starts[code]
 			}
@@ -368,52 +387,52 @@ func (s *Snapshot) tally(ctx context.Context, w *query.Where, names []string) (t
 	if err != nil {
 		return nil, 0, err
 	}
-	if f.dead > 0 {
-		for c := range s.recent.all() {
-			if c.row >= 0 && p.test(uint32(c.row)) {
-				count([]uint32{uint32(c.row)}, -1)
-			}
-		}
-	}
-	for _, c := range f.changed {
-		for i, t := range tallies {
-			t.add(c.values[fields[i]], 1)
+	count(f.dead, -1)
+	for i := range f.changed {
+		for _, t := range tallies {
+			t.add(f.changed[i].change.values[t.from.field], 1)
 		}
 	}
 	for _, t := range tallies {
 		t.settle()
 	}
-	return tallies, matched - f.dead + len(f.changed), nil
+	return tallies, matched - len(f.dead) + len(f.changed), nil
 }
 
-// counter gives what adds rows to tallies.
-func (s *Snapshot) counter(fields []int, tallies []*tally) func(rows []uint32, n int) {
-	values := s.columns().Reader().NewRow()
-	return func(rows []uint32, n int) {
-		for i, t := range tallies {
-			if t.column != nil {
-				t.addRows(rows, n)
-				continue
-			}
-			for _, row := range rows {
-				t.add(s.value(row, fields[i], values), n)
-			}
-		}
-	}
+// values is where the values of a field are had from.
+type values struct {
+	table  *columns.Table
+	field  int
+	column *columns.Column  // nil: of no use
+	places *columns.Places  // nil: the field is not the place
+	want   predicate.Wanted // what has to be read of the record where both are nil
+	room   predicate.Row
 }
 
-// value gives the value of any field of a row; values is room.
-func (s *Snapshot) value(row uint32, field int, values predicate.Row) predicate.Value {
-	r := s.columns().Reader()
-	if field == r.Place() {
-		return s.columns().Places().Value(row)
+func newValues(ctx context.Context, t *columns.Table, field int) (*values, error) {
+	v := &values{table: t, field: field}
+	var err error
+	if field == t.Reader().Place() {
+		v.places, err = t.Places(ctx)
+		return v, err
 	}
-	if c := s.columns().Column(field); c.Usable() {
-		return c.Value(c.Code(row))
+	if v.column, err = t.Column(ctx, field); err != nil || v.column.Usable() {
+		return v, err
 	}
-	want := r.Want(field)
-	r.Read(s.columns().Record(row), &want, values)
-	return values[field]
+	v.column, v.want, v.room = nil, t.Reader().Want(field), t.Reader().NewRow()
+	return v, nil
+}
+
+// of gives the value of a row.
+func (v *values) of(row uint32) predicate.Value {
+	switch {
+	case v.column != nil:
+		return v.column.Value(v.column.Code(row))
+	case v.places != nil:
+		return v.places.Value(row)
+	}
+	v.table.Reader().Read(v.table.Record(row), &v.want, v.room)
+	return v.room[v.field]
 }
 
 // Histogram counts the values of a field in bins of equal width, whose borders are
@@ -493,15 +512,15 @@ func (s *Snapshot) Summary(ctx context.Context, q query.Summary) (matched int, g
 		}
 		return matched, []query.Group{g}, nil
 	}
-	fields, err := s.fieldsOf(q.Fields)
+	fields, err := s.valuesOf(ctx, q.Fields)
 	if err != nil {
 		return 0, nil, err
 	}
-	by, err := s.fieldsOf(q.By)
+	by, err := s.valuesOf(ctx, q.By)
 	if err != nil {
 		return 0, nil, err
 	}
-	p, err := newPlan(s.columns(), &q.Where)
+	p, err := newPlan(ctx, s.columns(), &q.Where)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -519,7 +538,7 @@ func (s *Snapshot) Summary(ctx context.Context, q query.Summary) (matched int, g
 			g.By = append(g.By, json.RawMessage(spelled(v)))
 		}
 		for i, f := range fields {
-			t := s.within(f, part)
+			t := part.tally(f)
 			g.Fields[i] = t.figures(q.Fields[i], q.Quantiles)
 		}
 		groups = append(groups, g)
@@ -535,10 +554,9 @@ type part struct {
 }
 
 // partition groups the records that are meant, the largest group first.
-func (s *Snapshot) partition(ctx context.Context, p *plan, by []int) (parts []*part, matched int, err error) {
+func (s *Snapshot) partition(ctx context.Context, p *plan, by []*values) (parts []*part, matched int, err error) {
 	byKey := map[string]*part{}
-	values := s.columns().Reader().NewRow()
-	group := func(value func(field int) predicate.Value) *part {
+	group := func(value func(*values) predicate.Value) *part {
 		var room [128]byte
 		key := room[:0]
 		for _, f := range by {
@@ -560,14 +578,7 @@ func (s *Snapshot) partition(ctx context.Context, p *plan, by []int) (parts []*p
 	byCodes := map[codes]*part{}
 	var last *part // and its codes: neighbours are often of one group
 	var lastCodes codes
-	of := make([]*columns.Column, len(by))
-	known := len(by) <= len(lastCodes)
-	for i, f := range by {
-		if known = known && f != s.columns().Reader().Place(); known {
-			of[i] = s.columns().Column(f)
-			known = of[i].Usable()
-		}
-	}
+	known := len(by) <= len(lastCodes) && !slices.ContainsFunc(by, func(v *values) bool { return v.column == nil })
 	changed := s.recent.count() > 0
 	err = p.each(ctx, func(rows []uint32) {
 		for _, row := range rows {
@@ -575,15 +586,15 @@ func (s *Snapshot) partition(ctx context.Context, p *plan, by []int) (parts []*p
 				continue
 			}
 			matched++
-			value := func(field int) predicate.Value { return s.value(row, field, values) }
+			value := func(v *values) predicate.Value { return v.of(row) }
 			if !known {
 				g := group(value)
 				g.rows = append(g.rows, row)
 				continue
 			}
 			var c codes
-			for i := range of {
-				c[i] = of[i].Code(row)
+			for i := range by {
+				c[i] = by[i].column.Code(row)
 			}
 			if last == nil || c != lastCodes {
 				lastCodes = c
@@ -602,8 +613,9 @@ func (s *Snapshot) partition(ctx context.Context, p *plan, by []int) (parts []*p
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, c := range f.changed {
-		g := group(func(field int) predicate.Value { return c.values[field] })
+	for i := range f.changed {
+		c := f.changed[i].change
+		g := group(func(v *values) predicate.Value { return c.values[v.field] })
 		g.changed = append(g.changed, c)
 	}
 	matched += len(f.changed)
@@ -630,12 +642,12 @@ func fitting(v predicate.Value) predicate.Value {
 	return v
 }
 
-// within tallies a field among the records of one group.
-func (s *Snapshot) within(field int, g *part) *tally {
-	t := s.counted(field, len(g.rows))
-	s.counter([]int{field}, []*tally{t})(g.rows, 1)
+// tally tallies a field among the records of a group.
+func (g *part) tally(from *values) *tally {
+	t := newTally(from, len(g.rows))
+	t.addRows(g.rows, 1)
 	for _, c := range g.changed {
-		t.add(c.values[field], 1)
+		t.add(c.values[from.field], 1)
 	}
 	t.settle()
 	return t

@@ -1,7 +1,6 @@
 package readmodel
 
 import (
-	"bytes"
 	"math"
 	"math/bits"
 	"slices"
@@ -37,6 +36,7 @@ type span struct{ low, high uint32 }
 // and apart.
 type byCode struct {
 	column *columns.Column
+	order  *columns.Order
 	spans  []span
 	field  string
 	in     []bool // by code, where there are many spans
@@ -44,14 +44,14 @@ type byCode struct {
 
 const manySpans = 3
 
-func newByCode(field string, c *columns.Column, spans ...span) *byCode {
+func newByCode(field string, c *columns.Column, o *columns.Order, spans ...span) *byCode {
 	kept := spans[:0]
 	for _, s := range spans {
 		if s.low < s.high {
 			kept = append(kept, s)
 		}
 	}
-	l := &byCode{column: c, spans: kept, field: field}
+	l := &byCode{column: c, order: o, spans: kept, field: field}
 	if len(kept) >= manySpans {
 		l.in = make([]bool, c.Codes())
 		for _, s := range kept {
@@ -83,16 +83,15 @@ func (l *byCode) filter(dst, rows []uint32) []uint32 {
 }
 
 func (l *byCode) count() (int, bool) {
-	o := l.column.Order()
 	n := 0
 	for _, s := range l.spans {
-		n += int(o.Starts[s.high] - o.Starts[s.low])
+		n += int(l.order.Starts[s.high] - l.order.Starts[s.low])
 	}
 	return n, true
 }
 
 func (l *byCode) list() ([]uint32, bool) {
-	o := l.column.Order()
+	o := l.order
 	if len(l.spans) == 1 {
 		s := l.spans[0]
 		return o.Between(s.low, s.high), s.high-s.low == 1
@@ -138,7 +137,7 @@ func (l *inBox) name() string { return "places in a box" }
 func (l *inBox) filter(dst, rows []uint32) []uint32 {
 	for _, row := range rows {
 		// Of a row without a point both are not numbers, and in no box.
-		if l.box.Contains(l.places.Lon[row], l.places.Lat[row]) {
+		if l.box.Contains(l.places.Point(row)) {
 			dst = append(dst, row)
 		} else if len(l.shapes) > 0 {
 			if _, ok := slices.BinarySearch(l.shapes, row); ok {
@@ -171,7 +170,13 @@ func (l *within) name() string { return "places within a distance" }
 
 func (l *within) filter(dst, rows []uint32) []uint32 {
 	for _, row := range rows {
-		x, y := l.places.Lon[row], l.places.Lat[row]
+		x, y := l.places.Point(row)
+		if math.IsInf(l.radius, 1) {
+			if !math.IsNaN(x) {
+				dst = append(dst, row)
+			}
+			continue
+		}
 		if l.box.Contains(x, y) && geo.Distance(l.lon, l.lat, x, y) <= l.radius {
 			dst = append(dst, row)
 		}
@@ -187,57 +192,83 @@ func (l *within) list() ([]uint32, bool) {
 	return l.places.Tree.AppendRows(nil, l.box), false
 }
 
-// hasText holds for rows whose texts have a term in them.
+// hasText holds for rows of which one of some texts has a term in it.
 type hasText struct {
-	index *textsearch.Index
-	term  string
+	in   []texts
+	term string
+}
+
+// texts are the texts of a field.
+type texts struct {
+	column *columns.Column
+	order  *columns.Order
+	terms  *textsearch.Index
 }
 
 func (l *hasText) name() string { return "texts with " + l.term }
 
 func (l *hasText) filter(dst, rows []uint32) []uint32 {
-	term := []byte(l.term)
 	for _, row := range rows {
-		if bytes.Contains(l.index.Text(row), term) {
-			dst = append(dst, row)
+		for i := range l.in {
+			if l.in[i].column.Contains(row, l.term) {
+				dst = append(dst, row)
+				break
+			}
 		}
 	}
 	return dst
 }
 
-func (l *hasText) count() (int, bool) { return l.index.Estimate(l.term), false }
+// count guesses how many rows have those texts that may have the term.
+func (l *hasText) count() (int, bool) {
+	n := 0
+	for i := range l.in {
+		in := &l.in[i]
+		if d := in.column.Distinct(); d > 0 {
+			n += int(float64(in.terms.Estimate(l.term)) * float64(in.order.Starts[d]) / float64(d))
+		}
+	}
+	return n, false
+}
 
 // list gives just the rows that have it, though count does not know how many.
 func (l *hasText) list() ([]uint32, bool) {
 	var rows []uint32
-	l.index.Search(l.term, func(row uint32) bool { rows = append(rows, row); return true })
-	return rows, true
+	fields := 0
+	for i := range l.in {
+		o, before := l.in[i].order, len(rows)
+		l.in[i].terms.Search(l.term, func(code uint32) bool {
+			rows = append(rows, o.Between(code, code+1)...)
+			return true
+		})
+		if len(rows) > before {
+			fields++
+		}
+	}
+	if fields > 1 { // rows may have it in several
+		slices.Sort(rows)
+		rows = slices.Compact(rows)
+	}
+	return rows, fields > 1
 }
 
 // tested holds for the rows for which a predicate does. The rows that may be are
 // those of a source, if there is one.
 type tested struct {
-	table  *columns.Table
-	pred   predicate.Pred
-	fields []int
-	may    source // nil: all rows
-	values predicate.Row
-	want   predicate.Wanted // what has to be read of the records
-	read   bool
+	table   *columns.Table
+	pred    predicate.Pred
+	may     source // nil: all rows
+	values  predicate.Row
+	columns []fieldColumn
+	place   int              // the field that is the place
+	places  *columns.Places  // nil: it does not matter
+	want    predicate.Wanted // what has to be read of the records
+	read    bool
 }
 
-func newTested(t *columns.Table, p predicate.Pred, may source) *tested {
-	l := &tested{table: t, pred: p, fields: predicate.Fields(p), may: may, values: t.Reader().NewRow()}
-	var rest []int
-	for _, f := range l.fields {
-		if f != t.Reader().Place() && !t.Column(f).Usable() {
-			rest = append(rest, f)
-		}
-	}
-	if rest != nil {
-		l.want, l.read = t.Reader().Want(rest...), true
-	}
-	return l
+type fieldColumn struct {
+	field  int
+	column *columns.Column
 }
 
 func (l *tested) name() string { return "each record" }
@@ -247,12 +278,11 @@ func (l *tested) filter(dst, rows []uint32) []uint32 {
 		if l.read {
 			l.table.Reader().Read(l.table.Record(row), &l.want, l.values)
 		}
-		for _, f := range l.fields {
-			if f == l.table.Reader().Place() {
-				l.values[f] = l.table.Places().Value(row)
-			} else if c := l.table.Column(f); c.Usable() {
-				l.values[f] = c.Value(c.Code(row))
-			}
+		for _, c := range l.columns {
+			l.values[c.field] = c.column.Value(c.column.Code(row))
+		}
+		if l.places != nil {
+			l.values[l.place] = l.places.Value(row)
 		}
 		if l.pred.Test(l.values) == predicate.True {
 			dst = append(dst, row)

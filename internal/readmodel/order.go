@@ -2,6 +2,7 @@ package readmodel
 
 import (
 	"cmp"
+	"context"
 	"slices"
 
 	"landings/internal/columns"
@@ -23,7 +24,7 @@ type sortKey struct {
 	down   bool
 }
 
-func newSorting(t *columns.Table, keys []query.Key) (*sorting, error) {
+func newSorting(ctx context.Context, t *columns.Table, keys []query.Key) (*sorting, error) {
 	s := &sorting{table: t}
 	for _, k := range keys {
 		field, ok := t.Reader().Find(k.Field)
@@ -32,7 +33,10 @@ func newSorting(t *columns.Table, keys []query.Key) (*sorting, error) {
 		}
 		var c *columns.Column
 		if ok {
-			c = t.Column(field)
+			var err error
+			if c, err = t.Column(ctx, field); err != nil {
+				return nil, err
+			}
 			ok = c.Usable()
 		}
 		if !ok {

@@ -1,6 +1,7 @@
 package readmodel
 
 import (
+	"context"
 	"math"
 	"slices"
 	"strings"
@@ -26,12 +27,70 @@ type plan struct {
 	pred  predicate.Pred // of the filter; nil: none
 	terms []string       // folded
 	near  *query.Near
+	at    *columns.Places // where near is given
+
+	ctx context.Context // only while the plan is made
+	err error           // ctx's: something that the plan needs was not there in time
+}
+
+// column gives the column of a field; where it could not be had in time, one of no
+// use, and the plan fails.
+func (p *plan) column(field int) *columns.Column {
+	if p.err == nil {
+		var c *columns.Column
+		if c, p.err = p.table.Column(p.ctx, field); p.err == nil {
+			return c
+		}
+	}
+	return columns.Unusable()
+}
+
+// places gives where the rows are, likewise.
+func (p *plan) places() *columns.Places {
+	if p.err == nil {
+		var places *columns.Places
+		if places, p.err = p.table.Places(p.ctx); p.err == nil {
+			return places
+		}
+	}
+	return columns.Nowhere()
+}
+
+// byCode makes a leaf of spans of codes. The column must be usable.
+func (p *plan) byCode(field int, c *columns.Column, spans ...span) leaf {
+	if p.err == nil {
+		var o *columns.Order
+		if o, p.err = c.Order(p.ctx); p.err == nil {
+			return newByCode(p.nameOf(field), c, o, spans...)
+		}
+	}
+	return nothing{}
+}
+
+// hasText makes a leaf of a term that one of the texts must have in it.
+func (p *plan) hasText(fields []int, term string) *hasText {
+	l := &hasText{term: term}
+	for _, f := range fields {
+		c := p.column(f)
+		if !c.Usable() || c.Kind() != predicate.Text || p.err != nil {
+			continue // no values, or none that are texts
+		}
+		in := texts{column: c}
+		if in.order, p.err = c.Order(p.ctx); p.err == nil {
+			in.terms, p.err = c.Terms(p.ctx)
+		}
+		if p.err == nil {
+			l.in = append(l.in, in)
+		}
+	}
+	return l
 }
 
 // newPlan makes a plan. The filter is bound to the schema first: what does not fit
-// it is a [dataset.Invalid] error.
-func newPlan(t *columns.Table, w *query.Where) (*plan, error) {
-	p := &plan{table: t, near: w.Near}
+// it is a [dataset.Invalid] error. The columns and indexes that it takes are made, if
+// ctx allows for it.
+func newPlan(ctx context.Context, t *columns.Table, w *query.Where) (*plan, error) {
+	p := &plan{table: t, near: w.Near, ctx: ctx}
 	if w.Filter != nil {
 		pred, err := predicate.Bind(t.Reader(), w.Filter)
 		if err != nil {
@@ -42,7 +101,7 @@ func newPlan(t *columns.Table, w *query.Where) (*plan, error) {
 	}
 	for _, term := range strings.Fields(textsearch.Fold(w.Search)) {
 		p.terms = append(p.terms, term)
-		p.leaves = append(p.leaves, &hasText{t.Text(), term})
+		p.leaves = append(p.leaves, p.hasText(t.TextFields(), term))
 	}
 	if w.Near != nil {
 		if t.Reader().Place() < 0 {
@@ -53,10 +112,15 @@ func newPlan(t *columns.Table, w *query.Where) (*plan, error) {
 				Places:  []dataset.Place{{Parameter: "near", Detail: "the dataset has no place"}},
 			}
 		}
-		p.leaves = append(p.leaves, newWithin(t.Places(), w.Near.Lon, w.Near.Lat, w.Near.Radius))
+		p.at = p.places()
+		p.leaves = append(p.leaves, newWithin(p.at, w.Near.Lon, w.Near.Lat, w.Near.Radius))
+	}
+	if p.err != nil {
+		return nil, p.err
 	}
 	p.leaves = meet(p.leaves)
 	p.choose()
+	p.ctx = nil
 	return p, nil
 }
 
@@ -69,7 +133,7 @@ next:
 		if x, ok := l.(*byCode); ok {
 			for i := range out {
 				if y, ok := out[i].(*byCode); ok && y.column == x.column {
-					out[i] = newByCode(x.field, x.column, common(y.spans, x.spans)...)
+					out[i] = newByCode(x.field, x.column, x.order, common(y.spans, x.spans)...)
 					continue next
 				}
 			}
@@ -136,8 +200,8 @@ func (p *plan) leaf(pred predicate.Pred) leaf {
 		}
 	case predicate.IsNull:
 		if g, ok := x.Arg.(predicate.Get); ok && int(g) != t.Reader().Place() {
-			if c := t.Column(int(g)); c.Usable() {
-				return newByCode(p.nameOf(int(g)), c, span{c.Missing(), c.Missing() + 1})
+			if c := p.column(int(g)); c.Usable() {
+				return p.byCode(int(g), c, span{c.Missing(), c.Missing() + 1})
 			}
 		}
 	case predicate.In:
@@ -155,14 +219,38 @@ func (p *plan) leaf(pred predicate.Pred) leaf {
 	case predicate.Or:
 		return p.or(x)
 	case predicate.And:
-		inner := plan{table: t}
+		inner := plan{table: t, ctx: p.ctx}
 		inner.add(x)
+		if inner.err != nil {
+			p.err = inner.err
+			return nothing{}
+		}
 		return allOf(inner.leaves)
 	}
 	if l := p.byValue(pred); l != nil {
 		return l
 	}
-	return newTested(t, pred, nil)
+	return p.tested(pred, nil)
+}
+
+// tested makes a leaf that tests a predicate with each row's values.
+func (p *plan) tested(pred predicate.Pred, may source) *tested {
+	r := p.table.Reader()
+	l := &tested{table: p.table, pred: pred, may: may, values: r.NewRow()}
+	var rest []int
+	for _, f := range predicate.Fields(pred) {
+		if f == r.Place() {
+			l.place, l.places = f, p.places()
+		} else if c := p.column(f); c.Usable() {
+			l.columns = append(l.columns, fieldColumn{f, c})
+		} else {
+			rest = append(rest, f)
+		}
+	}
+	if rest != nil {
+		l.want, l.read = r.Want(rest...), true
+	}
+	return l
 }
 
 func (p *plan) nameOf(field int) string { return p.table.Reader().Fields()[field].Name }
@@ -187,7 +275,7 @@ func (p *plan) compare(x predicate.Compare) leaf {
 	if int(g) == p.table.Reader().Place() {
 		return nil
 	}
-	c := p.table.Column(int(g))
+	c := p.column(int(g))
 	if !c.Usable() {
 		return nil
 	}
@@ -197,20 +285,19 @@ func (p *plan) compare(x predicate.Compare) leaf {
 	}
 	high, _ := c.Search(predicate.Value(lit), true)
 	end := c.Missing()
-	name := p.nameOf(int(g))
 	switch op {
 	case cql2.Equal:
-		return newByCode(name, c, span{low, high})
+		return p.byCode(int(g), c, span{low, high})
 	case cql2.NotEqual:
-		return newByCode(name, c, span{0, low}, span{high, end})
+		return p.byCode(int(g), c, span{0, low}, span{high, end})
 	case cql2.Less:
-		return newByCode(name, c, span{0, low})
+		return p.byCode(int(g), c, span{0, low})
 	case cql2.LessOrEqual:
-		return newByCode(name, c, span{0, high})
+		return p.byCode(int(g), c, span{0, high})
 	case cql2.Greater:
-		return newByCode(name, c, span{high, end})
+		return p.byCode(int(g), c, span{high, end})
 	default:
-		return newByCode(name, c, span{low, end})
+		return p.byCode(int(g), c, span{low, end})
 	}
 }
 
@@ -219,7 +306,7 @@ func (p *plan) in(x predicate.In) leaf {
 	if !ok || int(g) == p.table.Reader().Place() {
 		return nil
 	}
-	c := p.table.Column(int(g))
+	c := p.column(int(g))
 	if !c.Usable() {
 		return nil
 	}
@@ -234,7 +321,7 @@ func (p *plan) in(x predicate.In) leaf {
 			spans = append(spans, span{low, high})
 		}
 	}
-	return newByCode(p.nameOf(int(g)), c, joined(spans)...)
+	return p.byCode(int(g), c, joined(spans)...)
 }
 
 // joined sorts spans and joins those that meet.
@@ -258,7 +345,7 @@ func (p *plan) like(x predicate.Like) leaf {
 	if !ok {
 		return nil
 	}
-	c := p.table.Column(int(field))
+	c := p.column(int(field))
 	if !c.Usable() || c.Kind() != predicate.Text {
 		return nil
 	}
@@ -266,16 +353,16 @@ func (p *plan) like(x predicate.Like) leaf {
 		low, _ := c.Search(predicate.Value{Kind: predicate.Text, Text: prefix}, false)
 		// Nothing that is UTF-8 has this byte: what begins with prefix is before it.
 		high, _ := c.Search(predicate.Value{Kind: predicate.Text, Text: prefix + "\xff"}, false)
-		return newByCode(p.nameOf(int(field)), c, span{low, high})
+		return p.byCode(int(field), c, span{low, high})
 	}
 	if l := p.byValue(x); l != nil {
 		return l
 	}
 	term := textsearch.Fold(x.Pattern.Literal())
-	if len(term) < 3 || !slices.Contains(p.table.TextFields(), int(field)) || strings.Contains(term, "\n") || !foldsAlone(x.Pattern.Literal()) {
+	if len(term) < 3 || !slices.Contains(p.table.TextFields(), int(field)) || !foldsAlone(x.Pattern.Literal()) {
 		return nil
 	}
-	return candidates{newTested(p.table, x, &hasText{p.table.Text(), term})}
+	return candidates{p.tested(x, p.hasText([]int{int(field)}, term))}
 }
 
 // foldsAlone says whether a piece of a text folds to a piece of what the text folds
@@ -299,12 +386,12 @@ func (p *plan) spatial(x predicate.Spatial) leaf {
 	if x.Right.Literal.Empty() {
 		return nil
 	}
-	places := p.table.Places()
+	places := p.places()
 	if x.Op == cql2.SIntersects && x.Right.Box != nil {
 		return newInBox(places, *x.Right.Box, x.Right.Literal)
 	}
 	// Whatever relates with it otherwise than by being apart meets its box.
-	return candidates{newTested(p.table, x, newBoundsBox(places, x.Right.Literal.Bounds()))}
+	return candidates{p.tested(x, newBoundsBox(places, x.Right.Literal.Bounds()))}
 }
 
 // mostCodes is up to how many different values a predicate is tested with each of
@@ -317,7 +404,7 @@ func (p *plan) byValue(pred predicate.Pred) leaf {
 	if len(fields) != 1 || fields[0] == p.table.Reader().Place() {
 		return nil
 	}
-	c := p.table.Column(fields[0])
+	c := p.column(fields[0])
 	if !c.Usable() || c.Codes() > mostCodes && c.Codes() > p.table.Len()/16 {
 		return nil
 	}
@@ -329,7 +416,7 @@ func (p *plan) byValue(pred predicate.Pred) leaf {
 			spans = append(spans, span{code, code + 1})
 		}
 	}
-	return newByCode(p.nameOf(fields[0]), c, joined(spans)...)
+	return p.byCode(fields[0], c, joined(spans)...)
 }
 
 func (p *plan) or(x predicate.Or) leaf {
@@ -392,27 +479,21 @@ type joint struct {
 func (l joint) count() (int, bool)     { n, _ := l.from.count(); return n, false }
 func (l joint) list() ([]uint32, bool) { return l.from.list() }
 
-// holds says whether a changed record is meant.
-func (p *plan) holds(values predicate.Row) bool {
+// holds says whether a changed record is meant, and where near is given how far it is.
+func (p *plan) holds(values predicate.Row) (metres float64, ok bool) {
 	if p.pred != nil && p.pred.Test(values) != predicate.True {
-		return false
+		return 0, false
 	}
-	if len(p.terms) > 0 {
-		var texts []string
-		for _, f := range p.table.TextFields() {
-			if v := values[f]; v.Kind == predicate.Text {
-				texts = append(texts, textsearch.Fold(v.Text))
-			}
-		}
-		for _, term := range p.terms {
-			if !slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(s, term) }) {
-				return false
-			}
+	for _, term := range p.terms {
+		if !slices.ContainsFunc(p.table.TextFields(), func(f int) bool {
+			return values[f].Kind == predicate.Text && textsearch.Contains(values[f].Text, term)
+		}) {
+			return 0, false
 		}
 	}
 	if p.near != nil {
-		m, ok := p.metres(values[p.table.Reader().Place()])
-		return ok && m <= p.near.Radius
+		metres, ok := p.metres(values[p.table.Reader().Place()])
+		return metres, ok && metres <= p.near.Radius
 	}
-	return true
+	return 0, true
 }

@@ -118,28 +118,41 @@ func (p *plan) steps(matched int) *query.Plan {
 	return out
 }
 
-// found is what a plan found: how many, and among the changed records which.
+// found is what has to be corrected of what the table says.
 type found struct {
-	matched int       // in all
-	changed []*change // that are meant
-	dead    int       // rows that the table says are meant and are not there any more
+	changed []item   // changed records that are meant
+	dead    []uint32 // rows that the table says are meant and are not there any more
 }
 
 // correct finds what changed since the table was made.
 func (s *Snapshot) correct(ctx context.Context, p *plan) (found, error) {
 	var f found
-	n := 0
-	for c := range s.recent.all() {
-		if n++; n%batch == 0 {
-			if err := ctx.Err(); err != nil {
-				return f, err
+	if s.recent == nil {
+		return f, nil
+	}
+	var room [maxEntries]uint32
+	for _, page := range s.recent.pages {
+		if err := ctx.Err(); err != nil {
+			return f, err
+		}
+		rows := room[:0]
+		for i := range page {
+			if page[i].row >= 0 {
+				rows = append(rows, uint32(page[i].row))
 			}
 		}
-		if c.row >= 0 && p.test(uint32(c.row)) {
-			f.dead++
+		for _, l := range p.leaves {
+			rows = l.filter(rows[:0], rows)
 		}
-		if c.values != nil && p.holds(c.values) {
-			f.changed = append(f.changed, c)
+		f.dead = append(f.dead, rows...)
+		for i := range page {
+			c := &page[i]
+			if c.values == nil {
+				continue
+			}
+			if metres, ok := p.holds(c.values); ok {
+				f.changed = append(f.changed, item{position: c.position, change: c, metres: metres})
+			}
 		}
 	}
 	return f, nil
@@ -157,11 +170,11 @@ func (s *Snapshot) Query(ctx context.Context, q query.Query) (query.Page, error)
 	if err := ctx.Err(); err != nil {
 		return query.Page{}, err
 	}
-	p, err := newPlan(s.columns(), &q.Where)
+	p, err := newPlan(ctx, s.columns(), &q.Where)
 	if err != nil {
 		return query.Page{}, err
 	}
-	order, err := newSorting(s.columns(), q.SortBy)
+	order, err := newSorting(ctx, s.columns(), q.SortBy)
 	if err != nil {
 		return query.Page{}, err
 	}
@@ -194,11 +207,10 @@ func (s *Snapshot) Query(ctx context.Context, q query.Query) (query.Page, error)
 	if err != nil {
 		return query.Page{}, err
 	}
-	f.matched = matched - f.dead + len(f.changed)
 	if limit > 0 {
-		items = s.merge(p, order, items, f.changed, first, limit)
+		items = withChanged(order, items, f.changed, first, limit)
 	}
-	page := query.Page{Matched: f.matched}
+	page := query.Page{Matched: matched - len(f.dead) + len(f.changed)}
 	if len(items) == limit && limit > 0 {
 		page.More = true
 		items = items[:limit-1]
@@ -214,7 +226,11 @@ func (s *Snapshot) Query(ctx context.Context, q query.Query) (query.Page, error)
 	if q.Near != nil {
 		page.Distances = make([]float64, len(items))
 		for i := range items {
-			page.Distances[i], _ = p.metres(s.placeOf(&items[i]))
+			if c := items[i].change; c != nil || len(order.keys) == 0 {
+				page.Distances[i] = items[i].metres
+			} else {
+				page.Distances[i], _ = p.metres(p.at.Value(items[i].row))
+			}
 		}
 	}
 	if q.Explain {
@@ -227,11 +243,11 @@ func (s *Snapshot) Query(ctx context.Context, q query.Query) (query.Page, error)
 	return page, nil
 }
 
-func (s *Snapshot) placeOf(i *item) predicate.Value {
+func (p *plan) placeOf(i *item) predicate.Value {
 	if i.change != nil {
-		return i.change.values[s.columns().Reader().Place()]
+		return i.change.values[p.table.Reader().Place()]
 	}
-	return s.columns().Places().Value(i.row)
+	return p.at.Value(i.row)
 }
 
 // itemAt gives the record at a position as an item; nil: there is none.
@@ -250,7 +266,7 @@ func (s *Snapshot) itemAt(position uint64, p *plan) *item {
 		i.row = row
 	}
 	if p.near != nil {
-		i.metres, _ = p.metres(s.placeOf(i))
+		i.metres, _ = p.metres(p.placeOf(i))
 	}
 	return i
 }
@@ -335,7 +351,10 @@ func (s *Snapshot) walk(ctx context.Context, p *plan, order *sorting, best *top)
 		return nil
 	}
 	key := &order.keys[0]
-	o := key.column.Order()
+	o, err := key.column.Order(ctx)
+	if err != nil {
+		return err
+	}
 	missing := key.column.Missing()
 	if !key.down {
 		if err := see(o.Between(0, missing)); err != nil {
@@ -373,21 +392,23 @@ func (s *Snapshot) behind(order *sorting, cursor *item) func(row uint32) bool {
 	}
 }
 
-// merge puts changed records among the rows.
-func (s *Snapshot) merge(p *plan, order *sorting, items []item, changed []*change, cursor *item, limit int) []item {
+// withChanged puts changed records among the rows.
+func withChanged(order *sorting, items, changed []item, cursor *item, limit int) []item {
 	if len(changed) == 0 {
 		return items
 	}
-	for _, c := range changed {
-		i := item{position: c.position, change: c}
-		if p.near != nil {
-			i.metres, _ = p.metres(s.placeOf(&i))
+	compare := func(a, b item) int { return order.compareItems(&a, &b) }
+	var best []item // of those that changed: a heap with the last one on top
+	for i := range changed {
+		if cursor != nil && order.compareItems(&changed[i], cursor) <= 0 {
+			continue
 		}
-		if cursor == nil || order.compareItems(&i, cursor) > 0 {
-			items = append(items, i)
+		if len(best) < limit || compare(changed[i], best[0]) < 0 {
+			best = pushHeap(best, changed[i], limit, compare)
 		}
 	}
-	slices.SortFunc(items, func(a, b item) int { return order.compareItems(&a, &b) })
+	items = append(items, best...)
+	slices.SortFunc(items, compare)
 	return items[:min(len(items), limit)]
 }
 
@@ -421,9 +442,9 @@ func (s *Snapshot) nearest(ctx context.Context, p *plan, order *sorting, limit i
 		}
 	}
 	if !p.exact && matched <= few {
-		places := s.columns().Places()
 		for _, row := range rows {
-			take(row, geo.Distance(p.near.Lon, p.near.Lat, places.Lon[row], places.Lat[row]))
+			lon, lat := p.at.Point(row)
+			take(row, geo.Distance(p.near.Lon, p.near.Lat, lon, lat))
 		}
 		slices.SortFunc(items, func(a, b item) int { return order.compareItems(&a, &b) })
 		return items[:min(len(items), limit)], matched, nil
@@ -431,7 +452,7 @@ func (s *Snapshot) nearest(ctx context.Context, p *plan, order *sorting, limit i
 	var err error
 	seen := 0
 	alone := len(p.leaves) == 1 // the distance itself
-	s.columns().Places().Tree.Nearest(p.near.Lon, p.near.Lat, p.near.Radius, func(row uint32, metres float64) bool {
+	p.at.Tree.Nearest(p.near.Lon, p.near.Lat, p.near.Radius, func(row uint32, metres float64) bool {
 		if seen++; seen%batch == 0 {
 			if err = ctx.Err(); err != nil {
 				return false

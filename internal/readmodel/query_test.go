@@ -165,7 +165,7 @@ func (s *Snapshot) loop(t *testing.T, w query.Where) *loop {
 	for r := range s.All() {
 		row := l.reader.NewRow()
 		l.reader.Read(r, &want, row)
-		if pred.Test(row) != predicate.True || !p.holds(row) {
+		if _, ok := p.holds(row); !ok || pred.Test(row) != predicate.True {
 			continue
 		}
 		l.records, l.values = append(l.records, r), append(l.values, row)

@@ -31,12 +31,13 @@ type lists [encode.Codings]struct {
 	list encode.Part
 }
 
-func newSnapshot(state dataset.State, dir directory, ids index, coder *encode.Coder) *Snapshot {
-	return &Snapshot{state: state, dir: dir, ids: ids, base: new(base), lists: new(lists), coder: coder, since: time.Now(), held: new(atomic.Bool)}
+func newSnapshot(state dataset.State, dir directory, ids index, coder *encode.Coder, work *sync.WaitGroup) *Snapshot {
+	return &Snapshot{state: state, dir: dir, ids: ids, base: &base{work: work}, lists: new(lists), coder: coder, since: time.Now(), held: new(atomic.Bool)}
 }
 
 // base is columns, made when a query asks for them.
 type base struct {
+	work *sync.WaitGroup // in whose goroutines columns are read
 	once sync.Once
 	made atomic.Pointer[columns.Table]
 }
@@ -48,7 +49,7 @@ func (s *Snapshot) columns() *columns.Table {
 	}
 	s.base.once.Do(func() {
 		// Nobody shares a base that is not made: it is of this very snapshot.
-		s.base.made.Store(columns.New(predicate.NewReader(s.state.Schema), s.Records()))
+		s.base.made.Store(columns.New(predicate.NewReader(s.state.Schema), s.Records(), s.base.work))
 	})
 	return s.base.made.Load()
 }
@@ -150,6 +151,7 @@ type Memory struct {
 	Text  int64                 // the records
 	Coded [encode.Codings]int64 // their coded forms; identity is the text itself and counts nothing
 	Index int64                 // the id index
+	Query int64                 // the columns and indexes that queries are answered from, made so far
 }
 
 // Memory counts what the snapshot holds. It walks all chunks: for metrics, not for
@@ -171,6 +173,9 @@ func (s *Snapshot) Memory() Memory {
 		if o != nil {
 			m.Index += int64(o.len) * 16
 		}
+	}
+	if t := s.base.made.Load(); t != nil {
+		m.Query = t.Bytes()
 	}
 	return m
 }

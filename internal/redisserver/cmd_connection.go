@@ -700,7 +700,7 @@ func cmdClientTracking(e *Engine, c *client, args [][]byte) {
 		overlaps := func(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) }
 		for i, p := range t.prefixes {
 			for _, h := range have {
-				if overlaps(p, h) && p != h {
+				if overlaps(p, h) {
 					c.err(fmt.Sprintf("ERR Prefix '%s' overlaps with an existing prefix '%s'. Prefixes for a single client must not overlap.", p, h))
 					return
 				}

@@ -170,11 +170,7 @@ func cmdBgsave(e *Engine, c *client, args [][]byte) {
 		e.saves.wantDump = true
 		c.simple("Background saving scheduled")
 	default:
-		e.startDump()
-		if !e.saves.dumping {
-			c.err("ERR " + cause(e.saves.failed))
-			return
-		}
+		e.startDump("")
 		c.simple("Background saving started")
 	}
 }
@@ -506,7 +502,7 @@ func (e *Engine) infoSections() []infoSection {
 				"sync_partial_err", 0, "expired_keys", s.expired, "expired_stale_perc", "0.00", "expired_time_cap_reached_count", 0,
 				"expire_cycle_cpu_milliseconds", 0, "evicted_keys", 0, "evicted_clients", 0, "total_eviction_exceeded_time", 0,
 				"current_eviction_exceeded_time", 0, "keyspace_hits", s.hits, "keyspace_misses", s.misses, "pubsub_channels", len(e.channels),
-				"pubsub_patterns", len(e.patterns), "pubsubshard_channels", len(e.shards), "latest_fork_usec", 0, "total_forks", 0,
+				"pubsub_patterns", len(e.patterns), "pubsubshard_channels", len(e.shards), "latest_fork_usec", e.saves.held.Microseconds(), "total_forks", 0,
 				"migrate_cached_sockets", 0, "slave_expires_tracked_keys", 0, "active_defrag_hits", 0, "active_defrag_misses", 0,
 				"active_defrag_key_hits", 0, "active_defrag_key_misses", 0, "total_active_defrag_time", 0, "current_active_defrag_time", 0,
 				"tracking_total_keys", len(e.tracked), "tracking_total_items", e.trackedItems(), "tracking_total_prefixes", len(e.prefixes),

@@ -140,6 +140,10 @@ func (s *session) frames(t *testing.T, side int, mark string) []string {
 			if r.str == mark || len(r.elems) == 2 && r.elems[1].str == mark {
 				break
 			}
+			for _, push := range s.conn[side].pushes {
+				s.received[side] = append(s.received[side], push.String())
+			}
+			s.conn[side].pushes = nil
 			s.received[side] = append(s.received[side], r.String())
 		}
 	}

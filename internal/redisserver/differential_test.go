@@ -488,7 +488,8 @@ func (r reply) String() string {
 // rawConn is a connection that speaks the protocol and nothing more.
 type rawConn struct {
 	net.Conn
-	r *bufio.Reader
+	r      *bufio.Reader
+	pushes []reply // that came amid a reply
 }
 
 func dialRaw(t *testing.T, addr string) *rawConn {
@@ -501,7 +502,7 @@ func dialRaw(t *testing.T, addr string) *rawConn {
 	return newRawConn(c)
 }
 
-func newRawConn(c net.Conn) *rawConn { return &rawConn{c, bufio.NewReaderSize(c, 64<<10)} }
+func newRawConn(c net.Conn) *rawConn { return &rawConn{Conn: c, r: bufio.NewReaderSize(c, 64<<10)} }
 
 func (c *rawConn) send(cmds ...[]string) {
 	var b []byte
@@ -551,10 +552,14 @@ func (c *rawConn) read() (reply, error) {
 			n *= 2
 		}
 		r.str = ""
-		for range n {
+		for len(r.elems) < n {
 			e, err := c.read()
 			if err != nil {
 				return r, err
+			}
+			if e.typ == '>' { // out of band, as Redis does to a client that hears for another and writes in a transaction
+				c.pushes = append(c.pushes, e)
+				continue
 			}
 			r.elems = append(r.elems, e)
 		}

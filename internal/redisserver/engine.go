@@ -16,7 +16,7 @@ import (
 // Engine is a running server. Its data belongs to one lock: a batch of commands
 // from one client executes under it, then replies leave without it.
 type Engine struct {
-	mu sync.Mutex // guards everything below but what says otherwise
+	mu mutex // guards everything below but what says otherwise
 
 	cfg      config
 	log      *slog.Logger
@@ -45,7 +45,6 @@ type Engine struct {
 	aof        *aofLog
 	orphans    []*table     // of emptied databases, to be released
 	leftovers  []picture    // that have blocks to release
-	abandoned  int          // savers given up since entries were last stamped
 	heap       int64        // bytes in use outside the arena, as of the last collection
 	syncPolicy atomic.Int32 // appendfsync, for those without the lock
 	saves      saveState

@@ -244,7 +244,7 @@ func (e *Engine) modified(by *client, db *database, key []byte) {
 			l.each(func(c *client) { c.dirtyCAS = true })
 		}
 	}
-	if e.trackers > 0 {
+	if e.trackers > 0 || len(e.tracked) > 0 { // what nobody tracks any more is forgotten too
 		e.invalidate(by, key)
 	}
 }

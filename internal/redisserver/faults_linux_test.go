@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // Faults of real disks: small file systems, mounted for the test, which takes root.

@@ -31,6 +31,7 @@ type saveState struct {
 	rewriteTook  time.Duration
 	rewriteBegan time.Time
 	saved        int64
+	held         time.Duration // longest that the last save, of either kind, held the lock
 	loadedKeys   int64
 	ending       bool
 }
@@ -251,7 +252,7 @@ func (e *Engine) openAppendOnly() error {
 	if err := rw.Rotate(); err != nil {
 		return errors.Join(err, rw.Abort())
 	}
-	if err := e.startSave(rw, true).runLocked(); err != nil {
+	if err := e.startSave(true).runLocked(rw); err != nil {
 		return errors.Join(err, rw.Abort())
 	}
 	if err := rw.Commit(); err != nil {
@@ -314,8 +315,10 @@ func (e *Engine) loadRDB(r *rdb.Reader, base bool) error {
 // saveNow writes a dump under the lock, as SAVE does. The caller holds the lock.
 func (e *Engine) saveNow() error {
 	began := time.Now()
-	err := rdb.Save(e.dumpPath(), func(w io.Writer) error { return e.startSave(w, false).runLocked() })
-	e.dumpEnded(err, e.dirty, time.Since(began))
+	err := rdb.Save(e.dumpPath(), func(w io.Writer) error { return e.startSave(false).runLocked(w) })
+	took := time.Since(began)
+	e.dumpEnded(err, e.dirty, took)
+	e.logDump(err, took)
 	return err
 }
 
@@ -323,42 +326,47 @@ func (e *Engine) saveNow() error {
 func (e *Engine) dumpEnded(err error, changes int64, took time.Duration) {
 	e.saves.failed, e.saves.lastTook = err, took
 	if err != nil {
-		e.log.Error("saving the dump failed", "file", e.dumpPath(), "err", err)
 		return
 	}
 	e.dirty -= changes
 	e.saves.lastSave = time.Now()
 	e.saves.saved++
+}
+
+func (e *Engine) logDump(err error, took time.Duration) {
+	if err != nil {
+		e.log.Error("saving the dump failed", "file", e.dumpPath(), "err", err)
+		return
+	}
 	e.log.Info("DB saved on disk", "file", e.dumpPath(), "seconds", took.Seconds())
 }
 
-// startDump begins a dump in the background. The caller holds the lock and has made
-// sure that nothing is being saved.
-func (e *Engine) startDump() {
+// startDump begins a dump in the background, of the present moment. The caller holds
+// the lock and has made sure that nothing is being saved. Files and the log, which a disk
+// may hold up, are touched without the lock. reason is for the log, "" if there is nothing
+// to say.
+func (e *Engine) startDump(reason string) {
 	e.saves.dumping, e.saves.wantDump = true, false
 	e.saves.lastTry, e.saves.began = time.Now(), time.Now()
 	changes := e.dirty
 	began := time.Now()
-	f, err := rdb.CreateFile(e.dumpPath())
-	if err != nil {
-		e.saves.dumping = false
-		e.dumpEnded(err, 0, 0)
-		return
-	}
-	s := e.startSave(f, false)
+	s := e.startSave(false)
 	e.work.Add(1)
 	go func() {
 		defer e.work.Done()
-		err := s.run()
-		if err == nil {
-			err = f.Commit()
-		} else {
-			f.Abort()
+		if reason != "" {
+			e.log.Info(reason)
 		}
+		err := rdb.Save(e.dumpPath(), s.run)
+		if !s.over {
+			s.runWithout(err)
+		}
+		took := time.Since(began)
 		e.mu.Lock()
-		e.saves.dumping = false
-		e.dumpEnded(err, changes, time.Since(began))
+		e.saves.dumping, e.saves.held = false, s.longest
+		e.dumpEnded(err, changes, took)
 		e.mu.Unlock()
+		e.logDump(err, took)
 	}()
 }
 
@@ -374,21 +382,22 @@ func (e *Engine) startRewrite(on bool) {
 		defer e.work.Done()
 		began := time.Now()
 		err := e.rewrite(a, opts, on)
+		took := time.Since(began)
 		e.mu.Lock()
-		e.saves.rewriting, e.saves.rewriteErr, e.saves.rewriteTook = false, err, time.Since(began)
-		if err != nil {
-			e.log.Error("rewriting the append-only file failed", "err", err)
-			if on {
-				e.aof, e.cfg.appendOnly = nil, false
-			}
-		} else {
-			if e.aof != nil {
-				e.aof.unsure.Store(false) // the new base holds what a failed sync lost
-				e.aof.failure.Store(nil)
-			}
-			e.log.Info("Background AOF rewrite finished successfully", "seconds", time.Since(began).Seconds())
+		e.saves.rewriting, e.saves.rewriteErr, e.saves.rewriteTook = false, err, took
+		switch {
+		case err != nil && on:
+			e.aof, e.cfg.appendOnly = nil, false
+		case err == nil && e.aof != nil:
+			e.aof.unsure.Store(false) // the new base holds what a failed sync lost
+			e.aof.failure.Store(nil)
 		}
 		e.mu.Unlock()
+		if err != nil {
+			e.log.Error("rewriting the append-only file failed", "err", err)
+			return
+		}
+		e.log.Info("Background AOF rewrite finished successfully", "seconds", took.Seconds())
 	}()
 }
 
@@ -412,9 +421,17 @@ func (e *Engine) rewrite(a *aofLog, opts rdb.AOFOptions, on bool) error {
 	if on {
 		e.aof = a
 	}
-	s := e.startSave(rw, true)
+	s := e.startSave(true)
 	e.mu.Unlock()
-	if err := s.run(); err != nil {
+	if err = a.files.Flush(); err == nil {
+		err = s.run(rw)
+	} else {
+		s.runWithout(err)
+	}
+	e.mu.Lock()
+	e.saves.held = s.longest
+	e.mu.Unlock()
+	if err != nil {
 		return errors.Join(err, rw.Abort())
 	}
 	return rw.Commit()
@@ -433,15 +450,14 @@ func (e *Engine) saveCycle() {
 		return
 	}
 	if e.saves.wantDump {
-		e.startDump()
+		e.startDump("")
 		return
 	}
 	const retry = 5 * time.Second // after a failure
 	for _, p := range e.cfg.savePoints {
 		if e.dirty >= p.changes && e.dirty > 0 && time.Since(e.saves.lastSave) > time.Duration(p.seconds)*time.Second &&
 			(e.saves.failed == nil || time.Since(e.saves.lastTry) > retry) {
-			e.log.Info(fmt.Sprintf("%d changes in %d seconds. Saving...", p.changes, p.seconds))
-			e.startDump()
+			e.startDump(fmt.Sprintf("%d changes in %d seconds. Saving...", p.changes, p.seconds))
 			return
 		}
 	}

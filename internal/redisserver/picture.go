@@ -240,13 +240,13 @@ func (f *tablePicture) handOver(i int) {
 		return
 	}
 	f.seen[i/64] |= 1 << (i % 64)
-	p := &pen{aside: func(b ...[]byte) { f.handed = append(f.handed, piece{blob: b[0]}, piece{enc: rdb.NewEncoder(false)}) }}
+	p := &pen{aside: func(b ...[]byte) { f.handed = append(f.handed, piece{blob: b[0]}, piece{enc: rdb.NewQuickEncoder()}) }}
 	for h := *f.bucket(i); h != 0; h = blockNext(f.t.a.bytes(h)) {
 		if len(f.t.a.bytes(h)) > largeBytes {
 			f.pins = append(f.pins, f.t.a.pin(h))
 		}
 		if len(f.handed) == 0 {
-			f.handed = append(f.handed, piece{enc: rdb.NewEncoder(false)})
+			f.handed = append(f.handed, piece{enc: rdb.NewQuickEncoder()})
 		}
 		f.emitTo(p, h)
 	}
@@ -271,7 +271,7 @@ func (f *tablePicture) flush(p *pen) bool {
 		f.handed = nil
 		for _, piece := range handed {
 			if piece.enc != nil {
-				p.Buf = append(p.Buf, piece.enc.Buf...)
+				p.Add(piece.enc)
 			} else {
 				p.blob(piece.blob)
 			}

@@ -70,13 +70,13 @@ func BenchmarkSaveHold(b *testing.B) {
 			var hold, command time.Duration
 			for b.Loop() {
 				e.mu.Lock()
-				s := e.startSave(io.Discard, false)
+				s := e.startSave(false)
 				e.mu.Unlock()
 				var wg sync.WaitGroup
 				done := make(chan struct{})
 				wg.Go(func() {
 					defer close(done)
-					if err := s.run(); err != nil {
+					if err := s.run(io.Discard); err != nil {
 						b.Error(err)
 					}
 				})

@@ -3,6 +3,7 @@ package redisserver
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -11,8 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"landings/internal/rdb"
 )
 
 // largeValue is a kind of value that is too large to be saved in one step: how to make
@@ -202,18 +201,15 @@ func TestLargeValueIsSavedInSteps(t *testing.T) {
 
 				var file bytes.Buffer
 				e.mu.Lock()
-				s := e.startSave(&file, false)
+				s := e.startSave(false)
 				e.mu.Unlock()
+				s.begin(&file)
 				s.budget = 1
 				steps := 0
 				for done := false; !done; steps++ {
 					e.mu.Lock()
-					var p []*rdb.Encoder
-					if p, done = s.step(); done {
-						s.finish()
-					}
-					aside := s.aside
-					s.aside = nil
+					var out output
+					out, done = s.step(0)
 					e.mu.Unlock()
 					for range r.IntN(3) {
 						c.do(v.change(r)...)
@@ -231,11 +227,9 @@ func TestLargeValueIsSavedInSteps(t *testing.T) {
 						c.do("swapdb", "0", "1")
 						c.do("swapdb", "0", "1")
 					}
-					if err := s.write(p, aside); err != nil {
-						t.Fatal(err)
-					}
+					s.write(out)
 				}
-				if err := s.w.Close(); err != nil {
+				if err := s.end(); err != nil {
 					t.Fatal(err)
 				}
 				if steps < 3 {
@@ -283,24 +277,23 @@ func TestSaveGivenUp(t *testing.T) {
 			v.fill(c, "big")
 			for range 20 {
 				e.mu.Lock()
-				s := e.startSave(&bytes.Buffer{}, false)
+				s := e.startSave(false)
 				s.budget = 1
 				e.mu.Unlock()
+				s.begin(io.Discard)
 				for range r.IntN(20) {
 					e.mu.Lock()
-					p, done := s.step()
-					aside := s.aside
-					s.aside = nil
+					out, done := s.step(0)
 					e.mu.Unlock()
 					if done {
 						break
 					}
-					_ = s.write(p, aside)
+					s.write(out)
 					c.do(v.change(r)...)
 				}
-				e.mu.Lock()
-				s.abandon()
-				e.mu.Unlock()
+				if !s.over {
+					s.runWithout(io.ErrShortWrite)
+				}
 			}
 			before := v.read(c, "big")
 			c.want("OK", "save")

@@ -14,15 +14,22 @@ import (
 // under the lock. An entry carries the epoch in which it was last written or saved:
 // a writer that meets an older one while a saver is at work hands its value over
 // first. Whatever is written later is not part of the picture.
+//
+// Under the lock an entry whose value lies in it is only copied, and nothing is compressed:
+// what a step took is encoded, compressed and written without the lock. A step ends
+// early when somebody waits for the lock.
 type saver struct {
-	e      *Engine
-	w      *rdb.Writer
-	tables []*table // of the databases, by number, as they were at the beginning
-	counts []uint64 // of their keys then
+	e       *Engine
+	header  rdb.Header
+	options rdb.WriterOptions
+	w       *rdb.Writer
+	any     *database // reads any entry
+	tables  []*table  // of the databases, by number, as they were at the beginning
+	counts  []uint64  // of their keys then
 
 	// Guarded by the engine's lock.
-	pre     []*rdb.Encoder            // values handed over, by database
-	held    int                       // bytes in pre
+	pre     [][]*batch                // handed over, by database
+	held    bool                      // something is in pre
 	large   []*snapshot               // pictures of large values, in the order in which they are written
 	begun   bool                      // the first of them is half written
 	aside   [][]byte                  // a blob of it, in parts, to be written before anything else
@@ -30,31 +37,47 @@ type saver struct {
 	orphans []*table                  // emptied databases' tables, to be released after the walk
 
 	// Of the walking goroutine alone.
+	walked   *batch // by the present step
+	failure  error  // of the file, in which nothing more is written
+	gaveUp   bool   // the walk goes on without a file
+	over     bool   // the walk is over
 	db       int
 	cursor   uint64
-	longest  time.Duration // that a step held the lock
-	budget   time.Duration // of a step
+	longest  time.Duration // that the saver held the lock
+	budget   time.Duration // of a step that nobody interrupts
 	fileDB   int           // the database that the file is in, -1 at its beginning
-	start    int           // length of the output, and
-	deadline time.Time     // end, of the present step
-	count    int           // of what it wrote
+	polite   time.Time     // when the present step ends if somebody waits, and
+	deadline time.Time     // if nobody does
+	count    int           // of what it took
 }
 
 const (
 	saveStep  = 400 * time.Microsecond // longest walk under the lock, but for one value
-	savePause = 150 * time.Microsecond // between walks, for those who wait
-	saveBytes = 512 << 10              // of output that one walk makes at most
+	saveLeast = 50 * time.Microsecond  // that a walk may take although somebody waits
+	saveBytes = 512 << 10              // that one walk takes at most
 )
+
+// batch is keys of one database on their way to the file.
+type batch struct {
+	pen           // writes those whose values are objects, and pictures
+	blocks []byte // the others: entries as they lie in the arena, without what is behind their values
+}
+
+func newBatch() *batch { return &batch{pen: pen{Encoder: rdb.NewQuickEncoder()}} }
+
+func (b *batch) size() int { return len(b.Buf) + len(b.blocks) }
+
+// batchBytes is about what a batch holds at most: one that is handed over must not be
+// copied for long when it grows.
+const batchBytes = 128 << 10
 
 // startSave takes the picture's moment. The caller holds the lock and has made sure
 // that no other saver is at work.
-func (e *Engine) startSave(w io.Writer, aofBase bool) *saver {
-	s := &saver{e: e, strings: map[handle]*stringPicture{}, fileDB: -1, budget: saveStep}
-	s.w = rdb.NewWriter(w, rdb.Header{Created: time.Now(), UsedMemory: e.memoryUsed(), AOFBase: aofBase},
-		rdb.WriterOptions{NoCompress: !e.cfg.compress, NoChecksum: !e.cfg.checksum})
-	for range e.dbs {
-		s.pre = append(s.pre, nil)
-	}
+func (e *Engine) startSave(aofBase bool) *saver {
+	s := &saver{e: e, any: e.dbs[0], walked: newBatch(), strings: map[handle]*stringPicture{}, fileDB: -1, budget: saveStep,
+		header:  rdb.Header{Created: time.Now(), UsedMemory: e.memoryUsed(), AOFBase: aofBase},
+		options: rdb.WriterOptions{NoCompress: !e.cfg.compress, NoChecksum: !e.cfg.checksum},
+		pre:     make([][]*batch, len(e.dbs))}
 	for _, db := range e.dbs {
 		s.tables = append(s.tables, db.keys)
 		s.counts = append(s.counts, uint64(db.keys.count))
@@ -73,15 +96,30 @@ func entryMeta(en *entry) rdb.Meta {
 	return m
 }
 
-// encode writes an entry of database i, or takes a picture of it if it is large.
-func (s *saver) encode(enc *rdb.Encoder, i int, t *table, en *entry) {
-	db := s.e.dbs[0] // any database reads any entry
+// add puts an entry of database i into a batch, or takes a picture of it if it is large.
+func (s *saver) add(to *batch, i int, t *table, en *entry) {
 	if f := s.e.picture(en); f != nil {
-		s.large = append(s.large, &snapshot{picture: f, db: i, key: slices.Clone(t.key(en.h)), meta: entryMeta(en), typ: db.rdbType(en)})
+		s.large = append(s.large, &snapshot{picture: f, db: i, key: slices.Clone(t.key(en.h)), meta: entryMeta(en), typ: s.any.rdbType(en)})
 		return
 	}
-	enc.Key(entryMeta(en), db.rdbType(en), t.key(en.h))
-	db.saveValue(en, &pen{Encoder: enc})
+	if !en.enc().inObject() {
+		to.blocks = append(to.blocks, en.b[:en.value+en.len()]...)
+		return
+	}
+	to.Key(entryMeta(en), s.any.rdbType(en), t.key(en.h))
+	s.any.saveValue(en, &to.pen)
+}
+
+// encode writes the entries that were copied. It needs no lock.
+func (s *saver) encode(blocks []byte) {
+	p := &pen{Encoder: s.w.Enc}
+	for len(blocks) > 0 {
+		key, value := s.tables[0].split(blocks) // all keyspaces have the same header
+		en := entry{value: value, b: blocks}
+		p.Key(entryMeta(&en), s.any.rdbType(&en), key)
+		s.any.saveValue(&en, p)
+		blocks = blocks[value+en.len():]
+	}
 }
 
 // picture takes the picture of an entry's value, nil if it is not large.
@@ -100,39 +138,58 @@ func (e *Engine) picture(en *entry) picture {
 // preimage takes the value of an entry that is about to change.
 func (s *saver) preimage(db *database, en *entry) {
 	i := slices.Index(s.tables, db.keys)
-	if i < 0 {
+	if i < 0 || s.gaveUp {
 		return // the database was emptied: everything in it is new
 	}
-	if s.pre[i] == nil {
-		s.pre[i] = rdb.NewEncoder(false)
+	last := len(s.pre[i]) - 1
+	if last < 0 || s.pre[i][last].size() > batchBytes {
+		s.pre[i] = append(s.pre[i], newBatch())
+		last++
 	}
-	before := len(s.pre[i].Buf)
-	s.encode(s.pre[i], i, db.keys, en)
-	s.held += len(s.pre[i].Buf) - before
+	s.held = true
+	s.add(s.pre[i][last], i, db.keys, en)
 }
 
 // due says whether the present step has lasted, or written, enough.
 func (s *saver) due() bool {
 	s.count++
-	return len(s.w.Enc.Buf)-s.start > saveBytes || s.count%4 == 0 && time.Now().After(s.deadline)
+	if s.walked.size() > saveBytes {
+		return true
+	}
+	if s.count%4 > 0 {
+		return false
+	}
+	now := time.Now()
+	return now.After(s.deadline) || s.e.mu.wanted() && now.After(s.polite)
 }
 
 // in makes the file go on in database i.
-func (s *saver) in(i int) {
+func (s *saver) in(i int, enc *rdb.Encoder) {
 	if s.fileDB != i {
-		s.w.Enc.DB(i, s.counts[i], 0)
+		enc.DB(i, s.counts[i], 0)
 		s.fileDB = i
 	}
 }
 
-// step walks for a moment. The caller holds the lock. It returns what was handed
-// over, and whether the walk is over. A blob that it set aside belongs behind what it
-// wrote.
-func (s *saver) step() (pre []*rdb.Encoder, done bool) {
-	s.deadline, s.start, s.count = time.Now().Add(s.budget), len(s.w.Enc.Buf), 0
+// output is what a step gives to the file behind what it walked.
+type output struct {
+	aside [][]byte   // a blob, in parts
+	pre   [][]*batch // by database
+}
+
+// step walks for a moment and says whether the walk is over. The caller holds the lock,
+// for which it has waited so long.
+func (s *saver) step(waited time.Duration) (out output, done bool) {
+	if s.failure != nil && !s.gaveUp {
+		s.giveUp()
+	}
+	now := time.Now()
+	s.polite, s.deadline, s.count = now.Add(max(waited/2, saveLeast)), now.Add(s.budget), 0
 	for {
+		copied := len(s.walked.blocks) > 0
 		if len(s.large) > 0 {
-			if s.goOn(s.large[0]) && !s.due() {
+			// What was copied belongs before a large value.
+			if !copied && s.goOn(s.large[0]) && !s.due() {
 				continue
 			}
 			break
@@ -146,16 +203,21 @@ func (s *saver) step() (pre []*rdb.Encoder, done bool) {
 			s.db++
 			continue
 		}
-		s.in(s.db)
+		if copied && s.fileDB != s.db {
+			break
+		}
+		s.in(s.db, s.walked.Encoder)
 		s.cursor = t.scan(s.cursor, func(h handle) {
 			b := s.e.arena.bytes(h)
 			if b[hdrEpoch] == s.e.epoch {
 				return
 			}
-			_, off := t.split(b)
-			en := entry{h, off, b}
-			s.encode(s.w.Enc, s.db, t, &en)
 			b[hdrEpoch] = s.e.epoch
+			if s.gaveUp {
+				return
+			}
+			_, off := t.split(b)
+			s.add(s.walked, s.db, t, &entry{h, off, b})
 		})
 		if s.cursor == 0 {
 			s.db++
@@ -164,18 +226,24 @@ func (s *saver) step() (pre []*rdb.Encoder, done bool) {
 			break
 		}
 	}
-	if s.held > 0 && !s.begun {
-		pre, s.pre, s.held = s.pre, make([]*rdb.Encoder, len(s.pre)), 0
+	if s.held && !s.begun {
+		out.pre, s.pre, s.held = s.pre, make([][]*batch, len(s.pre)), false
 	}
-	return pre, done
+	out.aside, s.aside = s.aside, nil
+	if done {
+		s.over, s.e.saving = true, nil
+		s.e.orphans = append(s.e.orphans, s.orphans...)
+		s.orphans = nil
+	}
+	return out, done
 }
 
 // goOn writes more of a picture and says whether it is whole.
 func (s *saver) goOn(f *snapshot) bool {
 	if !s.begun {
 		s.begun = true
-		s.in(f.db)
-		f.begin(s.w.Enc, s.due, func(b ...[]byte) { s.aside = b })
+		s.in(f.db, s.walked.Encoder)
+		f.begin(s.walked.Encoder, s.due, func(b ...[]byte) { s.aside = b })
 	}
 	if _, more := f.next(); more {
 		return false
@@ -195,98 +263,92 @@ func (e *Engine) endPicture(f picture) {
 }
 
 // run writes the whole picture. The caller does not hold the lock.
-func (s *saver) run() error {
+func (s *saver) run(w io.Writer) error {
+	s.begin(w)
 	for {
+		asked := time.Now()
 		s.e.mu.Lock()
 		began := time.Now()
-		pre, done := s.step()
-		if done {
-			s.finish()
-		}
-		aside := s.aside
-		s.aside = nil
+		out, done := s.step(began.Sub(asked))
 		s.longest = max(s.longest, time.Since(began))
 		s.e.mu.Unlock()
-		if err := s.write(pre, aside); err != nil {
-			if !done {
-				s.e.mu.Lock()
-				s.abandon()
-				s.e.mu.Unlock()
-			}
-			return err
-		}
+		s.e.mu.giveWay()
+		s.write(out)
 		if done {
-			return s.w.Close()
+			return s.end()
 		}
-		time.Sleep(savePause)
 	}
 }
 
-// write takes what a step gave to the file.
-func (s *saver) write(pre []*rdb.Encoder, aside [][]byte) error {
-	if aside != nil {
-		s.w.Enc.Blob(bytes.Join(aside, nil))
-	}
-	for i, p := range pre {
-		if p == nil {
-			continue
-		}
-		s.in(i)
-		if _, err := s.w.Write(p.Buf); err != nil {
-			return err
-		}
-	}
-	return s.w.Commit()
+// runWithout walks without a file, for failure left none; see giveUp.
+func (s *saver) runWithout(failure error) {
+	s.failure = failure
+	_ = s.run(io.Discard)
 }
 
 // runLocked writes the whole picture under the lock that the caller holds.
-func (s *saver) runLocked() error {
+func (s *saver) runLocked(w io.Writer) error {
+	s.begin(w)
 	for {
-		pre, done := s.step()
-		aside := s.aside
-		s.aside = nil
+		out, done := s.step(0)
+		s.write(out)
 		if done {
-			s.finish()
-			return s.w.Close()
-		}
-		if err := s.write(pre, aside); err != nil {
-			s.abandon()
-			return err
+			return s.end()
 		}
 	}
 }
 
-// finish ends the walk; the caller holds the lock.
-func (s *saver) finish() {
-	s.e.saving = nil
-	s.e.orphans = append(s.e.orphans, s.orphans...)
-	s.orphans = nil
+// begin starts the file.
+func (s *saver) begin(w io.Writer) { s.w = rdb.NewWriter(w, s.header, s.options) }
+
+// end ends the file.
+func (s *saver) end() error {
+	if s.failure != nil {
+		return s.failure
+	}
+	return s.w.Close()
 }
 
-// abandon ends the walk early. Entries keep their epochs, old or new; the next
-// saver's epoch differs from all of them, because the numbers used since the last
-// whole walk are marked, see below.
-func (s *saver) abandon() {
+// write takes what a step gave to the file.
+func (s *saver) write(out output) {
+	if s.failure != nil {
+		return
+	}
+	s.take(s.walked)
+	s.walked.Reset()
+	s.walked.blocks = s.walked.blocks[:0]
+	if out.aside != nil {
+		s.w.Enc.Blob(bytes.Join(out.aside, nil))
+	}
+	for i, batches := range out.pre {
+		for _, b := range batches {
+			s.in(i, s.w.Enc)
+			s.take(b)
+		}
+	}
+	s.failure = s.w.Commit()
+}
+
+// take encodes and compresses a batch.
+func (s *saver) take(b *batch) {
+	s.w.Enc.Add(b.Encoder)
+	s.encode(b.blocks)
+	_ = s.w.Commit() // its error sticks
+}
+
+// giveUp ends the picture: the file cannot be written. The walk goes on, so that every
+// entry carries the epoch when the next saver comes; the epoch is a byte, and an old one
+// that came round again would make a saver pass over an entry.
+func (s *saver) giveUp() {
+	s.gaveUp = true
 	if s.begun {
 		s.large[0].stop()
+		s.begun = false
 	}
 	for _, f := range s.large {
 		s.e.endPicture(f.picture)
 	}
-	s.large = nil
-	s.finish()
-	// With one byte of epoch, 255 abandoned walks in a row could bring an old
-	// number back. Then a saver would pass over an entry; so stamp them all.
-	s.e.abandoned++
-	if s.e.abandoned == 200 {
-		s.e.abandoned = 0
-		for _, db := range s.e.dbs {
-			db.keys.each(func(h handle) bool {
-				s.e.arena.bytes(h)[hdrEpoch] = s.e.epoch
-				return true
-			})
-		}
-	}
+	s.large, s.aside = nil, nil
 }
 
 // clear empties the database and returns how many keys it had. A table that a saver

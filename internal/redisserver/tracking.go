@@ -131,10 +131,10 @@ func (e *Engine) invalidateTracked(by *client, key []byte) {
 
 // invalidateAll tells every caching client to forget everything.
 func (e *Engine) invalidateAll() {
+	clear(e.tracked)
 	if e.trackers == 0 {
 		return
 	}
-	clear(e.tracked)
 	for _, c := range e.clientOrder.list {
 		if c != nil && c.tracking != nil {
 			e.pendingInv = append(e.pendingInv, pendingInvalidation{c.id, nil})

@@ -20,7 +20,7 @@ type counts struct {
 type Counts struct {
 	Recoveries     uint64        // of datasets, by this node
 	CommittedAgain uint64        // commits that Redis had lost and that this node wrote again
-	Dropped        uint64        // commits of this node that are not in the history that the nodes went on with
+	Dropped        uint64        // commits of this node, or found in Redis, that are not in the history that the nodes went on with
 	Recovering     time.Duration // that recoveries took, together
 	Unconfirmed    uint64        // writes that were committed and did not get as safe as was asked in time
 }

@@ -14,6 +14,9 @@ func metaKey(name string) string    { return "landings:{" + name + "}:meta" }
 func gensKey(name string) string    { return "landings:{" + name + "}:gens" }
 func changesKey(name string) string { return "landings:{" + name + "}:changes" }
 
+// besideKey names a stream that a recovery writes beside the one that it will replace.
+func besideKey(name, token string) string { return changesKey(name) + ":" + token }
+
 func recoverKey(name, run string) string { return "landings:{" + name + "}:recover:" + run }
 
 func generationPrefix(name string, generation uint64) string {

@@ -58,11 +58,12 @@ func (k *keeper) recover(ctx context.Context, m meta) error {
 			return err
 		}
 		if end != m.Version {
-			missing = nil // a recovery by another history was given up half way
+			missing = nil // somebody else wrote to the stream: it is begun anew
 		}
 	}
 	how := "nothing was lost"
 	again := len(missing)
+	var dropped []*commit
 	switch {
 	case m.mark() == k.state.mark():
 		err = k.takeTerm(ctx, m)
@@ -71,16 +72,17 @@ func (k *keeper) recover(ctx context.Context, m meta) error {
 		err = k.commitAgain(ctx, m, missing)
 	default:
 		how, again = "wrote the whole dataset again", len(k.tail)
-		err = k.rewrite(ctx, m)
+		dropped, err = k.rewrite(ctx, m)
 	}
 	if err != nil {
 		return err
 	}
+	k.tell("this node has a later history than Redis: commits in Redis were dropped", dropped, m, k.state)
 	k.store.counts.recoveries.Add(1)
 	k.store.counts.committedAgain.Add(uint64(again))
 	k.store.counts.recovering.Add(int64(time.Since(begun)))
 	k.store.opts.Logger.Warn("recovered after Redis changed", "dataset", k.name, "node", k.store.opts.Node, "how", how, "term", k.state.Term,
-		"version", k.state.Version, "redis_had_term", m.Term, "redis_had_version", m.Version, "committed_again", again, "dropped", 0,
+		"version", k.state.Version, "redis_had_term", m.Term, "redis_had_version", m.Version, "committed_again", again, "dropped", len(dropped),
 		"waited_seconds", waited.Seconds(), "seconds", time.Since(begun).Seconds())
 	if k.wire == nil {
 		return errAgain // it broke while old generations were collected; the recovery is committed
@@ -96,38 +98,14 @@ func (k *keeper) takeIn(ctx context.Context) error {
 	return k.follow(ctx)
 }
 
-// reckon counts and tells which of the node's commits are not in the history that it
-// takes over now: m with its tail.
-func (k *keeper) reckon(m meta, tail []*commit) {
-	if !k.known || k.state.Epoch == "" || k.state.mark() == m.mark() {
-		return
+// void makes everybody recover the dataset, though Redis did not change: this node has a
+// history that is ahead of the one in Redis, and others may go on committing to that, so
+// that they would neither announce theirs nor stand still.
+func (k *keeper) void(ctx context.Context, m meta) error {
+	if err := k.expect(ctx, m); err != nil {
+		return err
 	}
-	chains := make(map[uint64]dataset.Chain, len(tail)+1)
-	for _, c := range tail {
-		chains[c.after.Version] = c.after.Chain
-	}
-	chains[m.Version] = m.Chain
-	if chains[k.state.Version] == k.state.Chain {
-		return // it was only behind
-	}
-	if len(tail) > 0 && tail[0].after.Version == k.state.Version+1 && tail[0].next(k.state.Chain) == tail[0].after.Chain {
-		return
-	}
-	if m.Term == k.state.Term && m.Version > k.state.Version {
-		return // within a term there is one history: this node was behind the stream's trim
-	}
-	common := k.state.Version
-	for i := len(k.tail) - 1; i >= 0 && chains[common] != k.tail[i].after.Chain; i-- {
-		common = k.tail[i].after.Version - 1
-		if i > 0 && chains[common] == k.tail[i-1].after.Chain {
-			break
-		}
-	}
-	dropped := k.state.Version - common
-	k.store.counts.dropped.Add(dropped)
-	k.store.opts.Logger.Error("Redis has a later history than this node: commits of the node were dropped",
-		"dataset", k.name, "node", k.store.opts.Node, "dropped", dropped, "first", common+1, "last", k.state.Version,
-		"node_term", k.state.Term, "term", m.Term, "version", m.Version)
+	return k.transact(ctx, cmd("HSET", metaKey(k.name), "run", ""))
 }
 
 // takeTerm begins the next term on the keeper's own state, which Redis has.
@@ -216,30 +194,36 @@ func (k *keeper) entry(c *commit) command {
 // rewrite writes the node's whole copy into Redis as a new generation and
 // switches to it in a new term. The stream is begun anew with the commits that the
 // node keeps: what it held is of an older history, or gone, and who follows it goes
-// on where they were.
-func (k *keeper) rewrite(ctx context.Context, m meta) error {
+// on where they were. It gives the commits that were in Redis and are no more.
+func (k *keeper) rewrite(ctx context.Context, m meta) (dropped []*commit, err error) {
 	p := &plan{next: k.state}
 	p.next.Term, p.next.Run = max(m.Term, k.state.Term)+1, k.wire.server.run
 	var g *staged
 	if k.state.Exists() {
-		var err error
 		if g, err = k.stageCopy(ctx); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := k.streamAgain(ctx, m); err != nil {
-		return err
-	}
 	if err := k.expect(ctx, m); err != nil {
-		return err
+		return nil, err
 	}
+	// Read while meta is watched: all of it will be overwritten.
+	had, err := k.readTail(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	dropped = k.overwritten(m, had)
+	if p.stream, err = k.streamAgain(ctx); err != nil {
+		return nil, err
+	}
+	p.reset = p.stream == ""
 	if g != nil {
 		whole, err := k.whole(ctx, g)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !whole {
-			return errAgain
+			return nil, errAgain
 		}
 		loadedAt := k.state.LoadedAt
 		k.planGeneration(p, g)
@@ -253,34 +237,38 @@ func (k *keeper) rewrite(ctx context.Context, m meta) error {
 	}
 	applied, err := k.commit(ctx, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !applied {
-		return errAgain
+		return nil, errAgain
 	}
 	k.collect(ctx)
-	return nil
+	return dropped, nil
 }
 
-// streamAgain replaces the stream by the commits of the tail, several at a time.
-func (k *keeper) streamAgain(ctx context.Context, m meta) error {
-	commands := []command{cmd("DEL", changesKey(k.name))}
+// streamAgain writes the commits of the tail, several at a time, to a stream beside the
+// one that there is, which is to take its place. Who dies in between has changed
+// nothing, and what it wrote expires. It gives the stream's key; "": there is no tail.
+func (k *keeper) streamAgain(ctx context.Context) (key string, err error) {
+	const expires = 10 * time.Minute
+	var commands []command
 	size := 0
 	for i, c := range k.tail {
-		commands = append(commands, k.entry(c))
+		if i == 0 {
+			key = besideKey(k.name, token())
+		}
+		commands = append(commands, cmd("XADD", key, append([]string{streamID(c.after.Version)}, c.fields()...)...))
 		size += c.size()
 		if size < maxBytes && len(commands) < maxChanges && i < len(k.tail)-1 {
 			continue
 		}
-		if err := k.expect(ctx, m); err != nil {
-			return err
-		}
-		if err := k.transact(ctx, commands...); err != nil {
-			return err
+		commands = append(commands, cmd("PEXPIRE", key, strconv.FormatInt(expires.Milliseconds(), 10)))
+		if err := k.wire.all(ctx, commands); err != nil {
+			return "", err
 		}
 		commands, size = nil, 0
 	}
-	return nil
+	return key, nil
 }
 
 // stageCopy stages the node's copy under a number that no generation of this

@@ -231,9 +231,13 @@ func (k *keeper) reconcile(ctx context.Context, m meta) error {
 	case m.ahead(k.state):
 		return k.follow(ctx)
 	default:
-		// The version went back or belongs to another history, and yet Redis is
-		// the one that we know: somebody restored keys by hand.
-		return k.recover(ctx, m)
+		// The version went back or belongs to another history, and yet Redis is the
+		// one that commits are made under: somebody restored keys by hand, or made the
+		// dataset anew while this node was away.
+		if err := k.void(ctx, m); err != nil {
+			return err
+		}
+		return errAgain
 	}
 }
 

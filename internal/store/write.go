@@ -157,7 +157,8 @@ type plan struct {
 	next     meta             // the state after it
 	records  dataset.Sequence // the content that a switch brings
 	commands []command
-	reset    bool // the stream is begun anew
+	reset    bool   // the stream is begun anew
+	stream   string // key of a stream that takes the place of the one that there is
 	granted  []*request
 	answer   *dataset.State // what the granted get; nil: the state after the commit
 	settled  []settlement
@@ -381,6 +382,9 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 	commands = append(commands, p.commands...)
 	if p.reset {
 		commands = append(commands, cmd("DEL", changesKey(k.name)))
+	}
+	if p.stream != "" {
+		commands = append(commands, cmd("RENAME", p.stream, changesKey(k.name)))
 	}
 	commands = append(commands,
 		cmd("XADD", changesKey(k.name), append([]string{streamID(c.after.Version)}, c.fields()...)...),

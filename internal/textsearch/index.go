@@ -1,49 +1,52 @@
 package textsearch
 
 import (
-	"bytes"
+	"math/bits"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
 
-// Index finds the rows whose text has a term in it. It keeps the texts and, for
-// every three characters, the rows that have them: a term is looked for only in
-// rows that have its rarest ones. It is immutable; its memory is a few slices
-// without pointers for each 65,536 rows.
+// Index finds the texts that have a term in them, folded as [Fold] does. It keeps,
+// for every three characters, which texts have them, and not the texts: a text that
+// has the term's rarest ones is looked at where it is. It is immutable; its memory
+// is a few slices without pointers for each 65,536 texts.
 type Index struct {
+	text   func(i uint32) string
 	blocks []block
-	rows   int
+	texts  int
 }
 
-// block is 65,536 rows. Rows within it are 16 bits.
+// block is 65,536 texts. Texts within it are 16 bits.
 type block struct {
-	text   []byte   // of all rows
-	ends   []uint32 // where the text of each row ends
-	starts []uint32 // where the list of each gram starts in lists; one more than grams
-	lists  []uint16
+	texts   int
+	present []uint64 // by gram, a bit: some text has it
+	before  []uint32 // by word of present: how many grams are in the words before
+	starts  []uint32 // where the list of each gram that is present starts in lists; one more
+	lists   []uint16
 }
 
 const (
-	blockRows = 1 << 16
-	classBits = 6
-	grams     = 1 << (3 * classBits)
-	// A list of denseLen numbers is a bitmap of the block's rows; one of row numbers
-	// is shorter.
-	denseLen = blockRows / 16
+	blockTexts = 1 << 16
+	classBits  = 6
+	grams      = 1 << (3 * classBits)
+	// A list of denseLen numbers is a bitmap of the block's texts; one of their
+	// numbers is shorter.
+	denseLen = blockTexts / 16
 )
 
-// NewIndex makes an index of rows 0 to rows-1. text appends the text of a row, as
-// [Fold] gives it, to a buffer; it is called from several goroutines.
-func NewIndex(rows int, text func(dst []byte, row uint32) []byte) *Index {
-	x := &Index{rows: rows, blocks: make([]block, (rows+blockRows-1)/blockRows)}
+// NewIndex makes an index of texts 0 to texts-1, which text gives as they are, not
+// folded, for as long as the index is used; it is called from several goroutines.
+func NewIndex(texts int, text func(i uint32) string) *Index {
+	x := &Index{text: text, texts: texts, blocks: make([]block, (texts+blockTexts-1)/blockTexts)}
 	var next atomic.Int64
 	var group sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(x.blocks)) {
 		group.Go(func() {
-			b := builder{last: make([]uint32, grams)}
+			b := builder{last: make([]uint32, grams), counts: make([]uint32, grams)}
 			for i := int(next.Add(1)) - 1; i < len(x.blocks); i = int(next.Add(1)) - 1 {
-				x.blocks[i] = b.build(uint32(i)*blockRows, min(blockRows, rows-i*blockRows), text)
+				x.blocks[i] = b.build(uint32(i)*blockTexts, min(blockTexts, texts-i*blockTexts), text)
 			}
 		})
 	}
@@ -53,52 +56,65 @@ func NewIndex(rows int, text func(dst []byte, row uint32) []byte) *Index {
 
 // builder is the memory that building a block takes.
 type builder struct {
-	last   []uint32 // by gram: the last row that has it, plus one
-	buffer []byte
+	last   []uint32 // by gram: the last text that has it, plus one
+	counts []uint32 // by gram
+	folded []byte   // the block's texts
+	ends   []uint32
 }
 
-func (b *builder) build(first uint32, rows int, text func([]byte, uint32) []byte) block {
-	var out block
-	b.buffer = b.buffer[:0]
-	out.ends = make([]uint32, rows)
-	for row := range rows {
-		b.buffer = text(b.buffer, first+uint32(row))
-		out.ends[row] = uint32(len(b.buffer))
+func (b *builder) build(first uint32, texts int, text func(uint32) string) block {
+	b.folded, b.ends = b.folded[:0], b.ends[:0]
+	for i := range texts {
+		b.folded = append(b.folded, Fold(text(first+uint32(i)))...)
+		b.ends = append(b.ends, uint32(len(b.folded)))
 	}
-	out.text = bytes.Clone(b.buffer)
-	counts := make([]uint32, grams+1)
-	b.each(&out, func(gram uint32, _ int) { counts[gram]++ })
+	clear(b.counts)
+	b.each(func(gram uint32, _ int) { b.counts[gram]++ })
+	out := block{texts: texts, present: make([]uint64, grams/64), before: make([]uint32, grams/64)}
+	different := uint32(0)
+	for gram, n := range b.counts {
+		if gram%64 == 0 {
+			out.before[gram/64] = different
+		}
+		if n > 0 {
+			out.present[gram/64] |= 1 << (gram % 64)
+			different++
+		}
+	}
+	out.starts = make([]uint32, 0, different+1)
 	at := uint32(0)
-	for gram, n := range counts {
-		counts[gram] = at
-		at += min(n, denseLen)
+	for gram, n := range b.counts {
+		if n > 0 {
+			out.starts = append(out.starts, at)
+			at += min(n, denseLen)
+		}
+		b.counts[gram] = 0 // from here on: how much of the list is filled
 	}
-	out.starts = counts
+	out.starts = append(out.starts, at)
 	out.lists = make([]uint16, at)
-	filled := make([]uint32, grams)
-	b.each(&out, func(gram uint32, row int) {
-		start, end := out.starts[gram], out.starts[gram+1]
-		if end-start == denseLen {
-			out.lists[start+uint32(row)/16] |= 1 << (row % 16)
+	b.each(func(gram uint32, i int) {
+		list := out.list(gram)
+		if len(list) == denseLen {
+			list[i/16] |= 1 << (i % 16)
 			return
 		}
-		out.lists[start+filled[gram]] = uint16(row)
-		filled[gram]++
+		list[b.counts[gram]] = uint16(i)
+		b.counts[gram]++
 	})
 	return out
 }
 
-// each calls see once for every gram of every row.
-func (b *builder) each(out *block, see func(gram uint32, row int)) {
+// each calls see once for every gram of every text.
+func (b *builder) each(see func(gram uint32, i int)) {
 	clear(b.last)
 	start := uint32(0)
-	for row, end := range out.ends {
+	for i, end := range b.ends {
 		gram := uint32(0)
-		for i, c := range out.text[start:end] {
+		for k, c := range b.folded[start:end] {
 			gram = (gram<<classBits | class(c)) & (grams - 1)
-			if i >= 2 && b.last[gram] != uint32(row)+1 {
-				b.last[gram] = uint32(row) + 1
-				see(gram, row)
+			if k >= 2 && b.last[gram] != uint32(i)+1 {
+				b.last[gram] = uint32(i) + 1
+				see(gram, i)
 			}
 		}
 		start = end
@@ -106,7 +122,7 @@ func (b *builder) each(out *block, see func(gram uint32, row int)) {
 }
 
 // class maps a byte to 6 bits: letters and digits to themselves, the others share
-// the rest. That they share costs some rows that are looked at in vain.
+// the rest. That they share costs some texts that are looked at in vain.
 func class(c byte) uint32 {
 	switch {
 	case 'a' <= c && c <= 'z':
@@ -119,134 +135,137 @@ func class(c byte) uint32 {
 	return 38 + uint32(c)%26
 }
 
-// Bytes gives the memory that the index takes.
+// Bytes gives the memory that the index takes, in bytes.
 func (x *Index) Bytes() int64 {
 	n := int64(0)
 	for i := range x.blocks {
 		b := &x.blocks[i]
-		n += int64(len(b.text)) + 4*int64(len(b.ends)+len(b.starts)) + 2*int64(len(b.lists))
+		n += 8*int64(len(b.present)) + 4*int64(len(b.before)+len(b.starts)) + 2*int64(len(b.lists))
 	}
 	return n
 }
 
-// Text gives the text of a row, which must not be modified.
-func (x *Index) Text(row uint32) []byte {
-	return x.blocks[row/blockRows].row(int(row % blockRows))
-}
-
-func (b *block) row(row int) []byte {
-	start := uint32(0)
-	if row > 0 {
-		start = b.ends[row-1]
-	}
-	return b.text[start:b.ends[row]]
-}
-
-// Search calls yield with the rows whose text has term in it, in ascending order,
-// until it says false. The term is folded as the texts are.
-func (x *Index) Search(term string, yield func(row uint32) bool) {
-	t := []byte(term)
+// Search calls yield with the texts that have term in them, in ascending order,
+// until it says false. The term is folded.
+func (x *Index) Search(term string, yield func(i uint32) bool) {
 	for i := range x.blocks {
-		if !x.blocks[i].search(t, uint32(i)*blockRows, yield) {
+		if !x.search(&x.blocks[i], term, uint32(i)*blockTexts, yield) {
 			return
 		}
 	}
 }
 
-// Estimate gives a number that the rows with a term are not more than.
+// Estimate gives a number that the texts with a term are not more than.
 func (x *Index) Estimate(term string) int {
 	n := 0
 	for i := range x.blocks {
-		if len(term) < 3 {
-			n += len(x.blocks[i].ends)
-			continue
-		}
-		least := len(x.blocks[i].ends)
+		b := &x.blocks[i]
+		least := b.texts
 		for at := range len(term) - 2 {
-			least = min(least, x.blocks[i].count(gramOf(term[at], term[at+1], term[at+2])))
+			if l := len(b.list(gramOf(term[at:]))); l != denseLen {
+				least = min(least, l)
+			}
 		}
 		n += least
 	}
 	return n
 }
 
-func gramOf(a, b, c byte) uint32 {
-	return class(a)<<(2*classBits) | class(b)<<classBits | class(c)
+func gramOf(s string) uint32 {
+	return class(s[0])<<(2*classBits) | class(s[1])<<classBits | class(s[2])
 }
 
-// count gives how many rows have a gram; of a bitmap, that they are at least as
-// many as a list cannot be.
-func (b *block) count(gram uint32) int { return int(b.starts[gram+1] - b.starts[gram]) }
-
-func (b *block) list(gram uint32) []uint16 { return b.lists[b.starts[gram]:b.starts[gram+1]] }
-
-func (b *block) search(term []byte, first uint32, yield func(uint32) bool) bool {
-	if len(term) < 3 {
-		return b.scan(term, first, yield)
+// list gives the texts with a gram: their numbers in ascending order, or where it
+// is denseLen long a bitmap of them.
+func (b *block) list(gram uint32) []uint16 {
+	word, bit := b.present[gram/64], uint64(1)<<(gram%64)
+	if word&bit == 0 {
+		return nil
 	}
-	// The two rarest grams: the rows of one are looked up in the other.
-	rarest, second := uint32(0), uint32(0)
-	least, next := blockRows+1, blockRows+1
-	for i := range len(term) - 2 {
-		gram := gramOf(term[i], term[i+1], term[i+2])
-		n := b.count(gram)
-		if n == 0 {
+	at := b.before[gram/64] + uint32(bits.OnesCount64(word&(bit-1)))
+	return b.lists[b.starts[at]:b.starts[at+1]]
+}
+
+func (x *Index) search(b *block, term string, first uint32, yield func(uint32) bool) bool {
+	// The rarest gram's texts are looked up in the lists of two others, bitmaps if
+	// there are any: they cost least.
+	var rarest []uint16
+	var others [2][]uint16
+	for at := range len(term) - 2 {
+		list := b.list(gramOf(term[at:]))
+		switch {
+		case len(list) == 0:
 			return true
-		}
-		switch {
-		case gram == rarest && least <= blockRows || gram == second && next <= blockRows:
-		case n < least:
-			second, next = rarest, least
-			rarest, least = gram, n
-		case n < next:
-			second, next = gram, n
+		case rarest == nil || len(list) < len(rarest):
+			rarest, others[0], others[1] = list, rarest, others[0]
+		case others[0] == nil || len(list) < len(others[0]):
+			others[0], others[1] = list, others[0]
+		case others[1] == nil:
+			others[1] = list
 		}
 	}
-	if least == denseLen {
-		// Too many rows have all of it for lists to help.
-		return b.scan(term, first, yield)
-	}
-	rows := b.list(rarest)
-	var other []uint16
-	if next <= blockRows {
-		other = b.list(second)
-	}
-	at := 0
-	for _, row := range rows {
-		switch {
-		case other == nil:
-		case len(other) == denseLen:
-			if other[row/16]&(1<<(row%16)) == 0 {
-				continue
-			}
-		default:
-			at = seek(other, at, row)
-			if at == len(other) {
-				return true
-			}
-			if other[at] != row {
-				continue
+	see := func(i uint32) bool { return !Contains(x.text(first+i), term) || yield(first+i) }
+	switch {
+	case rarest == nil:
+		for i := range uint32(b.texts) {
+			if !see(i) {
+				return false
 			}
 		}
-		if bytes.Contains(b.row(int(row)), term) && !yield(first+uint32(row)) {
-			return false
+	case len(rarest) == denseLen:
+		for w := range rarest {
+			word := rarest[w]
+			for _, o := range others {
+				if o != nil {
+					word &= o[w] // not shorter than the rarest, so a bitmap too
+				}
+			}
+			for ; word != 0; word &= word - 1 {
+				if !see(uint32(w*16 + bits.TrailingZeros16(word))) {
+					return false
+				}
+			}
+		}
+	default:
+		var at [2]int
+	next:
+		for _, i := range rarest {
+			for k, o := range others {
+				switch {
+				case o == nil:
+				case len(o) == denseLen:
+					if o[i/16]&(1<<(i%16)) == 0 {
+						continue next
+					}
+				default:
+					if at[k] = seek(o, at[k], i); at[k] == len(o) {
+						return true
+					}
+					if o[at[k]] != i {
+						continue next
+					}
+				}
+			}
+			if !see(uint32(i)) {
+				return false
+			}
 		}
 	}
 	return true
 }
 
-// seek gives the first place from at on where list has row or more, in steps that
+// seek gives the first place from at on where list has i or more, in steps that
 // double.
-func seek(list []uint16, at int, row uint16) int {
+func seek(list []uint16, at int, i uint16) int {
 	step := 1
-	for at+step < len(list) && list[at+step] < row {
+	for at+step < len(list) && list[at+step] < i {
 		at += step
 		step *= 2
 	}
 	end := min(at+step+1, len(list))
 	for at < end {
 		middle := int(uint(at+end) / 2)
-		if list[middle] < row {
+		if list[middle] < i {
 			at = middle + 1
 		} else {
 			end = middle
@@ -255,53 +274,26 @@ func seek(list []uint16, at int, row uint16) int {
 	return at
 }
 
-// scan looks through all texts of the block.
-func (b *block) scan(term []byte, first uint32, yield func(uint32) bool) bool {
+// Contains says whether a text, which is not folded, has a term in it, which is.
+func Contains(text, term string) bool {
 	if len(term) == 0 {
-		for row := range b.ends {
-			if !yield(first + uint32(row)) {
-				return false
+		return true
+	}
+	if !isASCII(text) {
+		return strings.Contains(Fold(text), term)
+	}
+next:
+	for i := 0; i+len(term) <= len(text); i++ {
+		for k := range len(term) {
+			c := text[i+k]
+			if c-'A' < 26 {
+				c += 'a' - 'A'
+			}
+			if c != term[k] {
+				continue next
 			}
 		}
 		return true
 	}
-	row, at := 0, 0
-	for {
-		i := bytes.Index(b.text[at:], term)
-		if i < 0 {
-			return true
-		}
-		at += i
-		row = b.rowAt(row, uint32(at))
-		if at+len(term) <= int(b.ends[row]) {
-			if !yield(first + uint32(row)) {
-				return false
-			}
-			at = int(b.ends[row])
-		} else {
-			at++ // it reaches into the next row
-		}
-	}
-}
-
-// rowAt gives the row, from on, in whose text a place lies.
-func (b *block) rowAt(row int, at uint32) int {
-	if b.ends[row] > at {
-		return row
-	}
-	step := 1
-	for row+step < len(b.ends) && b.ends[row+step] <= at {
-		row += step
-		step *= 2
-	}
-	low, high := row+1, min(row+step, len(b.ends)-1)
-	for low < high {
-		middle := int(uint(low+high) / 2)
-		if b.ends[middle] <= at {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low
+	return false
 }
