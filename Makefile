@@ -45,3 +45,4 @@ bench: build ## Landings beside Flask, redis-cli, nginx, PostGIS and others, and
 	go run ./bench $(BENCHFLAGS)
 	go run ./bench/engine $(ENGINEFLAGS)
 	go run ./bench/query $(QUERYFLAGS)
+	go run ./bench/nodes $(NODESFLAGS)

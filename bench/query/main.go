@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.IntVar(&o.seconds, "seconds", 1, "length of each measurement")
 	flags.IntVar(&o.pool, "pool", 100_000, "different requests of each kind")
 	flags.IntVar(&o.compared, "compared", 100, "questions of each kind whose answers are compared")
-	flags.StringVar(&o.skip, "skip", "", "parts to leave out: postgis, sqlite, webdis, questions, list, writes")
+	flags.StringVar(&o.skip, "skip", "", "parts to leave out: postgis, sqlite, webdis, questions, list, writes; with -records growth, latency, memory, start")
 	flags.IntVar(&o.records, "records", 0, "measure so many generated records beside 45,716, instead of the peers")
 	if err := flags.Parse(args); err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	seeds  = flag.Int("chaos.seeds", 0, "how many histories TestChaos makes; each way of running Redis gets its turn")
+	seeds  = flag.Int("chaos.seeds", 8, "how many histories TestChaos makes; each way of running Redis gets its turn")
 	first  = flag.Uint64("chaos.seed", 0, "seed of the first history, the next ones follow; 0: another one each time")
 	length = flag.Duration("chaos.length", 10*time.Second, "how long each history is disturbed")
 	total  = flag.Duration("chaos.for", 0, "make histories until this has passed, instead of -chaos.seeds")
@@ -51,9 +51,6 @@ func TestMain(m *testing.M) {
 }
 
 func TestChaos(t *testing.T) {
-	if *seeds == 0 && *total == 0 && *first == 0 {
-		t.Skip("histories in which everybody who holds a dataset is away for longer than Redis is waited with are not judged as the losses that nodes report yet (internal/store/DESIGN.md, Known to be open): run with -chaos.seeds=6")
-	}
 	seed := *first
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano()) &^ 3

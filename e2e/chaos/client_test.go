@@ -48,6 +48,7 @@ type op struct {
 	none    bool   // If-None-Match: *
 	latest  bool   // Min-Version: latest
 	atLeast uint64 // Min-Version
+	safe    bool   // a write that asks for ack=nodes:1: another node has it when it is acknowledged
 
 	client, node int
 	conn         string // names the connection
@@ -70,6 +71,9 @@ func (o *op) String() string {
 	}
 	if o.none {
 		s += " if-none-match *"
+	}
+	if o.safe {
+		s += " ack=nodes:1"
 	}
 	return s
 }
@@ -142,6 +146,7 @@ func (c *client) next() *op {
 	default:
 		o.verb, o.key, o.latest = list, "", true
 	}
+	o.safe = o.writes() && c.random.IntN(8) == 0
 	return o
 }
 
@@ -174,6 +179,9 @@ func (c *client) do(h *http.Client, o *op) {
 	}
 	if o.none {
 		r.Header.Set("If-None-Match", "*")
+	}
+	if o.safe {
+		r.Header.Set("Prefer", `ack="nodes:1"`)
 	}
 	if o.latest {
 		r.Header.Set("Min-Version", "latest")
@@ -208,6 +216,7 @@ func (c *client) do(h *http.Client, o *op) {
 	o.status = answer.StatusCode
 	o.version, _ = strconv.ParseUint(answer.Header.Get("Dataset-Version"), 10, 64)
 	o.tag = answer.Header.Get("Etag")
+	o.safe = o.safe && answer.Header.Get("Dataset-Ack") == "nodes:1"
 	c.seen = max(c.seen, o.version)
 	switch o.status {
 	case http.StatusOK, http.StatusCreated, http.StatusNoContent:

@@ -69,7 +69,9 @@ func (c *checker) readLogs() {
 					c.commits[l.place] = l
 					c.byVersion[l.version] = append(c.byVersion[l.version], l)
 				}
-				l.told = c.timeOf(line)
+				if at := c.timeOf(line); at.After(l.told) {
+					l.told = at
+				}
 				continue
 			}
 			if message == "recovered after Redis changed" {
@@ -140,8 +142,16 @@ func (c *checker) checkDropped() {
 	}
 }
 
-// trouble says whether something was done to one of the places meanwhile, or was undone within the second before.
+// trouble says whether something was done to one of the places meanwhile, or was undone within the second before, or
+// whether the machine was so busy that nobody need have been in time.
 func (w *world) trouble(from, to time.Time, place func(node int) bool) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.stalls {
+		if s.from.Before(to) && s.to.After(from) {
+			return true
+		}
+	}
 	for i, e := range w.events {
 		if strings.HasPrefix(e.what, "end of ") || !place(e.node) || e.at.After(to) {
 			continue
@@ -181,8 +191,12 @@ func (c *checker) mayHaveDied(o *op) bool {
 	// back: as long as the longest trouble and the window.
 	const back = 10 * time.Second
 	redisWell := !c.w.trouble(o.ret, o.ret.Add(told), func(node int) bool { return node < 0 })
+	from := o.call
+	if !o.writes() || o.result != done {
+		from = from.Add(-back) // nodes go on to answer from memory while Redis is away
+	}
 	for i, r := range c.w.events {
-		if r.what != "kill Redis" && r.what != "empty Redis" || r.at.Before(o.call) {
+		if r.what != "kill Redis" && r.what != "empty Redis" || r.at.Before(from) {
 			continue
 		}
 		returned := r.at
@@ -192,7 +206,7 @@ func (c *checker) mayHaveDied(o *op) bool {
 				break
 			}
 		}
-		all := true
+		all, others := true, 0
 		for node := range c.w.nodes {
 			holds := node == o.node || redisWell && o.ret.Add(told).Before(r.at) &&
 				!c.w.trouble(o.ret, o.ret.Add(told), func(n int) bool { return n == node })
@@ -200,8 +214,11 @@ func (c *checker) mayHaveDied(o *op) bool {
 				return e.what == "kill node" && e.node == node && e.at.After(o.call) && e.at.Before(returned.Add(back))
 			})
 			all = all && (!holds || killed)
+			if killed && node != o.node {
+				others++
+			}
 		}
-		if all {
+		if all && (others > 0 || !o.safe) { // of ack=nodes:1 another node had it too
 			return true
 		}
 	}
@@ -239,6 +256,12 @@ func (c *checker) fork(o *op) bool {
 	}
 	if o.writes() && o.result == done {
 		return false
+	}
+	if i := o.version - c.entries[0].version; o.version > 0 && i < uint64(len(c.entries)) && o.ret.Before(c.entries[i].at) {
+		return true // the history did not have that version yet
+	}
+	if o.version == 0 && o.ret.Before(c.entries[0].at) {
+		return true // likewise: all was lost
 	}
 	if _, there := c.values[o.value]; there && o.verb == read && o.result == done {
 		return false // values are unique

@@ -25,7 +25,7 @@ type link struct {
 	open    map[net.Conn]bool // guarded by mu
 }
 
-func newLink(t *testing.T, to string, random *rand.Rand) *link {
+func newLink(t testing.TB, to string, random *rand.Rand) *link {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

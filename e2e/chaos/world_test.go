@@ -43,7 +43,7 @@ type event struct {
 
 // world is three nodes, their links and Redis.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	mode  mode
 	redis *redistest.Server
 	nodes []*node
@@ -53,6 +53,35 @@ type world struct {
 
 	mu     sync.Mutex
 	events []event // guarded by mu
+	stalls []stall // guarded by mu
+}
+
+// stall is a time in which this process, and so perhaps others, did not get to run: the machine was busy.
+type stall struct{ from, to time.Time }
+
+// watchStalls notes stalls until the test ends.
+func (w *world) watchStalls() {
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	w.t.Cleanup(func() { close(done); wg.Wait() })
+	wg.Go(func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for last := time.Now(); ; {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			now := time.Now()
+			if now.Sub(last) > 200*time.Millisecond {
+				w.mu.Lock()
+				w.stalls = append(w.stalls, stall{last, now})
+				w.mu.Unlock()
+			}
+			last = now
+		}
+	})
 }
 
 // node is one process, as it is started again and again.
@@ -69,12 +98,13 @@ type node struct {
 
 func (n *node) base() string { return "http://127.0.0.1:" + strconv.Itoa(n.port) }
 
-func newWorld(t *testing.T, m mode, random *rand.Rand) *world {
+func newWorld(t testing.TB, m mode, random *rand.Rand) *world {
 	t.Helper()
 	w := &world{t: t, mode: m, redis: redistest.Start(t, m.args...), survivor: -1}
 	if !m.kept && (m.name == "no save" || random.IntN(2) == 0) {
 		w.survivor = random.IntN(3)
 	}
+	w.watchStalls()
 	for i := range 3 {
 		dir := t.TempDir()
 		n := &node{
@@ -91,7 +121,7 @@ func newWorld(t *testing.T, m mode, random *rand.Rand) *world {
 	return w
 }
 
-func (n *node) up(t *testing.T) {
+func (n *node) up(t testing.TB) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.cmd != nil {
@@ -172,7 +202,7 @@ func (w *world) dump() {
 	for _, n := range w.nodes {
 		for line := range n.lines() {
 			switch line["msg"] {
-			case "write", "request failed":
+			case "write", "request failed", "a dropped commit":
 			default:
 				w.t.Logf("%s %v", n.name, line)
 			}

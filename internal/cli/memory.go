@@ -23,6 +23,14 @@ func garbagePercent(live uint64) int {
 	return int(min(mostPercent, 100*max(leastGarbage, live/garbageShare)/max(live, 1)))
 }
 
+// After work that allocated much comes quiet: when so many looks in a row have found
+// less than a trifle allocated, what the work left is collected and given back.
+const (
+	lookEvery  = 500 * time.Millisecond
+	quietLooks = 10
+	trifle     = 4 << 20 // bytes
+)
+
 // boundGarbage keeps the collector's percentage by what is live, and gives memory
 // back that a load has left, until the context ends. Whoever sets GOGC decides
 // instead.
@@ -30,19 +38,14 @@ func boundGarbage(ctx context.Context) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	samples := []metrics.Sample{
-		{Name: "/gc/heap/live:bytes"},
-		{Name: "/gc/heap/goal:bytes"},
-		{Name: "/memory/classes/heap/objects:bytes"},
-		{Name: "/memory/classes/heap/free:bytes"},
-		{Name: "/memory/classes/heap/unused:bytes"},
-	}
+	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
 	percent := mostPercent
 	before := debug.SetGCPercent(percent)
 	defer debug.SetGCPercent(before)
-	tick := time.NewTicker(500 * time.Millisecond)
+	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	idle := 0
+	var allocated, collected uint64 // when last looked, and when last given back
+	quiet := 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -50,19 +53,19 @@ func boundGarbage(ctx context.Context) {
 		case <-tick.C:
 		}
 		metrics.Read(samples)
-		live, goal := samples[0].Value.Uint64(), samples[1].Value.Uint64()
-		held := samples[2].Value.Uint64() + samples[3].Value.Uint64() + samples[4].Value.Uint64()
+		live, allocs := samples[0].Value.Uint64(), samples[1].Value.Uint64()
 		// Setting it stops the world for a moment, so not for trifles.
 		if p := garbagePercent(live); p < percent*9/10 || p > percent*11/10 {
 			percent = p
 			debug.SetGCPercent(percent)
 		}
-		// What is held beyond the goal for some seconds is not wanted soon.
-		if idle++; held <= goal+goal/8+leastGarbage {
-			idle = 0
-		} else if idle >= 10 {
+		if quiet++; allocs-allocated > trifle {
+			quiet = 0
+		}
+		allocated = allocs
+		if quiet >= quietLooks && allocs-collected > leastGarbage {
 			debug.FreeOSMemory()
-			idle = 0
+			collected = allocs
 		}
 	}
 }

@@ -59,7 +59,7 @@ func countStore(m *telemetry.Metrics, s *store.Store) {
 func countCatalog(m *telemetry.Metrics, c *readmodel.Catalog) {
 	m.Add(telemetry.Source{
 		Figures: []telemetry.Figure{
-			{Name: "landings_memory_bytes", Help: "Memory of a dataset: its text, its coded forms, its index of ids, its old versions.", Kind: telemetry.Gauge, Labels: []string{"dataset", "part"}},
+			{Name: "landings_memory_bytes", Help: "Memory of a dataset: its text, its coded forms, its index of ids, the columns and indexes that queries are answered from, its old versions.", Kind: telemetry.Gauge, Labels: []string{"dataset", "part"}},
 			{Name: "landings_old_versions", Help: "Old versions that can still be read.", Kind: telemetry.Gauge, Labels: []string{"dataset"}},
 		},
 		Read: func(set func(int, float64, ...string)) {
@@ -68,6 +68,7 @@ func countCatalog(m *telemetry.Metrics, c *readmodel.Catalog) {
 				held := d.Snapshot().Memory()
 				set(0, float64(held.Text), name, "text")
 				set(0, float64(held.Index), name, "ids")
+				set(0, float64(held.Query), name, "columns")
 				for coding := encode.Gzip; coding < encode.Codings; coding++ {
 					set(0, float64(held.Coded[coding]), name, coding.String())
 				}

@@ -21,13 +21,13 @@ import (
 
 // redisServerCommand takes redis-server's own words, which are not ours to parse.
 type redisServerCommand struct {
-	Args []string `arg:"" optional:"" passthrough:"all" help:"[FILE.conf] [--name value ...], such as --port 6379 --dir ./data --save 1 1 --appendonly yes."`
+	Args []string `arg:"" optional:"" passthrough:"all" help:"[FILE.conf] [--name value ...] [-], such as --port 6379 --dir ./data --save 1 1 --appendonly yes."`
 }
 
 // Help tells what the command stands for.
 func (redisServerCommand) Help() string {
 	return `In place of: docker run -p 6379:6379 -v $(pwd)/data:/data redis:7 --save 1 1
-Parameters are those of redis.conf; one that is not supported is refused by name.`
+Parameters are those of redis.conf; one that is not supported is refused by name. A - reads more of them from standard input.`
 }
 
 // closing bounds how long an engine may take to save and let go.
@@ -35,7 +35,7 @@ const closing = 5 * time.Minute
 
 // Run runs the engine alone until the context ends or a client says SHUTDOWN.
 func (c redisServerCommand) Run(e *env) error {
-	parameters, err := redisserver.ParseArgs(c.Args)
+	parameters, err := redisserver.ParseArgs(c.Args, e.stdin)
 	if err != nil {
 		return badParameters(err)
 	}
@@ -114,8 +114,11 @@ func engineListeners(ctx context.Context, o redisserver.Options) ([]net.Listener
 		return nil, err
 	}
 	for _, address := range addresses {
-		l, err := listen(ctx, address, "--port or --bind")
+		l, err := listen(ctx, address.HostPort, "--port or --bind")
 		if err != nil {
+			if address.Optional && (errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)) {
+				continue
+			}
 			return fail(err)
 		}
 		listeners = append(listeners, l)

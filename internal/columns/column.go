@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
+	"unsafe"
 
 	"landings/internal/predicate"
 	"landings/internal/textsearch"
@@ -119,7 +121,7 @@ type Order struct {
 	Starts []uint32 // where each code's rows begin; one more than codes
 }
 
-// Order gives the rows in order. The error is ctx's.
+// Order gives the rows in order. The error is that ctx ended before it was made.
 func (c *Column) Order(ctx context.Context) (*Order, error) {
 	return c.order.get(ctx, c.builds, func() *Order {
 		n := c.len()
@@ -141,7 +143,7 @@ func (c *Column) Order(ctx context.Context) (*Order, error) {
 }
 
 // Terms gives the index of the different texts by their codes. The column must be of
-// texts. The error is ctx's.
+// texts. The error is that ctx ended before it was made.
 func (c *Column) Terms(ctx context.Context) (*textsearch.Index, error) {
 	return c.terms.get(ctx, c.builds, func() *textsearch.Index { return textsearch.NewIndex(c.distinct, c.text) })
 }
@@ -170,9 +172,29 @@ func (c *Column) bytes() int64 {
 	return n
 }
 
-// Column gives the column of a field. The error is ctx's.
+// Column gives the column of a field. The error is that ctx ended before it was made.
 func (t *Table) Column(ctx context.Context, field int) (*Column, error) {
-	return t.columns[field].get(ctx, t.builds, func() *Column { return t.readColumn(field) })
+	t.Want(field)
+	return t.columns[field].wait(ctx)
+}
+
+// Want begins to make the columns of fields that are not there: all of them in one
+// look at each record.
+func (t *Table) Want(fields ...int) {
+	var missing []int
+	for _, f := range fields {
+		if t.columns[f].made.Load() == nil && t.columns[f].claim() {
+			missing = append(missing, f)
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	t.builds.begin(func() {
+		for i, c := range t.readColumns(missing) {
+			t.columns[missing[i]].set(c)
+		}
+	})
 }
 
 // parted is a part of the rows with a dictionary of its own.
@@ -190,92 +212,129 @@ const (
 	partMisfit  = math.MaxUint32 - 1
 )
 
-// readColumn reads a field of all rows. Each stretch of rows makes a dictionary of
-// its own, on all processors; then those become one.
-func (t *Table) readColumn(field int) *Column {
-	parts := make(chan parted, 64)
+// readColumns reads fields of all rows. Each stretch of rows makes a dictionary of its
+// own, on all processors; then those become one.
+func (t *Table) readColumns(fields []int) []*Column {
+	parts := make(chan []parted, 16)
 	go func() {
-		t.each([]int{field}, func(first uint32, rows []predicate.Row) { parts <- part(field, first, rows) })
+		t.each(fields, func(first uint32, rows []predicate.Row) {
+			all := make([]parted, len(fields))
+			for i, f := range fields {
+				all[i] = part(f, first, rows)
+			}
+			parts <- all
+		})
 		close(parts)
 	}()
-	c := &Column{builds: t.builds, kind: t.reader.Fields()[field].Kind()}
-	all := make([]uint32, t.rows) // codes in order of first appearance
-	texts := map[string]uint32{}
-	numbers := map[uint64]uint32{}
-	decided := false
-	for p := range parts {
-		if p.kind != predicate.Missing {
-			c.mixed = c.mixed || p.mixed || decided && c.kind != p.kind
-			c.kind, decided = p.kind, true
+	gathered := make([]*gathering, len(fields))
+	for i, f := range fields {
+		gathered[i] = &gathering{
+			column:  &Column{builds: t.builds, kind: t.reader.Fields()[f].Kind(), order: newSlot[Order](), terms: newSlot[textsearch.Index]()},
+			codes:   make([]uint32, t.rows),
+			texts:   map[string]uint32{},
+			numbers: map[uint64]uint32{},
 		}
-		if c.mixed {
-			continue // all parts have to be taken, but nothing is of use any more
+	}
+	for all := range parts {
+		for i := range all {
+			gathered[i].add(&all[i])
 		}
-		translated := make([]uint32, len(p.texts)+len(p.numbers))
-		for i, s := range p.texts {
-			translated[i], _ = codeOf(texts, s)
-		}
-		for i, x := range p.numbers {
-			translated[i], _ = codeOf(numbers, x)
-		}
-		for i, code := range p.codes {
-			if code < partMisfit {
-				code = translated[code]
-			}
-			all[p.first+uint32(i)] = code
-		}
+	}
+	made := make([]*Column, len(fields))
+	var group sync.WaitGroup
+	for i := range gathered {
+		group.Go(func() { made[i] = gathered[i].finish() })
+	}
+	group.Wait()
+	return made
+}
+
+// gathering is a column on its way: its parts so far.
+type gathering struct {
+	column  *Column
+	codes   []uint32 // by row, in order of first appearance
+	texts   map[string]uint32
+	numbers map[uint64]uint32
+	decided bool // the kind
+	size    int  // of the texts
+}
+
+func (g *gathering) add(p *parted) {
+	c := g.column
+	if p.kind != predicate.Missing {
+		c.mixed = c.mixed || p.mixed || g.decided && c.kind != p.kind
+		c.kind, g.decided = p.kind, true
 	}
 	if c.mixed {
-		c.distinct = 0
+		return // nothing is of use any more
+	}
+	translated := make([]uint32, len(p.texts)+len(p.numbers))
+	for i, s := range p.texts {
+		var added bool
+		if translated[i], added = codeOf(g.texts, s); added {
+			g.size += len(s)
+		}
+	}
+	for i, x := range p.numbers {
+		translated[i], _ = codeOf(g.numbers, x)
+	}
+	for i, code := range p.codes {
+		if code < partMisfit {
+			code = translated[code]
+		}
+		g.codes[p.first+uint32(i)] = code
+	}
+}
+
+func (g *gathering) finish() *Column {
+	c := g.column
+	// Where a text ends is 32 bits: of more than 4 GiB of different texts there is no
+	// column, and records are looked at one by one.
+	if c.mixed = c.mixed || g.size > math.MaxUint32; c.mixed {
 		return c
 	}
-	c.distinct = len(texts) + len(numbers)
+	c.distinct = len(g.texts) + len(g.numbers)
 	ranks := make([]uint32, c.distinct)
-	if len(texts) > 0 {
-		type entry struct {
-			text string
-			code uint32
-		}
-		sorted := make([]entry, 0, len(texts))
-		size := 0
-		for s, code := range texts {
-			sorted = append(sorted, entry{s, code})
-			size += len(s)
-		}
-		slices.SortFunc(sorted, func(a, b entry) int { return strings.Compare(a.text, b.text) })
-		var b strings.Builder
-		b.Grow(size)
+	if len(g.texts) > 0 {
+		sorted := entries(g.texts, strings.Compare)
+		texts := make([]byte, 0, g.size)
 		c.ends = make([]uint32, len(sorted))
 		for rank, e := range sorted {
-			b.WriteString(e.text)
-			c.ends[rank] = uint32(b.Len())
+			texts = append(texts, e.value...)
+			c.ends[rank] = uint32(len(texts))
 			ranks[e.code] = uint32(rank)
 		}
-		c.texts = b.String()
+		c.texts = unsafe.String(unsafe.SliceData(texts), len(texts)) // which nobody modifies
 	} else {
-		type entry struct {
-			bits uint64
-			code uint32
-		}
-		sorted := make([]entry, 0, len(numbers))
-		for x, code := range numbers {
-			sorted = append(sorted, entry{x, code})
-		}
+		compare := func(a, b uint64) int { return cmp.Compare(int64(a), int64(b)) }
 		if c.kind == predicate.Number {
-			slices.SortFunc(sorted, func(a, b entry) int {
-				return cmp.Compare(math.Float64frombits(a.bits), math.Float64frombits(b.bits))
-			})
-		} else {
-			slices.SortFunc(sorted, func(a, b entry) int { return cmp.Compare(int64(a.bits), int64(b.bits)) })
+			compare = func(a, b uint64) int { return cmp.Compare(math.Float64frombits(a), math.Float64frombits(b)) }
 		}
+		sorted := entries(g.numbers, compare)
 		c.numbers = make([]uint64, len(sorted))
 		for rank, e := range sorted {
-			c.numbers[rank] = e.bits
+			c.numbers[rank] = e.value
 			ranks[e.code] = uint32(rank)
 		}
 	}
-	c.pack(all, ranks)
+	c.pack(g.codes, ranks)
 	return c
+}
+
+// entry is a value and its code in order of first appearance.
+type entry[V any] struct {
+	value V
+	code  uint32
+}
+
+// entries gives the values in order.
+func entries[V comparable](codes map[V]uint32, compare func(a, b V) int) []entry[V] {
+	sorted := make([]entry[V], 0, len(codes))
+	for v, code := range codes {
+		sorted = append(sorted, entry[V]{v, code})
+	}
+	slices.SortFunc(sorted, func(a, b entry[V]) int { return compare(a.value, b.value) })
+	return sorted
 }
 
 // pack makes the codes of rows from those in order of first appearance.

@@ -2,8 +2,10 @@ package columns
 
 import (
 	"context"
+	"maps"
 	"math"
 	"runtime"
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -33,34 +35,58 @@ type builds struct {
 	one   sync.Mutex      // held while one is made
 }
 
-// slot is something that is made when first asked for.
-type slot[T any] struct {
-	once  sync.Once
-	ready chan struct{} // closed when it is made; set by once
-	made  atomic.Pointer[T]
+// begin makes something in the background.
+func (b *builds) begin(build func()) {
+	b.group.Go(func() {
+		b.one.Lock()
+		defer b.one.Unlock()
+		build()
+	})
 }
 
-// get gives what is made, or waits for it as long as ctx allows. Once begun it is
-// made to the end, for whoever asks next.
-func (s *slot[T]) get(ctx context.Context, b *builds, build func() *T) (*T, error) {
+// slot is something that is made when first asked for.
+type slot[T any] struct {
+	claimed atomic.Bool
+	ready   chan struct{} // closed when it is made
+	made    atomic.Pointer[T]
+}
+
+func newSlot[T any]() slot[T] { return slot[T]{ready: make(chan struct{})} }
+
+// claim says that the caller is the one who has to make it.
+func (s *slot[T]) claim() bool { return s.claimed.CompareAndSwap(false, true) }
+
+func (s *slot[T]) set(v *T) {
+	s.made.Store(v)
+	close(s.ready)
+}
+
+// wait gives what is made, or waits for it as long as ctx allows; then the error is
+// [dataset.Unavailable], for whoever asks later finds it made.
+func (s *slot[T]) wait(ctx context.Context) (*T, error) {
 	if v := s.made.Load(); v != nil {
 		return v, nil
 	}
-	s.once.Do(func() {
-		s.ready = make(chan struct{})
-		b.group.Go(func() {
-			b.one.Lock()
-			defer b.one.Unlock()
-			s.made.Store(build())
-			close(s.ready)
-		})
-	})
 	select {
 	case <-s.ready:
 		return s.made.Load(), nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, &dataset.Error{
+			Code:    dataset.Unavailable,
+			Message: "an index that the query needs is still being made",
+			Remedy:  "ask again in a moment: it is made once after a load",
+			Err:     ctx.Err(),
+		}
 	}
+}
+
+// get is wait for what nobody may have begun. Once begun it is made to the end, for
+// whoever asks next.
+func (s *slot[T]) get(ctx context.Context, b *builds, build func() *T) (*T, error) {
+	if s.made.Load() == nil && s.claim() {
+		b.begin(func() { s.set(build()) })
+	}
+	return s.wait(ctx)
 }
 
 // New makes a table of records. It costs next to nothing. Whatever is made later is
@@ -71,8 +97,13 @@ func New(reader *predicate.Reader, records dataset.Sequence, group *sync.WaitGro
 		t.starts[i] = uint32(t.rows)
 		t.rows += b.Len()
 	}
+	t.places = newSlot[Places]()
 	t.columns = make([]slot[Column], len(reader.Fields()))
 	for i, f := range reader.Fields() {
+		t.columns[i] = newSlot[Column]()
+		if i == reader.Place() {
+			t.columns[i].set(Unusable())
+		}
 		if f.Type == dataset.Text && !reader.IsID(i) {
 			t.texts = append(t.texts, i)
 		}
@@ -80,35 +111,51 @@ func New(reader *predicate.Reader, records dataset.Sequence, group *sync.WaitGro
 	return t
 }
 
-// Like makes everything that has been made of another table, of the fields that both
-// have, so that the queries that were quick stay so. The error is ctx's.
-func (t *Table) Like(ctx context.Context, old *Table) error {
-	for i := range old.columns {
-		c := old.columns[i].made.Load()
-		if c == nil {
-			continue
+// Made is what has been made of a table.
+type Made struct {
+	columns []madeColumn
+	places  bool
+}
+
+type madeColumn struct {
+	field        predicate.Field
+	order, terms bool
+}
+
+// Made says what has been made so far.
+func (t *Table) Made() Made {
+	m := Made{places: t.places.made.Load() != nil}
+	for i, f := range t.reader.Fields() {
+		if c := t.columns[i].made.Load(); c != nil && c.Usable() {
+			m.columns = append(m.columns, madeColumn{f, c.order.made.Load() != nil, c.terms.made.Load() != nil})
 		}
-		f := old.reader.Fields()[i]
-		mine, ok := t.reader.Find(f.Name)
-		if !ok || t.reader.Fields()[mine] != f || mine == t.reader.Place() {
-			continue
+	}
+	return m
+}
+
+// Make makes what has been made of another table, of the fields that both have, so
+// that the queries that were quick stay so. The error is that ctx ended.
+func (t *Table) Make(ctx context.Context, m Made) error {
+	wanted := map[int]madeColumn{}
+	for _, c := range m.columns {
+		if i, ok := t.reader.Find(c.field.Name); ok && t.reader.Fields()[i] == c.field {
+			wanted[i] = c
 		}
-		made, err := t.Column(ctx, mine)
+	}
+	t.Want(slices.Collect(maps.Keys(wanted))...)
+	for i, what := range wanted {
+		c, err := t.Column(ctx, i)
+		if err == nil && what.order && c.Usable() {
+			_, err = c.Order(ctx)
+		}
+		if err == nil && what.terms && c.Usable() {
+			_, err = c.Terms(ctx)
+		}
 		if err != nil {
 			return err
 		}
-		if c.order.made.Load() != nil {
-			if _, err := made.Order(ctx); err != nil {
-				return err
-			}
-		}
-		if c.terms.made.Load() != nil && made.kind == predicate.Text {
-			if _, err := made.Terms(ctx); err != nil {
-				return err
-			}
-		}
 	}
-	if old.places.made.Load() != nil && t.reader.Place() >= 0 {
+	if m.places && t.reader.Place() >= 0 {
 		if _, err := t.Places(ctx); err != nil {
 			return err
 		}
@@ -201,7 +248,7 @@ type Shape struct {
 }
 
 // Places gives where the rows are. The dataset must have a place. The error is
-// ctx's.
+// that ctx ended before they were made.
 func (t *Table) Places(ctx context.Context) (*Places, error) {
 	return t.places.get(ctx, t.builds, t.readPlaces)
 }

@@ -27,7 +27,7 @@ const (
 	TooCostly            Code = "too-costly"             // answering takes more time or memory than one request may have
 	UnsupportedMediaType Code = "unsupported-media-type" // a format that cannot be read
 	SourceUnavailable    Code = "source-unavailable"     // the configured source cannot be had
-	Unavailable          Code = "unavailable"            // Redis cannot take it now; nothing was changed
+	Unavailable          Code = "unavailable"            // it cannot be had, or taken, now; nothing was changed
 	OutcomeUnknown       Code = "outcome-unknown"        // the connection broke: it may or may not have been applied
 	NotConfirmed         Code = "not-confirmed"          // it was committed, and did not get as safe as was asked in time
 	Internal             Code = "internal"               // a fault of ours

@@ -137,34 +137,41 @@ func ParsePoint(b []byte) (lat, lon float64, ok bool) {
 
 // IsPoint says whether [ParsePoint] accepts b, at less cost.
 func IsPoint(b []byte) bool {
-	lat, lon, ok := splitPoint(b)
-	if !ok || !IsNumber(lat) || !IsNumber(lon) {
-		return false
-	}
-	if below(lat, 90) && below(lon, 360) {
-		return true
-	}
-	_, _, ok = ParsePoint(b)
-	return ok
-}
-
-// below says that a number, spelled without an exponent, is surely nearer to zero
-// than limit, going by the digits before its point.
-func below(number []byte, limit int) bool {
-	whole, counting := 0, true
-	for _, c := range number {
-		switch {
-		case c == 'e' || c == 'E':
-			return false
-		case c == '.':
-			counting = false
-		case c-'0' <= 9 && counting:
-			if whole = whole*10 + int(c-'0'); whole >= limit {
-				return false
+	if len(b) > 0 && b[0] == '(' {
+		if i, ok := decimal(b, 1, 90); ok && b[i] == ',' {
+			if i++; i < len(b) && b[i] == ' ' {
+				i++
+			}
+			if i, ok = decimal(b, i, 360); ok && b[i] == ')' && i+1 == len(b) {
+				return true
 			}
 		}
 	}
-	return true
+	_, _, ok := ParsePoint(b)
+	return ok
+}
+
+// decimal passes over a number at b[i] with a fraction and without an exponent, as
+// nearly all are spelled that are degrees, and says whether it is surely one that is
+// nearer to zero than limit, and does not end b.
+func decimal(b []byte, i, limit int) (end int, ok bool) {
+	if i < len(b) && b[i] == '-' {
+		i++
+	}
+	start, whole := i, 0
+	for ; i < len(b) && b[i]-'0' <= 9; i++ {
+		if whole = whole*10 + int(b[i]-'0'); whole >= limit {
+			return 0, false
+		}
+	}
+	if i == len(b) || b[i] != '.' || i == start || b[start] == '0' && i > start+1 {
+		return 0, false
+	}
+	i++
+	for i < len(b) && b[i]-'0' <= 9 {
+		i++
+	}
+	return i, i < len(b)
 }
 
 func splitPoint(b []byte) (lat, lon []byte, ok bool) {

@@ -108,8 +108,7 @@ func (c *conn) answer(in []byte) (rest []byte, err error) {
 				return in, nil
 			}
 		}
-		in = in[n:]
-		if len(in) > 0 {
+		if in = in[n:]; len(in) > 0 {
 			c.now = time.Now() // the next one has waited
 		}
 		c.out = c.response.out

@@ -1,6 +1,9 @@
 package geo
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // fanout is how many children a node has, and how many points a leaf.
 const fanout = 16
@@ -14,6 +17,8 @@ type Tree struct {
 	// levels[0] are the leaves; the last one is the root alone. Node i of a level
 	// has the nodes i*fanout and following of the level below as children.
 	levels [][]node
+
+	queues sync.Pool // of *queue, for Nearest
 }
 
 type node struct {
@@ -230,8 +235,16 @@ func (t *Tree) Nearest(lon, lat, radius float64, yield func(row uint32, metres f
 		return
 	}
 	o := newOrigin(lon, lat)
-	var q queue
-	q.items = make([]item, 0, 128)
+	q, _ := t.queues.Get().(*queue)
+	if q == nil {
+		q = &queue{items: make([]item, 0, 256)}
+	}
+	q.items = q.items[:0]
+	defer func() {
+		if cap(q.items) <= maxQueue {
+			t.queues.Put(q)
+		}
+	}()
 	root := len(t.levels) - 1
 	q.push(item{row: t.levels[root][0].first, level: int32(root)})
 	for len(q.items) > 0 {
@@ -276,6 +289,9 @@ type item struct {
 	at     uint32
 	level  int32
 }
+
+// maxQueue is how long a queue may have become that is used again.
+const maxQueue = 4096
 
 // queue is a heap of items, the smallest first.
 type queue struct{ items []item }

@@ -25,7 +25,11 @@ func (a *API) direct(q *direct.Request, w *direct.Response) bool {
 	if !a.answerDirectly(q, w) {
 		return false
 	}
-	a.counted.of(q, w.Code()).Observe(time.Since(q.Begun))
+	method := http.MethodGet
+	if q.Head {
+		method = http.MethodHead
+	}
+	a.counted.of(q.Path, method, w.Code()).Observe(time.Since(q.Begun))
 	return true
 }
 
@@ -99,33 +103,29 @@ func (a *API) beginPut(q *direct.Request, done func(func(*direct.Response))) boo
 		len(q.Body) > a.limits.Ingest.MaxRecordBytes || ingest.CheckRecord(q.Body, a.limits.Ingest) != nil {
 		return false
 	}
-	path, e := q.Path, putting(c, id, conditions, bytes.Clone(q.Body))
-	finish := func(outcome func() (answer, error)) {
-		done(func(w *direct.Response) {
-			got, err := outcome()
-			a.finishPut(w, c, path, start, got, err)
-			a.counted.of(&direct.Request{Put: true, Path: path}, w.Code()).Observe(time.Since(start))
-		})
-	}
+	path := q.Path
+	e := putting(c, id, conditions, bytes.Clone(q.Body))
+	ctx := context.Background() // who hangs up does not take the write back
 	if c.ack.Level != dataset.AckMemory {
-		// More than a commit has to be waited for.
-		go func() {
-			ctx := context.Background() // who hangs up does not take the write back
+		go func() { // it waits for others
 			got, err := a.safely(ctx, c.name, c.ack, func() (answer, error) { return a.edit(ctx, e) })
-			finish(func() (answer, error) { return got, err })
+			done(func(w *direct.Response) { a.finishPut(w, path, start, c, got, err) })
 		}()
 		return true
 	}
-	// The answer is made by whoever sends it, not by whoever makes the next commit.
 	a.config.Store.Begin(c.name, id, e.decide, func(state dataset.State, err error) {
-		finish(func() (answer, error) { return e.answer(state, err) })
+		done(func(w *direct.Response) {
+			got, err := e.answer(state, err)
+			a.finishPut(w, path, start, c, got, err)
+		})
 	})
 	return true
 }
 
 // finishPut answers a write whose outcome is known.
-func (a *API) finishPut(w *direct.Response, c *collection, path string, start time.Time, got answer, err error) {
+func (a *API) finishPut(w *direct.Response, path string, start time.Time, c *collection, got answer, err error) {
 	ctx := context.Background()
+	defer func() { a.counted.of(path, http.MethodPut, w.Code()).Observe(time.Since(start)) }()
 	if err != nil {
 		version := got.version // at which it was refused
 		if version == 0 {

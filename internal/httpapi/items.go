@@ -357,7 +357,7 @@ func (a *API) known(w http.ResponseWriter, r *http.Request, state dataset.State,
 }
 
 func tooCostly(err error, most time.Duration) error {
-	if !errors.Is(err, context.DeadlineExceeded) {
+	if _, says := errors.AsType[*dataset.Error](err); says || !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return &dataset.Error{

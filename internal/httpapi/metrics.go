@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"landings/internal/direct"
 	"landings/internal/telemetry"
 )
 
@@ -92,38 +91,35 @@ var (
 	directStatuses = [...]int{http.StatusOK, http.StatusNotModified, http.StatusNoContent, http.StatusCreated}
 )
 
-// of gives where an answer to a request is counted.
-func (d *directCounts) of(q *direct.Request, status int) *telemetry.Latency {
+// of gives where an answer to a request for a path is counted.
+func (d *directCounts) of(path, method string, status int) *telemetry.Latency {
 	route := 0
 	switch {
-	case q.Path == defaultBase:
+	case path == defaultBase:
 		route = 1
-	case strings.HasPrefix(q.Path, defaultBase+"/"):
-	case strings.HasSuffix(q.Path, "/items"): // no id of a record ends so: it has no slash
+	case strings.HasPrefix(path, defaultBase+"/"):
+	case strings.HasSuffix(path, "/items"): // no id of a record ends so: it has no slash
 		route = 2
 	default:
 		route = 3
 	}
-	method := 0
-	switch {
-	case q.Head:
-		method = 1
-	case q.Put:
-		method = 2
+	m := 0
+	for directMethods[m] != method {
+		m++
 	}
 	for i, s := range directStatuses {
 		if s != status {
 			continue
 		}
-		kept := &d.kept[route][method][i]
+		kept := &d.kept[route][m][i]
 		l := kept.Load()
 		if l == nil {
-			l = d.metrics.Request(directRoutes[route], directMethods[method], status)
+			l = d.metrics.Request(directRoutes[route], method, status)
 			kept.Store(l)
 		}
 		return l
 	}
-	return d.metrics.Request(directRoutes[route], directMethods[method], status)
+	return d.metrics.Request(directRoutes[route], method, status)
 }
 
 // countResults has the metrics tell how the cache of answers is used.

@@ -182,12 +182,20 @@ func (c *collector) learn(record []byte, members []member) error {
 // member feeds one member to the inference.
 func (c *collector) member(object []byte, m member, next *int) error {
 	fl := c.learnt.named(m.name)
-	if fl == nil {
+	switch {
+	case fl == nil:
 		var err error
 		if fl, err = c.field(object[m.key:m.keyEnd], *next); err != nil {
 			return err
 		}
 		c.learnt.name(m.name, fl)
+	case fl.settled && m.plain && fl.id == nil:
+		// Nothing is to be learnt but that there is one more.
+		if m.valueEnd-m.value > len(`""`) {
+			fl.present++
+		}
+		*next = fl.index + 1
+		return nil
 	}
 	*next = fl.index + 1
 	raw := object[m.value:m.valueEnd]

@@ -30,6 +30,7 @@ type field struct {
 	index   int
 	quoted  []byte  // the key as first spelled, with quotes
 	fits    meaning // of all values
+	settled bool    // one more text changes nothing but present
 	present int     // records that have it with a value
 	padded  bool    // has a year such as 0860, which is a code in any field but a year's
 	id      *candidate
@@ -96,9 +97,8 @@ func (fl *field) value(raw []byte, plain bool, scratch *[]byte) {
 		if len(inner) == 0 {
 			return
 		}
-		if fl.fits&^asText == 0 {
+		if fl.settled {
 			fl.present++
-			fl.fits &= asText
 			return
 		}
 		if !plain && bytes.IndexByte(inner, '\\') >= 0 {
@@ -136,7 +136,7 @@ func (fl *field) value(raw []byte, plain bool, scratch *[]byte) {
 func (fl *field) text(b []byte) {
 	fl.present++
 	if fl.fits&^asText == 0 {
-		fl.fits &= asText
+		fl.settled = true
 		return
 	}
 	is := asText

@@ -761,9 +761,9 @@ func (rw *Rewrite) commit() error {
 	return nil
 }
 
-// Abort gives the rewrite up. After Rotate the new increment stays in use, unless
-// there was nothing before: then nothing is being appended to. After Commit it
-// does nothing.
+// Abort gives the rewrite up. Once a Flush has followed Rotate the new increment stays
+// in use, unless there was nothing before: then nothing is being appended to. After
+// Commit it does nothing.
 func (rw *Rewrite) Abort() error {
 	rw.a.mmu.Lock()
 	defer rw.a.mmu.Unlock()

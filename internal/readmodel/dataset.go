@@ -61,9 +61,16 @@ func (d *Dataset) Records() dataset.Sequence { return d.Snapshot().Records() }
 func (d *Dataset) Replace(s dataset.State, records dataset.Sequence) {
 	dir := newDirectory(records)
 	ids := index{seed: d.seed, base: newTable(d.seed, dir)}
+	next := newSnapshot(s, dir, ids, d.coder, d.folds)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.become(newSnapshot(s, dir, ids, d.coder, d.folds))
+	old := d.current.Load().base.made.Load()
+	d.become(next)
+	if old != nil {
+		// What was asked before will be asked again.
+		made := old.Made()
+		d.folds.Go(func() { _ = next.columns().Make(context.Background(), made) })
+	}
 }
 
 // Clear removes all records: the dataset was deleted, or never was.
@@ -127,9 +134,7 @@ func sameSchema(a, b *dataset.Schema) bool {
 // to whatever is current by then. What changed meanwhile stays on top of them.
 func (d *Dataset) renew(frozen *Snapshot, old *columns.Table) {
 	table := columns.New(old.Reader(), frozen.Records(), d.folds)
-	if err := table.Like(context.Background(), old); err != nil {
-		return // not to be had: nothing ends this context
-	}
+	_ = table.Make(context.Background(), old.Made()) // nothing ends this context
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.making = false

@@ -327,14 +327,11 @@ func (s *Snapshot) fieldsOf(names []string) ([]int, error) {
 	return fields, nil
 }
 
-// valuesOf finds the values of fields by name.
-func (s *Snapshot) valuesOf(ctx context.Context, names []string) ([]*values, error) {
-	fields, err := s.fieldsOf(names)
-	if err != nil {
-		return nil, err
-	}
+// valuesOf gives the values of fields.
+func (s *Snapshot) valuesOf(ctx context.Context, fields []int) ([]*values, error) {
 	all := make([]*values, len(fields))
 	for i, f := range fields {
+		var err error
 		if all[i], err = newValues(ctx, s.columns(), f); err != nil {
 			return nil, err
 		}
@@ -347,15 +344,19 @@ func (s *Snapshot) tally(ctx context.Context, w *query.Where, names []string) (t
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
 	}
-	fields, err := s.valuesOf(ctx, names)
+	fields, err := s.fieldsOf(names)
 	if err != nil {
 		return nil, 0, err
 	}
-	p, err := newPlan(ctx, s.columns(), w)
+	p, err := newPlan(ctx, s.columns(), w, fields...)
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, from := range fields {
+	all, err := s.valuesOf(ctx, fields)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, from := range all {
 		tallies = append(tallies, newTally(from, p.rows))
 	}
 	count := func(rows []uint32, n int) {
@@ -512,18 +513,19 @@ func (s *Snapshot) Summary(ctx context.Context, q query.Summary) (matched int, g
 		}
 		return matched, []query.Group{g}, nil
 	}
-	fields, err := s.valuesOf(ctx, q.Fields)
+	names, err := s.fieldsOf(slices.Concat(q.Fields, q.By))
 	if err != nil {
 		return 0, nil, err
 	}
-	by, err := s.valuesOf(ctx, q.By)
+	p, err := newPlan(ctx, s.columns(), &q.Where, names...)
 	if err != nil {
 		return 0, nil, err
 	}
-	p, err := newPlan(ctx, s.columns(), &q.Where)
+	all, err := s.valuesOf(ctx, names)
 	if err != nil {
 		return 0, nil, err
 	}
+	fields, by := all[:len(q.Fields)], all[len(q.Fields):]
 	parts, matched, err := s.partition(ctx, p, by)
 	if err != nil {
 		return 0, nil, err

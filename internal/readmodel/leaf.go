@@ -195,6 +195,7 @@ func (l *within) list() ([]uint32, bool) {
 // hasText holds for rows of which one of some texts has a term in it.
 type hasText struct {
 	in   []texts
+	rows int // of the table
 	term string
 }
 
@@ -203,6 +204,20 @@ type texts struct {
 	column *columns.Column
 	order  *columns.Order
 	terms  *textsearch.Index
+	few    bool // they are few, and codes are those that have the term, in ascending order
+	codes  []uint32
+}
+
+// fewCodes is up to how many different texts of a field are looked at for a plan.
+const fewCodes = 1024
+
+// has says whether the text of a row has the term.
+func (t *texts) has(row uint32, term string) bool {
+	if t.few {
+		_, ok := slices.BinarySearch(t.codes, t.column.Code(row))
+		return ok
+	}
+	return t.column.Contains(row, term)
 }
 
 func (l *hasText) name() string { return "texts with " + l.term }
@@ -210,7 +225,7 @@ func (l *hasText) name() string { return "texts with " + l.term }
 func (l *hasText) filter(dst, rows []uint32) []uint32 {
 	for _, row := range rows {
 		for i := range l.in {
-			if l.in[i].column.Contains(row, l.term) {
+			if l.in[i].has(row, l.term) {
 				dst = append(dst, row)
 				break
 			}
@@ -219,16 +234,19 @@ func (l *hasText) filter(dst, rows []uint32) []uint32 {
 	return dst
 }
 
-// count guesses how many rows have those texts that may have the term.
+// count guesses how many rows have those of many texts that may have the term.
 func (l *hasText) count() (int, bool) {
 	n := 0
 	for i := range l.in {
 		in := &l.in[i]
-		if d := in.column.Distinct(); d > 0 {
+		for _, code := range in.codes {
+			n += len(in.order.Between(code, code+1))
+		}
+		if d := in.column.Distinct(); !in.few {
 			n += int(float64(in.terms.Estimate(l.term)) * float64(in.order.Starts[d]) / float64(d))
 		}
 	}
-	return n, false
+	return min(n, l.rows), false
 }
 
 // list gives just the rows that have it, though count does not know how many.
@@ -237,10 +255,17 @@ func (l *hasText) list() ([]uint32, bool) {
 	fields := 0
 	for i := range l.in {
 		o, before := l.in[i].order, len(rows)
-		l.in[i].terms.Search(l.term, func(code uint32) bool {
+		see := func(code uint32) bool {
 			rows = append(rows, o.Between(code, code+1)...)
 			return true
-		})
+		}
+		if l.in[i].few {
+			for _, code := range l.in[i].codes {
+				see(code)
+			}
+		} else {
+			l.in[i].terms.Search(l.term, see)
+		}
 		if len(rows) > before {
 			fields++
 		}

@@ -52,6 +52,17 @@ func newSorting(ctx context.Context, t *columns.Table, keys []query.Key) (*sorti
 	return s, nil
 }
 
+// sorted gives the fields that are there of those to sort by.
+func sorted(t *columns.Table, keys []query.Key) []int {
+	var fields []int
+	for _, k := range keys {
+		if f, ok := t.Reader().Find(k.Field); ok {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
 // of gives the place of a row in the order by one key: what has no value is last.
 func (k *sortKey) of(row uint32) uint32 {
 	code := k.column.Code(row)

@@ -30,7 +30,7 @@ type plan struct {
 	at    *columns.Places // where near is given
 
 	ctx context.Context // only while the plan is made
-	err error           // ctx's: something that the plan needs was not there in time
+	err error           // something that the plan needs was not there in time
 }
 
 // column gives the column of a field; where it could not be had in time, one of no
@@ -69,7 +69,7 @@ func (p *plan) byCode(field int, c *columns.Column, spans ...span) leaf {
 
 // hasText makes a leaf of a term that one of the texts must have in it.
 func (p *plan) hasText(fields []int, term string) *hasText {
-	l := &hasText{term: term}
+	l := &hasText{rows: p.table.Len(), term: term}
 	for _, f := range fields {
 		c := p.column(f)
 		if !c.Usable() || c.Kind() != predicate.Text || p.err != nil {
@@ -79,17 +79,24 @@ func (p *plan) hasText(fields []int, term string) *hasText {
 		if in.order, p.err = c.Order(p.ctx); p.err == nil {
 			in.terms, p.err = c.Terms(p.ctx)
 		}
-		if p.err == nil {
-			l.in = append(l.in, in)
+		if p.err != nil {
+			break
 		}
+		if in.few = c.Distinct() <= fewCodes; in.few {
+			in.terms.Search(term, func(code uint32) bool { in.codes = append(in.codes, code); return true })
+			if in.codes == nil {
+				continue // none has it
+			}
+		}
+		l.in = append(l.in, in)
 	}
 	return l
 }
 
 // newPlan makes a plan. The filter is bound to the schema first: what does not fit
 // it is a [dataset.Invalid] error. The columns and indexes that it takes are made, if
-// ctx allows for it.
-func newPlan(ctx context.Context, t *columns.Table, w *query.Where) (*plan, error) {
+// ctx allows for it; with those of other fields that will be asked for after it.
+func newPlan(ctx context.Context, t *columns.Table, w *query.Where, others ...int) (*plan, error) {
 	p := &plan{table: t, near: w.Near, ctx: ctx}
 	if w.Filter != nil {
 		pred, err := predicate.Bind(t.Reader(), w.Filter)
@@ -97,9 +104,17 @@ func newPlan(ctx context.Context, t *columns.Table, w *query.Where) (*plan, erro
 			return nil, err
 		}
 		p.pred = pred
-		p.add(pred)
+		others = append(others, predicate.Fields(pred)...)
 	}
-	for _, term := range strings.Fields(textsearch.Fold(w.Search)) {
+	terms := strings.Fields(textsearch.Fold(w.Search))
+	if len(terms) > 0 {
+		others = append(others, t.TextFields()...)
+	}
+	t.Want(others...)
+	if p.pred != nil {
+		p.add(p.pred)
+	}
+	for _, term := range terms {
 		p.terms = append(p.terms, term)
 		p.leaves = append(p.leaves, p.hasText(t.TextFields(), term))
 	}

@@ -25,13 +25,16 @@ const batch = 1024
 // each calls see with the rows that are meant, those of changed records included, in
 // batches, in no order.
 func (p *plan) each(ctx context.Context, see func(rows []uint32)) error {
-	var room [batch]uint32
+	var room []uint32
 	filter := func(rows []uint32, skip int) {
+		if room == nil {
+			room = make([]uint32, 0, len(rows)) // the first batch is the longest
+		}
 		for i, l := range p.leaves {
 			if i == skip {
 				continue
 			}
-			rows = l.filter(room[:0], rows)
+			rows = l.filter(room, rows)
 			if len(rows) == 0 {
 				return
 			}
@@ -170,7 +173,7 @@ func (s *Snapshot) Query(ctx context.Context, q query.Query) (query.Page, error)
 	if err := ctx.Err(); err != nil {
 		return query.Page{}, err
 	}
-	p, err := newPlan(ctx, s.columns(), &q.Where)
+	p, err := newPlan(ctx, s.columns(), &q.Where, sorted(s.columns(), q.SortBy)...)
 	if err != nil {
 		return query.Page{}, err
 	}

@@ -3,6 +3,7 @@ package readmodel
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -257,6 +258,59 @@ func TestQueriesAreALoop(t *testing.T) {
 		catalog.Wait()
 		a.ask(t, d.Snapshot())
 	}
+}
+
+// choices is a source of numbers that the fuzzer makes up, two bytes each, and of
+// arbitrary ones where those are used up.
+type choices struct {
+	data []byte
+	rest *rand.PCG
+}
+
+func (c *choices) Uint64() uint64 {
+	if len(c.data) < 2 {
+		return c.rest.Uint64()
+	}
+	// What takes a few of many looks at the high bits, or at the low ones.
+	n := uint64(binary.BigEndian.Uint16(c.data))
+	c.data = c.data[2:]
+	return n<<48 | n<<24 | n
+}
+
+// FuzzPlanner is TestQueriesAreALoop with choices that the fuzzer makes: of the
+// questions first, then of the records and of what is written.
+func FuzzPlanner(f *testing.F) {
+	for seed := range uint64(8) {
+		data := make([]byte, 200)
+		for i := range data {
+			data[i] = byte(rand.NewPCG(seed, uint64(i)).Uint64())
+		}
+		f.Add(data, uint8(seed*30))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, size uint8) {
+		questions := asker{rand.New(&choices{data, rand.NewPCG(1, 0)})}
+		a := asker{rand.New(rand.NewPCG(uint64(len(data)), uint64(size)))}
+		catalog := newCatalog(t)
+		d := catalog.Dataset("test")
+		state := dataset.State{Name: "test", Epoch: "e", Version: 1, Generation: 1, Schema: querySchema}
+		var changes []dataset.Change
+		for i := range int(size) {
+			changes = append(changes, dataset.Change{Record: dataset.Record{ID: fmt.Sprint("r", i), Position: uint64(i * 2), JSON: a.record()}})
+		}
+		d.Replace(state, dataset.Sequence(nil).With(changes))
+		for range 3 {
+			questions.ask(t, d.Snapshot())
+			state.Version++
+			var batch []dataset.Change
+			for i := range int(size) {
+				if a.IntN(8) == 0 {
+					batch = append(batch, dataset.Change{Delete: a.IntN(3) == 0, Record: dataset.Record{ID: fmt.Sprint("r", i), Position: uint64(i * 2), JSON: a.record()}})
+				}
+			}
+			d.Apply(state, batch)
+		}
+		catalog.Wait()
+	})
 }
 
 func (a asker) ask(t *testing.T, s *Snapshot) {

@@ -3,6 +3,7 @@ package redisserver
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"os"
@@ -20,24 +21,37 @@ type Options struct {
 	Log        *slog.Logger // nil: no log
 }
 
-// A Parameter is one line of a configuration file.
+// A Parameter is one line of a configuration file, or one --name of a command line.
 type Parameter struct {
-	Name string
-	Args []string
+	Name  string
+	Args  []string
+	Where string // FILE:LINE; "" for a command line
 }
 
 // ParseArgs reads a command line as redis-server does: an optional configuration
-// file ("-" for standard input is not supported), then --name value ... in any
-// number.
-func ParseArgs(args []string) ([]Parameter, error) {
-	var out []Parameter
+// file, then --name value ... in any number. A - before or behind them stands for more of
+// a configuration file, read from stdin; later words win.
+func ParseArgs(args []string, stdin io.Reader) ([]Parameter, error) {
+	var out, piped []Parameter
+	if n := len(args); n > 0 && (args[0] == "-" || args[n-1] == "-") {
+		var err error
+		if piped, err = readConfig(stdin, "standard input", 0); err != nil {
+			return nil, err
+		}
+		if args[0] == "-" {
+			args = args[1:]
+		} else {
+			args = args[:n-1]
+		}
+	}
 	if len(args) > 0 && !strings.HasPrefix(args[0], "--") {
-		file, err := ReadConfig(args[0])
+		file, err := openConfig(args[0], 0)
 		if err != nil {
 			return nil, err
 		}
 		out, args = file, args[1:]
 	}
+	out = append(out, piped...)
 	for len(args) > 0 {
 		name, ok := strings.CutPrefix(args[0], "--")
 		if !ok || name == "" {
@@ -58,22 +72,39 @@ func ParseArgs(args []string) ([]Parameter, error) {
 			}
 			p.Args = append(p.Args, a)
 		}
-		out = append(out, p)
 		args = args[n:]
+		if p.Name == "include" {
+			more, err := include(p, 0)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, more...)
+			continue
+		}
+		out = append(out, p)
 	}
 	return out, nil
 }
 
-// ReadConfig reads a file in redis.conf's form.
-func ReadConfig(name string) ([]Parameter, error) {
+// maxInclude is how deep configuration files may include each other.
+const maxInclude = 16
+
+func openConfig(name string, depth int) ([]Parameter, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	return readConfig(f, name, depth)
+}
+
+// readConfig reads a file in redis.conf's form, with the files that it includes in
+// their places.
+func readConfig(r io.Reader, name string, depth int) ([]Parameter, error) {
 	var out []Parameter
-	sc := bufio.NewScanner(f)
-	for n := 1; sc.Scan(); n++ {
+	sc := bufio.NewScanner(r)
+	n := 1
+	for ; sc.Scan(); n++ {
 		line := strings.TrimSpace(sc.Text())
 		if line == "" || line[0] == '#' {
 			continue
@@ -82,26 +113,78 @@ func ReadConfig(name string) ([]Parameter, error) {
 		if !ok || len(words) == 0 {
 			return nil, fmt.Errorf("%s:%d: unbalanced quotes: %s", name, n, line)
 		}
-		p := Parameter{Name: strings.ToLower(string(words[0]))}
+		p := Parameter{Name: strings.ToLower(string(words[0])), Where: fmt.Sprintf("%s:%d", name, n)}
 		for _, w := range words[1:] {
 			p.Args = append(p.Args, string(w))
 		}
+		if p.Name == "include" {
+			more, err := include(p, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, more...)
+			continue
+		}
 		out = append(out, p)
 	}
-	return out, sc.Err()
+	if err := sc.Err(); err != nil {
+		return nil, fmt.Errorf("%s:%d: %w", name, n, err)
+	}
+	return out, nil
+}
+
+// include reads the files that a parameter include names; * and ? stand for any that
+// are there, in alphabetical order.
+func include(p Parameter, depth int) ([]Parameter, error) {
+	fail := func(err error) error { return fmt.Errorf("%s: %w", p.subject(), err) }
+	if depth > maxInclude {
+		return nil, fail(fmt.Errorf("files include each other more than %d deep", maxInclude))
+	}
+	if len(p.Args) != 1 {
+		return nil, fail(fmt.Errorf("it takes one value, not %d", len(p.Args)))
+	}
+	names := p.Args
+	if strings.ContainsAny(names[0], "*?[") {
+		var err error
+		if names, err = filepath.Glob(names[0]); err != nil {
+			return nil, fail(err)
+		}
+	}
+	var out []Parameter
+	for _, name := range names {
+		more, err := openConfig(name, depth)
+		if err != nil {
+			return nil, fail(err)
+		}
+		out = append(out, more...)
+	}
+	return out, nil
+}
+
+// subject is what errors call a parameter.
+func (p Parameter) subject() string {
+	if p.Where == "" {
+		return fmt.Sprintf("parameter %q", p.Name)
+	}
+	return fmt.Sprintf("%s: parameter %q", p.Where, p.Name)
+}
+
+// Address is where to listen. One that is optional may not exist on this machine.
+type Address struct {
+	HostPort string
+	Optional bool
 }
 
 // Network says where the parameters want the engine to listen: addresses for TCP,
 // and a path for a Unix socket or nothing.
-func Network(opt Options) (tcp []string, unix string, perm os.FileMode, err error) {
+func Network(opt Options) (tcp []Address, unix string, perm os.FileMode, err error) {
 	cfg, err := opt.config()
 	if err != nil {
 		return nil, "", 0, err
 	}
 	if cfg.port != 0 {
 		for _, host := range cfg.bind {
-			optional := strings.HasPrefix(host, "-")
-			host = strings.TrimPrefix(host, "-")
+			host, optional := strings.CutPrefix(host, "-")
 			if host == "*" {
 				host = ""
 			}
@@ -111,8 +194,7 @@ func Network(opt Options) (tcp []string, unix string, perm os.FileMode, err erro
 				}
 				host = "::"
 			}
-			_ = optional
-			tcp = append(tcp, joinHostPort(host, int(cfg.port)))
+			tcp = append(tcp, Address{joinHostPort(host, int(cfg.port)), optional})
 		}
 	}
 	return tcp, cfg.unixSocket, os.FileMode(cfg.unixPerm), nil
@@ -556,10 +638,10 @@ func (opt Options) config() (config, error) {
 	for _, p := range opt.Parameters {
 		def := findParam(table, p.Name)
 		if def == nil {
-			return cfg, fmt.Errorf("parameter %q: this engine does not have it", p.Name)
+			return cfg, fmt.Errorf("%s: this engine does not have it", p.subject())
 		}
 		if len(p.Args) != 1 && !def.multi {
-			return cfg, fmt.Errorf("parameter %q: it takes one value, not %d", p.Name, len(p.Args))
+			return cfg, fmt.Errorf("%s: it takes one value, not %d", p.subject(), len(p.Args))
 		}
 		v := strings.Join(p.Args, " ")
 		if def.name == "save" { // each line adds, an empty one clears
@@ -569,7 +651,7 @@ func (opt Options) config() (config, error) {
 			saves++
 		}
 		if err := def.set(&cfg, v); err != nil {
-			return cfg, fmt.Errorf("parameter %q: %w", p.Name, err)
+			return cfg, fmt.Errorf("%s: %w", p.subject(), err)
 		}
 	}
 	abs, err := filepath.Abs(cfg.dir)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -204,6 +205,7 @@ func (e *Engine) Conn() (net.Conn, error) {
 		for {
 			select {
 			case <-p.flush:
+				runtime.Gosched() // who is about to write comes first, and shares the sync
 				e.mu.Lock()
 				e.unlockAndFlush()
 			case <-p.stop:

@@ -135,10 +135,10 @@ func (l *logging) compareFiles() {
 		t.Fatal(err)
 	}
 	real := startRedis(t, append(commandLine(l.setup), "--appendonly", "yes", "--dir", copied)...)
-	parameters := []Parameter{{"dir", []string{l.dirs[1]}}, {"appendonly", []string{"yes"}}}
+	parameters := []Parameter{{Name: "dir", Args: []string{l.dirs[1]}}, {Name: "appendonly", Args: []string{"yes"}}}
 	for _, cmd := range l.setup {
 		for i := 2; cmd[0] == "config" && i+1 < len(cmd); i += 2 {
-			parameters = append(parameters, Parameter{cmd[i], cmd[i+1 : i+2]})
+			parameters = append(parameters, Parameter{Name: cmd[i], Args: cmd[i+1 : i+2]})
 		}
 	}
 	d := &differ{t: t, a: dialRaw(t, real), b: dialRaw(t, startEngine(t, parameters...))}

@@ -114,7 +114,7 @@ func streamFile(t *testing.T, payload string) string {
 func TestDifferentialStreamAppendOnly(t *testing.T) {
 	dirs := [2]string{t.TempDir(), t.TempDir()}
 	real := startRedis(t, "--appendonly", "yes", "--auto-aof-rewrite-percentage", "0", "--dir", dirs[0])
-	e, err := Open(Options{Parameters: []Parameter{{"save", []string{""}}, {"dir", []string{dirs[1]}}, {"appendonly", []string{"yes"}}, {"auto-aof-rewrite-percentage", []string{"0"}}}})
+	e, err := Open(Options{Parameters: []Parameter{{Name: "save", Args: []string{""}}, {Name: "dir", Args: []string{dirs[1]}}, {Name: "appendonly", Args: []string{"yes"}}, {Name: "auto-aof-rewrite-percentage", Args: []string{"0"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestDifferentialStreamAppendOnly(t *testing.T) {
 
 	for name, addr := range map[string]string{
 		"redis":  startRedis(t, "--appendonly", "yes", "--dir", dirs[1]),
-		"engine": startEngine(t, Parameter{"dir", []string{dirs[0]}}, Parameter{"appendonly", []string{"yes"}}),
+		"engine": startEngine(t, Parameter{Name: "dir", Args: []string{dirs[0]}}, Parameter{Name: "appendonly", Args: []string{"yes"}}),
 	} {
 		c := dialRaw(t, addr)
 		for deadline := time.Now().Add(10 * time.Second); ; {

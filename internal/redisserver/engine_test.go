@@ -32,7 +32,7 @@ func open(t testing.TB, dir string, words ...string) *Engine {
 }
 
 func tryOpen(dir string, words ...string) (*Engine, error) {
-	p, err := ParseArgs(append([]string{"--dir", dir}, words...))
+	p, err := ParseArgs(append([]string{"--dir", dir}, words...), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -19,8 +19,8 @@ func TestListAgainstSlice(t *testing.T) {
 	t.Logf("seed %d", seed)
 	for _, limit := range []int64{-1, -2, 0, 1, 3, 128} {
 		t.Run(fmt.Sprint("limit ", limit), func(t *testing.T) {
-			e, err := Open(Options{Parameters: []Parameter{{"save", []string{""}}, {"dir", []string{t.TempDir()}},
-				{"list-max-listpack-size", []string{strconv.FormatInt(limit, 10)}}}})
+			e, err := Open(Options{Parameters: []Parameter{{Name: "save", Args: []string{""}}, {Name: "dir", Args: []string{t.TempDir()}},
+				{Name: "list-max-listpack-size", Args: []string{strconv.FormatInt(limit, 10)}}}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -341,6 +341,7 @@ func (s *saver) take(b *batch) {
 // that came round again would make a saver pass over an entry.
 func (s *saver) giveUp() {
 	s.gaveUp = true
+	s.walked = newBatch()
 	if s.begun {
 		s.large[0].stop()
 		s.begun = false

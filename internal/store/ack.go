@@ -249,12 +249,14 @@ func (h *holders) heard(node, word string) bool {
 	return false
 }
 
-// answerWho tells the others what this node has, if one of them asked.
-func (k *keeper) answerWho() {
-	if k.holders.wanted.Load() == 0 || k.wire == nil {
-		return // whoever asked asks again
+// answerWho tells the others what this node has, if one of them asked and this node
+// has it, or if it has looked for it just now.
+func (k *keeper) answerWho(looked bool) {
+	wanted := k.holders.wanted.Load()
+	if wanted == 0 || k.wire == nil || !looked && k.state.Version < wanted {
+		return
 	}
-	k.holders.wanted.Store(0)
+	k.holders.wanted.CompareAndSwap(wanted, 0)
 	at := k.state
 	_ = k.wire.do(k.store.ctx, cmd("SPUBLISH", topic(k.name), fmt.Sprintf("%s %s%s:%d:%d", k.store.opts.Node, saysHas, at.Epoch, at.Term, at.Version))).Error()
 }

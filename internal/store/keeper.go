@@ -43,6 +43,7 @@ type keeper struct {
 	unresolved []attempt // commits whose reply was lost
 	held       *request  // taken from requests, next to be served
 	crowd      crowd     // who writes together
+	rivals     *rivals   // shared: who writes beside this node
 	trimmed    uint64    // the stream was trimmed up to this version
 	collected  time.Time // when generations were last collected
 	kept       time.Time // when housekeep last ran
@@ -114,6 +115,7 @@ func newKeeper(s *Store, name string, replica Replica) *keeper {
 		ready:    make(chan struct{}),
 		state:    meta{State: dataset.State{Name: name}},
 	}
+	k.rivals = newRivals()
 	k.witness.keeper, k.witness.wake = k, make(chan struct{}, 1)
 	k.published.Store(&meta{State: k.state.State})
 	k.moved.Store(new(make(chan struct{})))
@@ -231,10 +233,6 @@ func (k *keeper) notDone() error {
 	return e
 }
 
-// idleTime is how long a dataset's committing connection stays without use: with
-// thousands of datasets, few are written to.
-const idleTime = time.Minute
-
 // run is the keeper's life.
 func (k *keeper) run() {
 	ctx := k.store.ctx
@@ -256,10 +254,10 @@ func (k *keeper) run() {
 	opened()
 	k.used, k.kept = time.Now(), time.Now()
 	k.housekeep()
-	tick := time.NewTicker(10 * time.Second)
+	tick := time.NewTicker(k.store.opts.Idle / 6)
 	defer tick.Stop()
 	for {
-		k.answerWho()
+		k.answerWho(false)
 		if r := k.held; r != nil {
 			k.held = nil
 			k.write(r)
@@ -274,10 +272,14 @@ func (k *keeper) run() {
 		case <-k.hints:
 			k.used = time.Now()
 			k.disarm()
-			k.note(k.sync(ctx))
+			err := k.sync(ctx)
+			k.note(err)
+			if err == nil {
+				k.answerWho(true)
+			}
 		case <-tick.C:
-			idle := time.Since(k.used) > idleTime
-			if !idle || time.Since(k.kept) > 10*idleTime {
+			idle := time.Since(k.used) > k.store.opts.Idle
+			if !idle || time.Since(k.kept) > 10*k.store.opts.Idle {
 				k.kept = time.Now()
 				k.housekeep()
 			}

@@ -227,6 +227,7 @@ func (k *keeper) rewrite(ctx context.Context, m meta) (dropped []*commit, err er
 		}
 		loadedAt := k.state.LoadedAt
 		k.planGeneration(p, g)
+		p.same = true
 		p.next.LoadedAt = loadedAt
 		p.commit.after = p.next.State
 		// The number of the generation that was live may stand for another one in

@@ -43,6 +43,9 @@ type Options struct {
 	Window       time.Duration // how long a recovery waits for nodes known to be alive; 5 s
 	KeepLoads    int           // how many earlier generations stay; 1, none where it is negative
 	KeepLoadsFor time.Duration // how long they stay after they were replaced; 0: for ever
+	// Idle is how long a dataset's committing connection stays without use: with thousands
+	// of datasets, few are written to; 1 min. Six times in it is looked for what is old.
+	Idle time.Duration
 	// Acks is how safe writes are configured to be, by dataset: Open fails where that
 	// can never be promised. The writes themselves ask with Promise and Confirm.
 	Acks map[string]dataset.Ack
@@ -64,6 +67,7 @@ func (o *Options) defaults() {
 	set(&o.Look, time.Second)
 	set(&o.Window, 5*time.Second)
 	set(&o.Grace, 300*time.Millisecond)
+	set(&o.Idle, time.Minute)
 	if o.KeepBytes == 0 {
 		o.KeepBytes = 64 << 20
 	}

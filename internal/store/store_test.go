@@ -25,6 +25,8 @@ type copyOf struct {
 	state   dataset.State
 	records dataset.Sequence
 	byID    map[string]dataset.Record
+
+	replaced int // how often all of it was
 }
 
 func (c *copyOf) State() dataset.State {
@@ -49,6 +51,7 @@ func (c *copyOf) Records() dataset.Sequence {
 func (c *copyOf) Replace(s dataset.State, records dataset.Sequence) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.replaced++
 	c.state, c.records, c.byID = s, records, map[string]dataset.Record{}
 	for r := range records.All() {
 		c.byID[r.ID] = r

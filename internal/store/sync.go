@@ -297,13 +297,21 @@ func (k *keeper) take(list []rueidis.XRangeEntry, last uint64) error {
 		if c.after.Version > last {
 			return nil
 		}
+		p := &plan{commit: c, next: k.state}
 		if c.kind == kindSwitch && c.after.Generation != 0 {
-			return errGap // its records are not in the stream
+			// Its records are not in the stream. But a recovery that wrote everything again
+			// brings what is here: the chain says that it continues this history.
+			before := k.state
+			p.same = c.term > before.Term && c.after.Epoch == before.Epoch && before.Exists() &&
+				c.after.Digest == before.Digest && c.after.Count == before.Count && c.after.Next == before.Next
+			if !p.same {
+				return errGap
+			}
 		}
 		k.resolve(c)
-		next := k.state
-		next.State = c.after
-		k.advance(&plan{commit: c, next: next})
+		p.next.State = c.after
+		k.advance(p)
+		k.rivals.committed(c.node, c.after.Version)
 		if time.Since(c.at) < forget {
 			k.store.peers.heard(c.node, true)
 		}

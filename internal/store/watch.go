@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -308,6 +309,12 @@ func (s *Store) hear(m rueidis.PubSubMessage) {
 	name, ok := strings.CutPrefix(m.Channel, "landings:{")
 	if name, ok2 := strings.CutSuffix(name, "}:commits"); ok && ok2 {
 		if k := s.existing(name); k != nil && k.holders.heard(node, word) {
+			if version, err := strconv.ParseUint(word, 10, 64); err == nil {
+				k.rivals.heard(node, version)
+				if version <= k.published.Load().Version {
+					return // it is here already
+				}
+			}
 			k.hint()
 		}
 	}

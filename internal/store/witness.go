@@ -197,7 +197,7 @@ func (w *witness) run() {
 			select {
 			case <-w.wake:
 				continue
-			case <-time.After(idleTime):
+			case <-time.After(w.keeper.store.opts.Idle):
 				if w.rest() {
 					return
 				}

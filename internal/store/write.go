@@ -26,6 +26,7 @@ const (
 func (k *keeper) write(first *request) {
 	batch := k.assemble([]*request{first})
 	for attempts := 0; ; attempts++ {
+		k.giveWay()
 		batch = k.gather(batch)
 		if len(batch) == 0 {
 			return
@@ -156,6 +157,7 @@ type plan struct {
 	commit   *commit          // nil: there is nothing to commit
 	next     meta             // the state after it
 	records  dataset.Sequence // the content that a switch brings
+	same     bool             // that is what the copy has already
 	commands []command
 	reset    bool   // the stream is begun anew
 	stream   string // key of a stream that takes the place of the one that there is
@@ -443,6 +445,7 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 	}
 	k.fence()
 	k.advance(p)
+	k.rivals.made(p.next.Version)
 	k.commits.Add(1)
 	k.writes.Add(uint64(len(p.granted)))
 	if broken == nil {
@@ -460,7 +463,11 @@ func (k *keeper) advance(p *plan) {
 	case kindChanges:
 		k.replica.Apply(next.State, c.changes)
 	case kindSwitch:
-		k.replica.Replace(next.State, p.records)
+		if p.same {
+			k.replica.Apply(next.State, nil)
+		} else {
+			k.replica.Replace(next.State, p.records)
+		}
 	case kindDrop:
 		k.replica.Clear(next.State)
 	}

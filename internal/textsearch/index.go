@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 // Index finds the texts that have a term in them, folded as [Fold] does. It keeps,
@@ -18,7 +19,7 @@ type Index struct {
 	texts  int
 }
 
-// block is 65,536 texts. Texts within it are 16 bits.
+// block is 65,536 texts. Texts within it are 16 bits. Of few texts there are no lists.
 type block struct {
 	texts   int
 	present []uint64 // by gram, a bit: some text has it
@@ -34,6 +35,8 @@ const (
 	// A list of denseLen numbers is a bitmap of the block's texts; one of their
 	// numbers is shorter.
 	denseLen = blockTexts / 16
+	// So few texts are looked at one by one sooner than lists are.
+	fewTexts = 256
 )
 
 // NewIndex makes an index of texts 0 to texts-1, which text gives as they are, not
@@ -44,7 +47,7 @@ func NewIndex(texts int, text func(i uint32) string) *Index {
 	var group sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(x.blocks)) {
 		group.Go(func() {
-			b := builder{last: make([]uint32, grams), counts: make([]uint32, grams)}
+			var b builder
 			for i := int(next.Add(1)) - 1; i < len(x.blocks); i = int(next.Add(1)) - 1 {
 				x.blocks[i] = b.build(uint32(i)*blockTexts, min(blockTexts, texts-i*blockTexts), text)
 			}
@@ -63,6 +66,12 @@ type builder struct {
 }
 
 func (b *builder) build(first uint32, texts int, text func(uint32) string) block {
+	if texts <= fewTexts {
+		return block{texts: texts}
+	}
+	if b.last == nil {
+		b.last, b.counts = make([]uint32, grams), make([]uint32, grams)
+	}
 	b.folded, b.ends = b.folded[:0], b.ends[:0]
 	for i := range texts {
 		b.folded = append(b.folded, Fold(text(first+uint32(i)))...)
@@ -161,7 +170,7 @@ func (x *Index) Estimate(term string) int {
 	for i := range x.blocks {
 		b := &x.blocks[i]
 		least := b.texts
-		for at := range len(term) - 2 {
+		for at := range b.lookups(term) {
 			if l := len(b.list(gramOf(term[at:]))); l != denseLen {
 				least = min(least, l)
 			}
@@ -173,6 +182,14 @@ func (x *Index) Estimate(term string) int {
 
 func gramOf(s string) uint32 {
 	return class(s[0])<<(2*classBits) | class(s[1])<<classBits | class(s[2])
+}
+
+// lookups gives how many lists a term can be looked up in.
+func (b *block) lookups(term string) int {
+	if b.present == nil {
+		return 0
+	}
+	return max(0, len(term)-2)
 }
 
 // list gives the texts with a gram: their numbers in ascending order, or where it
@@ -191,7 +208,7 @@ func (x *Index) search(b *block, term string, first uint32, yield func(uint32) b
 	// there are any: they cost least.
 	var rarest []uint16
 	var others [2][]uint16
-	for at := range len(term) - 2 {
+	for at := range b.lookups(term) {
 		list := b.list(gramOf(term[at:]))
 		switch {
 		case len(list) == 0:
@@ -279,21 +296,34 @@ func Contains(text, term string) bool {
 	if len(term) == 0 {
 		return true
 	}
-	if !isASCII(text) {
-		return strings.Contains(Fold(text), term)
-	}
-next:
-	for i := 0; i+len(term) <= len(text); i++ {
-		for k := range len(term) {
-			c := text[i+k]
-			if c-'A' < 26 {
-				c += 'a' - 'A'
-			}
-			if c != term[k] {
-				continue next
-			}
+	for i := range len(text) {
+		switch c := lower(text[i]); {
+		case c >= utf8.RuneSelf:
+			return strings.Contains(Fold(text), term)
+		case c == term[0] && begins(text[i:], term):
+			// Folding what else there may be leaves these as they are.
+			return true
 		}
-		return true
 	}
 	return false
+}
+
+// begins says whether a text begins with a term and is ASCII so far.
+func begins(text, term string) bool {
+	if len(text) < len(term) {
+		return false
+	}
+	for i := range len(term) {
+		if c := lower(text[i]); c != term[i] || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if c-'A' < 26 {
+		c += 'a' - 'A'
+	}
+	return c
 }

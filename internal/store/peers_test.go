@@ -1,0 +1,41 @@
+package store
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Who is not heard of while this node does not get through to Redis is still waited for.
+func TestSilenceCountsOnlyWhileHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p peers
+		p.heard("another", true)
+		p.gotThrough(time.Second)
+		time.Sleep(time.Hour) // Redis is away
+		if gone := p.gotThrough(time.Second); len(gone) > 0 || !slices.Equal(p.alive(), []string{"another"}) {
+			t.Fatalf("%v were forgotten after an outage", gone)
+		}
+		for range 12 {
+			time.Sleep(time.Second)
+			p.gotThrough(time.Second)
+		}
+		if len(p.alive()) > 0 {
+			t.Fatal("who is silent is waited for for ever")
+		}
+	})
+}
+
+// An announcement that is old is of a node that died or stands still: it does not win.
+func TestStaleAnnouncementDoesNotWin(t *testing.T) {
+	const now = 1_000_000
+	said := map[string]string{
+		"dead":   announcement{term: 9, version: 9, chain: "a", at: now - 2*staleAfter.Milliseconds()}.String(),
+		"ahead":  announcement{term: 2, version: 7, chain: "b", at: now - 100}.String(),
+		"longer": announcement{term: 1, version: 800, chain: "c", at: now}.String(),
+	}
+	if got := best(said, now); got != "ahead" {
+		t.Fatalf("%q won", got)
+	}
+}
