@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"time"
@@ -22,9 +23,9 @@ const few = 1000
 func (b *bench) cost(ctx context.Context) error {
 	type contender struct {
 		*world
-		records        int
-		ids            []string
-		time, cpu, all rig.Series
+		records               int
+		ids                   []string
+		time, alone, cpu, all rig.Series
 	}
 	contenders := []*contender{{records: few}, {records: b.many}}
 	for _, c := range contenders {
@@ -39,6 +40,10 @@ func (b *bench) cost(ctx context.Context) error {
 	}
 	for range b.rounds {
 		for _, c := range contenders {
+			begun, err := c.processor()
+			if err != nil {
+				return err
+			}
 			until := time.Now().Add(time.Duration(b.seconds) * time.Second)
 			writes, err := writers(ctx, c.addresses[0], 1, c.ids, 0, until)
 			if err != nil {
@@ -53,6 +58,8 @@ func (b *bench) cost(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			each := spent(begun, before, len(writes))
+			c.alone = append(c.alone, each[0]+each[1])
 			until = time.Now().Add(time.Duration(b.seconds) * time.Second)
 			if writes, err = writers(ctx, c.addresses[0], b.connections, c.ids, 0, until); err != nil {
 				return err
@@ -61,7 +68,8 @@ func (b *bench) cost(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			c.cpu = append(c.cpu, (after-before).Seconds()*1e6/float64(len(writes)))
+			each = spent(before, after, len(writes))
+			c.cpu = append(c.cpu, each[0]+each[1])
 			c.all = append(c.all, float64(len(writes))/float64(b.seconds))
 		}
 	}
@@ -72,32 +80,44 @@ func (b *bench) cost(ctx context.Context) error {
 	rig.Table(b.out, [][]string{
 		{"one write", strconv.Itoa(small.records) + " records", strconv.Itoa(large.records) + " records", "ratio"},
 		row("median time, one after the other, µs", small.time, large.time, large.time.Median()/small.time.Median()),
+		row("processor time of node and Redis, one after the other, µs", small.alone, large.alone, large.alone.Median()/small.alone.Median()),
 		row(fmt.Sprintf("processor time of node and Redis, %d connections, µs", b.connections), small.cpu, large.cpu, large.cpu.Median()/small.cpu.Median()),
 		row(fmt.Sprintf("writes per second, %d connections", b.connections), small.all, large.all, small.all.Median()/large.all.Median()),
 	})
 	return nil
 }
 
-// processor gives the processor time that Redis and the nodes have taken (proc(5), stat: utime and stime in ticks of 10 ms).
-func (w *world) processor() (time.Duration, error) {
-	var ticks int64
-	for _, p := range append(w.running[:len(w.running):len(w.running)], w.redis) {
+// processor gives the processor time that Redis and then each of the nodes have taken (proc(5), stat: utime and stime in ticks of 10 ms).
+func (w *world) processor() ([]time.Duration, error) {
+	var each []time.Duration
+	for _, p := range append([]*exec.Cmd{w.redis}, w.running...) {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.Process.Pid))
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		_, rest, _ := strings.Cut(string(text), ") ")
 		fields := strings.Fields(rest)
 		if len(fields) < 13 {
-			return 0, fmt.Errorf("/proc/%d/stat: %.100s", p.Process.Pid, text)
+			return nil, fmt.Errorf("/proc/%d/stat: %.100s", p.Process.Pid, text)
 		}
+		var ticks int64
 		for _, f := range fields[11:13] {
 			n, err := strconv.ParseInt(f, 10, 64)
 			if err != nil {
-				return 0, err
+				return nil, err
 			}
 			ticks += n
 		}
+		each = append(each, time.Duration(ticks)*10*time.Millisecond)
 	}
-	return time.Duration(ticks) * 10 * time.Millisecond, nil
+	return each, nil
+}
+
+// spent gives the processor time between two readings that each process took for one of so many writes, in microseconds.
+func spent(before, after []time.Duration, writes int) []float64 {
+	each := make([]float64, len(before))
+	for i := range before {
+		each[i] = (after[i] - before[i]).Seconds() * 1e6 / float64(writes)
+	}
+	return each
 }

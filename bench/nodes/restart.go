@@ -39,7 +39,7 @@ func (b *bench) restarts(ctx context.Context) error {
 		var took rig.Series
 		for range b.restart {
 			if way.save {
-				if err := redis(w.redisPort, "SAVE"); err != nil {
+				if err := redis(ctx, w.redisPort, "SAVE"); err != nil {
 					return err
 				}
 			}
@@ -87,7 +87,7 @@ func (w *world) killAndWrite(ctx context.Context, ids []string) (time.Duration, 
 	if err := w.launchRedis(ctx); err != nil {
 		return 0, err
 	}
-	for redis(w.redisPort, "EXISTS landings:datasets") != nil { // LOADING is no answer
+	for redis(ctx, w.redisPort, "EXISTS landings:datasets") != nil { // LOADING is no answer
 		if writing.Err() != nil {
 			return 0, group.Wait()
 		}
@@ -99,8 +99,9 @@ func (w *world) killAndWrite(ctx context.Context, ids []string) (time.Duration, 
 }
 
 // redis runs a command and fails where its answer is an error.
-func redis(port int, command string) error {
-	c, err := net.DialTimeout("tcp", rig.Address(port), time.Second)
+func redis(ctx context.Context, port int, command string) error {
+	d := net.Dialer{Timeout: time.Second}
+	c, err := d.DialContext(ctx, "tcp", rig.Address(port))
 	if err != nil {
 		return err
 	}

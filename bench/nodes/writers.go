@@ -136,5 +136,3 @@ func quantile(times []time.Duration, share float64) time.Duration {
 	slices.Sort(times)
 	return times[min(len(times)-1, int(share*float64(len(times))))]
 }
-
-func milliseconds(d time.Duration) string { return fmt.Sprintf("%.2f ms", d.Seconds()*1000) }

@@ -270,8 +270,7 @@ func (c *checker) checkWrites() {
 		}
 		version, there := c.values[o.value]
 		if o.verb == remove {
-			there = slices.Contains(c.states[o.key], at{o.version, ""})
-			version = o.version
+			there, version = c.deleted(o), o.version
 		}
 		switch o.result {
 		case done:
@@ -307,6 +306,16 @@ func (c *checker) value(key string, version uint64) string {
 	return value
 }
 
+// deleted says whether the deletion is in the history: at its version, by the node that was asked, while it was asked.
+func (c *checker) deleted(o *op) bool {
+	i := o.version - c.entries[0].version
+	if o.version == 0 || i >= uint64(len(c.entries)) || !slices.Contains(c.states[o.key], at{o.version, ""}) {
+		return false
+	}
+	e := c.entries[i]
+	return e.node == c.w.nodes[o.node].name && !e.at.Before(o.call.Truncate(time.Millisecond)) && !e.at.After(o.ret)
+}
+
 // fits says whether an answer is that of the final history at its version.
 func (c *checker) fits(o *op) bool {
 	now := c.value(o.key, o.version)
@@ -314,7 +323,7 @@ func (c *checker) fits(o *op) bool {
 	case o.writes() && o.result == done:
 		v, there := c.values[o.value]
 		if o.verb == remove {
-			return slices.Contains(c.states[o.key], at{o.version, ""})
+			return c.deleted(o)
 		}
 		return there && v == o.version
 	case o.result == refused && o.none:

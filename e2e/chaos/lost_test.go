@@ -235,6 +235,9 @@ func (c *checker) explained(o *op) bool {
 
 // onDropped says whether an answer can be of a commit that was dropped, by its version, its time and, of a list, its tag.
 func (c *checker) onDropped(o *op) bool {
+	if o.version == 0 && slices.ContainsFunc(c.byVersion[1], func(l *lostCommit) bool { return !l.told.Before(o.call) }) {
+		return true // of nothing, before a dataset was made that was dropped
+	}
 	versions := []uint64{o.version}
 	if o.writes() && o.result != done {
 		versions = append(versions, o.version+1) // a refusal may look at writes of its own commit

@@ -17,7 +17,7 @@ func countStore(m *telemetry.Metrics, s *store.Store) {
 			{Name: "landings_recoveries_total", Help: "Recoveries of datasets by this node, after Redis restarted, failed over or forgot.", Kind: telemetry.Counter},
 			{Name: "landings_recovery_seconds_total", Help: "Time that they took, together.", Kind: telemetry.Counter},
 			{Name: "landings_recovery_commits_written_again_total", Help: "Commits that Redis had lost and that this node wrote again.", Kind: telemetry.Counter},
-			{Name: "landings_recovery_commits_dropped_total", Help: "Commits of this node that are not in the history that the nodes went on with.", Kind: telemetry.Counter},
+			{Name: "landings_recovery_commits_dropped_total", Help: "Commits of this node, or that it found in Redis, that are not in the history that the nodes went on with.", Kind: telemetry.Counter},
 			{Name: "landings_unconfirmed_writes_total", Help: "Writes that were committed and did not get as safe as was asked in time.", Kind: telemetry.Counter},
 		},
 		Read: func(set func(int, float64, ...string)) {

@@ -46,8 +46,13 @@ func genericCommands() []command {
 	}
 }
 
-func cmdDel(e *Engine, c *client, args [][]byte)    { e.deleteKeys(c, args[1:]) }
-func cmdUnlink(e *Engine, c *client, args [][]byte) { e.deleteKeys(c, args[1:]) }
+func cmdDel(e *Engine, c *client, args [][]byte) {
+	e.lazily(e.cfg.lazyUserDel, func() { e.deleteKeys(c, args[1:]) })
+}
+
+func cmdUnlink(e *Engine, c *client, args [][]byte) {
+	e.lazily(true, func() { e.deleteKeys(c, args[1:]) })
+}
 
 func (e *Engine) deleteKeys(c *client, keys [][]byte) {
 	n := 0
@@ -304,7 +309,7 @@ func (e *Engine) rename(c *client, args [][]byte, nx bool) {
 			c.int(0)
 			return
 		}
-		c.db.removeEntry(&dst)
+		e.lazily(e.cfg.lazyServerDel, func() { c.db.removeEntry(&dst) })
 	}
 	c.db.transfer(&en, c.db, to)
 	c.changed(notifyGeneric, "rename_from", from)
@@ -398,7 +403,7 @@ func cmdCopy(e *Engine, c *client, args [][]byte) {
 			c.int(0)
 			return
 		}
-		to.removeEntry(&dst)
+		e.lazily(e.cfg.lazyServerDel, func() { to.removeEntry(&dst) })
 	}
 	src := c.db.peek(args[1])
 	at := src.expire()

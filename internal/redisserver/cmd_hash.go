@@ -37,8 +37,10 @@ type largeHash struct{ t *table }
 
 func newLargeHash(a *arena) *largeHash { return &largeHash{newTable(a, 4)} }
 
-func (o *largeHash) release()               { o.t.release() }
-func (o *largeHash) memory(samples int) int { return o.t.memory() + blockMemory(o.t, samples) }
+func (o *largeHash) release()                { o.t.release() }
+func (o *largeHash) releaseSome(n *int) bool { return o.t.releaseSome(n) }
+func (o *largeHash) blocks() int             { return o.t.count }
+func (o *largeHash) memory(samples int) int  { return o.t.memory() + blockMemory(o.t, samples) }
 
 // blockMemory is what a table's blocks take, estimated from some of them.
 func blockMemory(t *table, samples int) int {

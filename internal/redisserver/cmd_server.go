@@ -88,13 +88,17 @@ func (e *Engine) flush(c *client, args [][]byte, dbs []*database) {
 		c.err(errSyntax)
 		return
 	}
+	lazy := e.cfg.lazyUserFlush
+	if len(args) == 2 {
+		lazy = is(args[1], "async")
+	}
 	for _, db := range dbs {
 		e.touchAllWatched(db, nil)
 	}
 	e.invalidateAll()
 	for _, db := range dbs {
 		db.signalGone(nil)
-		e.dirty += int64(db.clear())
+		e.lazily(lazy, func() { e.dirty += int64(db.clear()) })
 	}
 	e.trimming = true
 	e.dirty++
@@ -459,7 +463,7 @@ func (e *Engine) infoSections() []infoSection {
 				"number_of_functions", 0, "number_of_libraries", 0, "maxmemory", e.cfg.maxMemory, "maxmemory_human", human(e.cfg.maxMemory),
 				"maxmemory_policy", "noeviction", "mem_fragmentation_ratio", fmt.Sprintf("%.2f", float64(rss)/float64(max(used, 1))),
 				"mem_not_counted_for_evict", 0, "mem_clients_slaves", 0, "mem_clients_normal", 0, "mem_aof_buffer", 0,
-				"mem_allocator", "arena", "active_defrag_running", 0, "lazyfree_pending_objects", len(e.orphans), "lazyfreed_objects", 0)
+				"mem_allocator", "arena", "active_defrag_running", 0, "lazyfree_pending_objects", len(e.orphans)+len(e.unlinked), "lazyfreed_objects", e.stats.lazyFreed)
 		}},
 		{"persistence", "Persistence", false, func(b *strings.Builder) {
 			s := &e.saves

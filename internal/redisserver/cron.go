@@ -7,7 +7,7 @@ func (e *Engine) cron() {
 	defer e.work.Done()
 	t := time.NewTimer(e.cfg.cronInterval())
 	defer t.Stop()
-	lastSecond := time.Now()
+	last, lastSecond := time.Now(), time.Now()
 	for {
 		select {
 		case <-e.done:
@@ -15,6 +15,12 @@ func (e *Engine) cron() {
 		case <-t.C:
 		}
 		e.mu.Lock()
+		if rest := e.cfg.cronInterval() - time.Since(last); !e.releaseStep() && rest > 0 {
+			e.mu.Unlock()
+			t.Reset(min(rest, lazyPause))
+			continue
+		}
+		last = time.Now()
 		e.tick()
 		e.expireCycle()
 		for _, db := range e.dbs {
@@ -24,7 +30,7 @@ func (e *Engine) cron() {
 		e.limitTracked()
 		e.flushInvalidations()
 		e.heap = heapUsed()
-		e.releaseOrphans()
+		e.lazily(true, e.releaseOrphans)
 		e.saveCycle()
 		e.stats.peakMemory = max(e.stats.peakMemory, e.memoryUsed())
 		if second := time.Since(lastSecond); second >= time.Second {
@@ -32,6 +38,9 @@ func (e *Engine) cron() {
 			e.opsBefore, lastSecond = e.stats.commands, time.Now()
 		}
 		next := e.cfg.cronInterval()
+		if len(e.unlinked) > 0 {
+			next = min(next, lazyPause)
+		}
 		e.unlockAndFlush()
 		t.Reset(next)
 	}

@@ -40,15 +40,18 @@ type Engine struct {
 	loading     bool
 
 	// Saving, see save.go.
-	epoch      byte
-	saving     *saver
-	aof        *aofLog
-	orphans    []*table     // of emptied databases, to be released
-	trimming   bool         // memory of emptied databases goes back to the system
-	leftovers  []picture    // that have blocks to release
-	heap       int64        // bytes in use outside the arena, as of the last collection
-	syncPolicy atomic.Int32 // appendfsync, for those without the lock
-	saves      saveState
+	epoch          byte
+	saving         *saver
+	aof            *aofLog
+	orphans        []*table   // of emptied databases, to be released
+	trimming       bool       // memory of what was released goes back to the system, in steps
+	leftovers      []picture  // that have blocks to release
+	unlinked       []unlinked // values to be released, see lazyfree.go
+	unlinkedBlocks int
+	lazy           bool         // dropped values are set aside
+	heap           int64        // bytes in use outside the arena, as of the last collection
+	syncPolicy     atomic.Int32 // appendfsync, for those without the lock
+	saves          saveState
 
 	// The present command.
 	depth   int // handlers within handlers
@@ -92,6 +95,7 @@ type Engine struct {
 type stats struct {
 	connections, rejectedConnections, commands, hits, misses, expired int64
 	blocked, protocolErrors                                           int64
+	lazyFreed                                                         int64
 	netIn, netOut                                                     int64
 	errors                                                            map[string]int64
 	peakMemory                                                        int64

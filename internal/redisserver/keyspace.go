@@ -57,6 +57,11 @@ func (e encoding) inObject() bool { return e >= encHashtable }
 type object interface {
 	// release frees the blocks that the object holds in the arena.
 	release()
+	// releaseSome frees about *n of them, takes from *n what it freed, and says whether
+	// all are gone. Nothing else is asked of the object from the first call on.
+	releaseSome(n *int) bool
+	// blocks is about how many there are.
+	blocks() int
 	// memory is about how many bytes the object takes, sampling at most so many
 	// elements (0: all).
 	memory(samples int) int
@@ -200,7 +205,7 @@ func (db *database) see(key []byte) entry {
 func (db *database) expireNow(en *entry) {
 	key := append([]byte(nil), db.key(en)...)
 	db.e.stats.expired++
-	db.removeEntry(en)
+	db.e.lazily(db.e.cfg.lazyExpire, func() { db.removeEntry(en) })
 	if db.e.cfg.lazyExpire {
 		db.e.propagate(db.id, bs("UNLINK"), key)
 	} else {
@@ -366,6 +371,10 @@ func (db *database) set(key []byte, k kind, enc encoding, value []byte, keepTTL 
 	}
 	db.beforeWrite(&en)
 	stream := en.kind() == kindStream
+	if en.enc().inObject() {
+		db.e.lazily(db.e.cfg.lazyServerDel, func() { db.dropObject(&en) })
+		en.setEnc(encRaw)
+	}
 	db.setBytes(&en, enc, value)
 	en.b[hdrKind] = byte(k)
 	en.setUsed(db.e.clock)
@@ -399,7 +408,9 @@ func (e *Engine) keepObject(o object) uint32 {
 }
 
 func (e *Engine) dropObject(id uint32) {
-	e.objects[id].release()
+	if o := e.objects[id]; !e.setAside(o) {
+		o.release()
+	}
 	e.objects[id] = nil
 	e.freeObjects = append(e.freeObjects, id)
 }

@@ -134,6 +134,15 @@ func (q *quicklist) release() {
 	q.row, q.first, q.count, q.taken = nil, 0, 0, nil
 }
 
+// releaseSome frees all: a list has few blocks for its elements.
+func (q *quicklist) releaseSome(n *int) bool {
+	*n -= q.blocks()
+	q.release()
+	return true
+}
+
+func (q *quicklist) blocks() int { return len(q.chunks()) }
+
 func (q *quicklist) memory(samples int) int {
 	total, n := 0, 0
 	for _, c := range q.chunks() {

@@ -10,9 +10,11 @@ import (
 // largeSet is a set with encHashtable: its members are the keys of a table.
 type largeSet struct{ t *table }
 
-func (o *largeSet) release()               { o.t.release() }
-func (o *largeSet) memory(samples int) int { return o.t.memory() + blockMemory(o.t, samples) }
-func (o *largeSet) rdbType() rdb.Type      { return rdb.TypeSet }
+func (o *largeSet) release()                { o.t.release() }
+func (o *largeSet) releaseSome(n *int) bool { return o.t.releaseSome(n) }
+func (o *largeSet) blocks() int             { return o.t.count }
+func (o *largeSet) memory(samples int) int  { return o.t.memory() + blockMemory(o.t, samples) }
+func (o *largeSet) rdbType() rdb.Type       { return rdb.TypeSet }
 
 func (o *largeSet) save(p *pen) {
 	p.Len(uint64(o.t.count))

@@ -54,6 +54,15 @@ func (s *stream) release() {
 	s.groups, s.taken = nil, nil
 }
 
+// releaseSome frees all: a stream has few blocks for its entries.
+func (s *stream) releaseSome(n *int) bool {
+	*n -= s.blocks()
+	s.release()
+	return true
+}
+
+func (s *stream) blocks() int { return s.nodes.n }
+
 func (s *stream) memory(samples int) int {
 	total, n := 0, 0
 	s.nodes.each(func(_ rdb.StreamID, nd *streamNode) bool {

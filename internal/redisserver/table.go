@@ -217,6 +217,30 @@ func (t *table) release() {
 	t.main, t.old, t.moved, t.count = make([]handle, minBuckets), nil, 0, 0
 }
 
+// releaseSome frees about *n blocks; the table is of no use then.
+func (t *table) releaseSome(n *int) bool {
+	if t.taken != nil { // its picture frees them
+		t.release()
+		return true
+	}
+	for _, buckets := range [2]*[]handle{&t.old, &t.main} {
+		for len(*buckets) > 0 {
+			if *n <= 0 {
+				return false
+			}
+			*n--
+			last := len(*buckets) - 1
+			for h := (*buckets)[last]; h != 0; *n-- {
+				next := blockNext(t.a.bytes(h))
+				t.a.free(h)
+				h = next
+			}
+			*buckets = (*buckets)[:last]
+		}
+	}
+	return true
+}
+
 func (t *table) resize(n int) {
 	if t.pinned > 0 {
 		return

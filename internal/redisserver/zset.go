@@ -25,6 +25,12 @@ func (o *largeZset) release() {
 	o.t.release()
 }
 
+func (o *largeZset) releaseSome(n *int) bool {
+	return o.tree.releaseSome(n) && o.t.releaseSome(n)
+}
+
+func (o *largeZset) blocks() int { return o.t.count }
+
 func (o *largeZset) memory(samples int) int {
 	return o.t.memory() + blockMemory(o.t, samples) + o.tree.nodes()*znodeBytes
 }

@@ -118,6 +118,33 @@ func (t *ztree) release() {
 	t.root, t.depth, t.count = 0, 0, 0
 }
 
+// releaseSome frees about *n nodes, the last ones first; the tree is of no use then.
+func (t *ztree) releaseSome(n *int) bool {
+	if t.root == 0 {
+		return true
+	}
+	if !t.releaseLast(t.root, t.depth, n) {
+		return false
+	}
+	t.root, t.depth, t.count = 0, 0, 0
+	return true
+}
+
+func (t *ztree) releaseLast(h handle, depth int, n *int) bool {
+	if depth > 0 {
+		b := t.bytes(h)
+		for i := zlen(b) - 1; i >= 0; i-- {
+			if *n <= 0 || !t.releaseLast(zchild(b, i), depth-1, n) {
+				return false
+			}
+			setZlen(b, i)
+		}
+	}
+	t.t.a.free(h)
+	*n--
+	return true
+}
+
 func (t *ztree) releaseNode(h handle, depth int) {
 	if depth > 0 {
 		b := t.bytes(h)

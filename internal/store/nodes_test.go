@@ -106,7 +106,7 @@ func TestEveryEmptyStartIsGivenTime(t *testing.T) {
 	p.shut.Store(true)
 	r.Kill()
 	r.Up()
-	m := start(t, r.URL(), named("the starter", func(o *store.Options) { o.Grace = time.Second }))
+	m := start(t, r.URL(), named("the starter", func(o *store.Options) { o.Grace = 2 * time.Second }))
 	r.Kill()
 	p.shut.Store(false)
 	r.Up()

@@ -482,3 +482,51 @@ func TestSwitchNeedsItsLease(t *testing.T) {
 		})
 	}
 }
+
+// A writer that was stopped for longer than its lease writes a little after its load was collected: that goes too.
+func TestLateWriterIsCollectedAgain(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL(), func(o *store.Options) { o.Lease = 5 * time.Second })
+	put(t, n, "a")
+	number := r.Do("HINCRBY", "landings:{things}:gens", "last", "1")
+	key := "landings:{things}:g" + number + ":1"
+	r.Do("HSET", "landings:{things}:gens", number, fmt.Sprintf(`{"state":"loading","run":%q,"lease":1,"records":600,"buckets":3}`, metaOf(r)["run"]))
+	for _, when := range []string{"before it is collected", "after that"} {
+		r.Do("HSET", key, "id", "256 {}")
+		until(t, "what was written is gone: "+when, func() bool {
+			// Every load looks around.
+			if _, err := n.Replace(t.Context(), "things", load(10, "x"), nil); err != nil {
+				t.Fatal(err)
+			}
+			return r.Do("EXISTS", key) == "0"
+		})
+	}
+}
+
+// A node that is behind another one, and back at Redis before it, waits for it: what the other holds goes on.
+func TestHighestIsWaitedFor(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	p, q := newProxy(t, r.Addr(), seeded(t)), newProxy(t, r.Addr(), seeded(t))
+	n, m := start(t, "redis://"+p.addr), start(t, "redis://"+q.addr, named("another"))
+	put(t, m, numbered("both", 10)...)
+	until(t, "both have it, and know each other", func() bool {
+		return n.copyOf("things").State().Version == m.copyOf("things").State().Version && n.Peers() == 1 && m.Peers() == 1
+	})
+	p.shut.Store(true)
+	until(t, "one is cut off", func() bool { return n.Ready(t.Context()) != nil })
+	state := put(t, m, numbered("one", 10)...)
+	if n.copyOf("things").State().Version == state.Version {
+		t.Fatal("it is not behind: the test tests nothing")
+	}
+	q.shut.Store(true)
+	r.Kill()
+	r.Up()
+	p.shut.Store(false)
+	until(t, "the one that is behind announces what it has", func() bool { return r.Do("KEYS", "landings:{things}:recover:*") != "" })
+	q.shut.Store(false)
+	settled(t, r, m)
+	same(t, r, state)
+	if n.Counts().Dropped+m.Counts().Dropped > 0 {
+		t.Fatal("commits were dropped")
+	}
+}

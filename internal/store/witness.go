@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -306,8 +307,8 @@ func (w *witness) stands(values []*string, at dataset.State) (bool, error) {
 	}
 	version, err1 := strconv.ParseUint(*values[1], 10, 64)
 	term, err2 := strconv.ParseUint(*values[3], 10, 64)
-	if err1 != nil || err2 != nil {
-		return false, nil
+	if err := errors.Join(err1, err2); err != nil {
+		return false, &fault{message: metaKey(at.Name) + " cannot be read", cause: err}
 	}
 	if *values[0] != at.Epoch || term > at.Term {
 		return false, &fault{message: "Redis was recovered meanwhile, and what became of the commit there is not known"}
