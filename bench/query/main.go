@@ -17,9 +17,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"landings/bench/rig"
@@ -28,15 +26,7 @@ import (
 //go:embed ask.lua
 var askScript []byte
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "bench/query:", err)
-		os.Exit(1)
-	}
-}
+func main() { rig.Main("bench/query", run) }
 
 // options are what the command line sets.
 type options struct {

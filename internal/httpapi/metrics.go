@@ -81,7 +81,7 @@ func methodOf(r *http.Request) string {
 // for the first time is looked up in the metrics, and kept.
 type directCounts struct {
 	metrics *telemetry.Metrics
-	kept    [4][3][4]atomic.Pointer[telemetry.Latency] // by the places of route, method and status in the lists below
+	kept    [len(directRoutes)][len(directMethods)][len(directStatuses)]atomic.Pointer[telemetry.Latency] // by the places of route, method and status in the lists below
 }
 
 // What requests are answered directly, and how most of them are.

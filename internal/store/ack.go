@@ -48,13 +48,13 @@ func (s *Store) Promise(ctx context.Context, name string, ack dataset.Ack) error
 	if short == nil {
 		return nil
 	}
+	return notPromised(fmt.Sprintf("%s: ack=%s", notCarriedOut, ack), short)
+}
+
+// notPromised is the error for what cannot be promised for a reason.
+func notPromised(what string, short error) error {
 	f := diagnose(short)
-	return &dataset.Error{
-		Code:    dataset.Unavailable,
-		Message: fmt.Sprintf("%s: ack=%s cannot be promised: %s", notCarriedOut, ack, f.message),
-		Remedy:  f.remedy,
-		Err:     f,
-	}
+	return &dataset.Error{Code: dataset.Unavailable, Message: what + " cannot be promised: " + f.message, Remedy: f.remedy, Err: f}
 }
 
 // Confirm returns once the commit that made a state, as Update and its like gave it,
@@ -107,13 +107,7 @@ func (s *Store) checkAcks(ctx context.Context) error {
 			s.opts.Logger.Warn("replicas are missing: writes are refused until they are there", "dataset", name, "ack", ack.String(), "replicas", safe.replicas)
 			continue
 		}
-		f := diagnose(short)
-		return &dataset.Error{
-			Code:    dataset.Unavailable,
-			Message: fmt.Sprintf("ack: %s, as configured for the dataset %s, cannot be promised: %s", ack, name, f.message),
-			Remedy:  f.remedy,
-			Err:     f,
-		}
+		return notPromised(fmt.Sprintf("ack: %s, as configured for the dataset %s,", ack, name), short)
 	}
 	return nil
 }
