@@ -148,11 +148,11 @@ func (c *Column) Terms(ctx context.Context) (*textsearch.Index, error) {
 	return c.terms.get(ctx, c.builds, func() *textsearch.Index { return textsearch.NewIndex(c.distinct, c.text) })
 }
 
-// Contains says whether the text of a row has a term in it, which is folded. The
-// column must be of texts.
-func (c *Column) Contains(row uint32, term string) bool {
+// Contains says whether the text of a row has the finder's term in it. The column must
+// be of texts.
+func (c *Column) Contains(row uint32, f *textsearch.Finder) bool {
 	code := c.codes.at(row)
-	return code < uint32(c.distinct) && textsearch.Contains(c.text(code), term)
+	return code < uint32(c.distinct) && f.In(c.text(code))
 }
 
 // Between gives the rows with a code from low to below high.

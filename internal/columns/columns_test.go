@@ -233,10 +233,11 @@ func TestTermsAreALoop(t *testing.T) {
 	for _, term := range []string{"", "a", "ir", "air", "yamato 1", "hills 10", " 77", "nowhere"} {
 		found := map[uint32]bool{}
 		terms.Search(term, func(code uint32) bool { found[code] = true; return true })
+		finder := textsearch.NewFinder(term)
 		for row, values := range r.values {
 			v := values[f]
 			want := v.Kind == predicate.Text && strings.Contains(textsearch.Fold(v.Text), term)
-			if got := c.Contains(uint32(row), term); got != want || v.Kind == predicate.Text && found[c.Code(uint32(row))] != want {
+			if got := c.Contains(uint32(row), &finder); got != want || v.Kind == predicate.Text && found[c.Code(uint32(row))] != want {
 				t.Fatalf("%q has %q in it: %v, in the index %v, want %v", v.Text, term, got, found[c.Code(uint32(row))], want)
 			}
 		}

@@ -134,8 +134,17 @@ func (c *collector) learn(record []byte, members []member) error {
 	c.startRecord()
 	next := 0
 	if !c.features {
-		for _, m := range members {
-			if err := c.member(record, m, &next); err != nil {
+		for i := range members {
+			m := &members[i]
+			if fl := c.learnt.named(m.name); fl != nil && fl.settled && m.plain && fl.id == nil {
+				// Nothing is to be learnt but that there is one more.
+				if m.valueEnd-m.value > len(`""`) {
+					fl.present++
+				}
+				next = fl.index + 1
+				continue
+			}
+			if err := c.member(record, *m, &next); err != nil {
 				return err
 			}
 		}
@@ -182,20 +191,12 @@ func (c *collector) learn(record []byte, members []member) error {
 // member feeds one member to the inference.
 func (c *collector) member(object []byte, m member, next *int) error {
 	fl := c.learnt.named(m.name)
-	switch {
-	case fl == nil:
+	if fl == nil {
 		var err error
 		if fl, err = c.field(object[m.key:m.keyEnd], *next); err != nil {
 			return err
 		}
 		c.learnt.name(m.name, fl)
-	case fl.settled && m.plain && fl.id == nil:
-		// Nothing is to be learnt but that there is one more.
-		if m.valueEnd-m.value > len(`""`) {
-			fl.present++
-		}
-		*next = fl.index + 1
-		return nil
 	}
 	*next = fl.index + 1
 	raw := object[m.value:m.valueEnd]

@@ -14,8 +14,8 @@ import (
 	"landings/internal/encode"
 )
 
-// Dataset is one dataset as it changes. Reading is safe for concurrent use;
-// Replace, Apply and Clear are for one writer.
+// Dataset is one dataset as it changes. Reading is safe for concurrent use, and so is
+// Prepare; Replace, Apply and Clear are for one writer.
 type Dataset struct {
 	coder *encode.Coder
 	seed  maphash.Seed // random: nobody outside can make ids that collide
@@ -58,10 +58,17 @@ func (d *Dataset) Records() dataset.Sequence { return d.Snapshot().Records() }
 
 // Replace puts another content in place. It takes time in proportion to the
 // number of records.
-func (d *Dataset) Replace(s dataset.State, records dataset.Sequence) {
+func (d *Dataset) Replace(s dataset.State, records dataset.Sequence) { d.Prepare(records)(s) }
+
+// Prepare is what takes time of [Dataset.Replace]: it gives the function for the rest,
+// which is for the one writer.
+func (d *Dataset) Prepare(records dataset.Sequence) (replace func(dataset.State)) {
 	dir := newDirectory(records)
 	ids := index{seed: d.seed, base: newTable(d.seed, dir)}
-	next := newSnapshot(s, dir, ids, d.coder, d.folds)
+	return func(s dataset.State) { d.replace(newSnapshot(s, dir, ids, d.coder, d.folds)) }
+}
+
+func (d *Dataset) replace(next *Snapshot) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	old := d.current.Load().base.made.Load()

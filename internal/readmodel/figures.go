@@ -227,7 +227,7 @@ func (t *tally) values(see func(v predicate.Value, n int)) {
 }
 
 func (t *tally) facet(field string, limit int) query.Facet {
-	f := query.Facet{Field: field, Values: []query.Count{}, Missing: t.missing()}
+	f := query.Facet{Field: field, Missing: t.missing()}
 	type entry struct {
 		count, at int
 		code      uint32
@@ -235,7 +235,7 @@ func (t *tally) facet(field string, limit int) query.Facet {
 	}
 	// The most frequent first: the heap has the one that goes next on top.
 	before := func(a, b entry) int { return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.at, b.at)) }
-	var best []entry
+	best := make([]entry, 0, max(0, min(limit, usualLimit)))
 	total := 0
 	keep := func(e entry) {
 		f.Distinct++
@@ -255,6 +255,7 @@ func (t *tally) facet(field string, limit int) query.Facet {
 		t.values(func(v predicate.Value, n int) { keep(entry{count: n, at: f.Distinct, value: v}) })
 	}
 	slices.SortFunc(best, before)
+	f.Values = make([]query.Count, 0, len(best))
 	f.Other = total + t.misfits()
 	for _, e := range best {
 		f.Values = append(f.Values, query.Count{Value: json.RawMessage(spelled(e.value)), Count: e.count})
@@ -262,6 +263,9 @@ func (t *tally) facet(field string, limit int) query.Facet {
 	}
 	return f
 }
+
+// usualLimit is how many values of a facet are mostly asked for at most.
+const usualLimit = 32
 
 // spelled gives a value as JSON.
 func spelled(v predicate.Value) string {

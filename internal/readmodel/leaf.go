@@ -109,10 +109,11 @@ type inBox struct {
 	places *columns.Places
 	box    geo.Box
 	shapes []uint32 // the rows among those that are no points
+	points int      // in the box
 }
 
 func newInBox(p *columns.Places, box geo.Box, shape *geo.Geometry) *inBox {
-	l := &inBox{places: p, box: box}
+	l := &inBox{places: p, box: box, points: p.Tree.Count(box)}
 	for _, s := range p.Shapes {
 		if geo.Intersects(s.Geometry, shape) {
 			l.shapes = append(l.shapes, s.Row)
@@ -123,7 +124,7 @@ func newInBox(p *columns.Places, box geo.Box, shape *geo.Geometry) *inBox {
 
 // newBoundsBox holds for rows whose bounds meet a box.
 func newBoundsBox(p *columns.Places, box geo.Box) *inBox {
-	l := &inBox{places: p, box: box}
+	l := &inBox{places: p, box: box, points: p.Tree.Count(box)}
 	for _, s := range p.Shapes {
 		if b := s.Geometry.Bounds(); b.Meets(&box) {
 			l.shapes = append(l.shapes, s.Row)
@@ -148,10 +149,11 @@ func (l *inBox) filter(dst, rows []uint32) []uint32 {
 	return dst
 }
 
-func (l *inBox) count() (int, bool) { return l.places.Tree.Count(l.box) + len(l.shapes), true }
+func (l *inBox) count() (int, bool) { return l.points + len(l.shapes), true }
 
 func (l *inBox) list() ([]uint32, bool) {
-	return l.places.Tree.AppendRows(slices.Clone(l.shapes), l.box), false
+	rows := append(make([]uint32, 0, len(l.shapes)+l.points), l.shapes...)
+	return l.places.Tree.AppendRows(rows, l.box), false
 }
 
 // within holds for points not farther from a place than a radius.
@@ -160,10 +162,12 @@ type within struct {
 	lon, lat float64
 	radius   float64
 	box      geo.Box
+	points   int // in the box
 }
 
 func newWithin(p *columns.Places, lon, lat, radius float64) *within {
-	return &within{p, lon, lat, radius, geo.Around(lon, lat, radius)}
+	box := geo.Around(lon, lat, radius)
+	return &within{p, lon, lat, radius, box, p.Tree.Count(box)}
 }
 
 func (l *within) name() string { return "places within a distance" }
@@ -184,12 +188,10 @@ func (l *within) filter(dst, rows []uint32) []uint32 {
 	return dst
 }
 
-func (l *within) count() (int, bool) {
-	return l.places.Tree.Count(l.box), math.IsInf(l.radius, 1)
-}
+func (l *within) count() (int, bool) { return l.points, math.IsInf(l.radius, 1) }
 
 func (l *within) list() ([]uint32, bool) {
-	return l.places.Tree.AppendRows(nil, l.box), false
+	return l.places.Tree.AppendRows(make([]uint32, 0, l.points), l.box), false
 }
 
 // hasText holds for rows of which one of some texts has a term in it.
@@ -211,21 +213,22 @@ type texts struct {
 // fewCodes is up to how many different texts of a field are looked at for a plan.
 const fewCodes = 1024
 
-// has says whether the text of a row has the term.
-func (t *texts) has(row uint32, term string) bool {
+// has says whether the text of a row has the finder's term.
+func (t *texts) has(row uint32, f *textsearch.Finder) bool {
 	if t.few {
 		_, ok := slices.BinarySearch(t.codes, t.column.Code(row))
 		return ok
 	}
-	return t.column.Contains(row, term)
+	return t.column.Contains(row, f)
 }
 
 func (l *hasText) name() string { return "texts with " + l.term }
 
 func (l *hasText) filter(dst, rows []uint32) []uint32 {
+	finder := textsearch.NewFinder(l.term)
 	for _, row := range rows {
 		for i := range l.in {
-			if l.in[i].has(row, l.term) {
+			if l.in[i].has(row, &finder) {
 				dst = append(dst, row)
 				break
 			}
@@ -249,14 +252,22 @@ func (l *hasText) count() (int, bool) {
 	return min(n, l.rows), false
 }
 
+// mostGuessed is up to how many rows a guess is believed before they are there.
+const mostGuessed = 4096
+
 // list gives just the rows that have it, though count does not know how many.
 func (l *hasText) list() ([]uint32, bool) {
-	var rows []uint32
+	guess, _ := l.count()
+	rows := make([]uint32, 0, min(guess, mostGuessed))
 	fields := 0
 	for i := range l.in {
 		o, before := l.in[i].order, len(rows)
 		see := func(code uint32) bool {
-			rows = append(rows, o.Between(code, code+1)...)
+			if of := o.Between(code, code+1); len(of) == 1 {
+				rows = append(rows, of[0]) // as mostly; without a call
+			} else {
+				rows = append(rows, of...)
+			}
 			return true
 		}
 		if l.in[i].few {

@@ -27,12 +27,12 @@ const batch = 1024
 func (p *plan) each(ctx context.Context, see func(rows []uint32)) error {
 	var room []uint32
 	filter := func(rows []uint32, skip int) {
-		if room == nil {
-			room = make([]uint32, 0, len(rows)) // the first batch is the longest
-		}
 		for i, l := range p.leaves {
 			if i == skip {
 				continue
+			}
+			if room == nil {
+				room = make([]uint32, 0, len(rows)) // the first batch is the longest
 			}
 			rows = l.filter(room, rows)
 			if len(rows) == 0 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -59,6 +60,7 @@ type staged struct {
 	generation uint64
 	entry      generation
 	load       dataset.Load
+	prepare    func() (replace func(dataset.State)) // of the copy; it takes time when called first
 }
 
 // errStale says that a staged generation can no longer be switched to, though
@@ -94,11 +96,14 @@ func (s *Store) Load(ctx context.Context, name string, read dataset.Read, check 
 // load's buckets.
 func (s *Store) replace(ctx context.Context, name string, load dataset.Load, begun *staging, check dataset.Check) (dataset.State, error) {
 	k := s.keeper(name)
+	prepare := sync.OnceValue(func() func(dataset.State) { return k.replica.Prepare(load.Records) })
+	s.wg.Go(func() { prepare() })
 	deadline := time.Now().Add(s.opts.WriteTimeout)
 	for attempts := 0; ; attempts++ {
 		g, err := s.stage(ctx, name, load, begun)
 		begun = nil
 		if err == nil {
+			g.prepare = prepare
 			var state dataset.State
 			if state, err = k.submit(ctx, &request{staged: g, check: check}); err == nil {
 				return state, nil
@@ -194,7 +199,7 @@ func (k *keeper) planGeneration(p *plan, g *staged) {
 	next.Generation = g.generation
 	next.Count, next.Digest, next.Next = g.load.Records.Len(), g.load.Records.Digest(), g.load.Records.Next()
 	next.Schema, next.Source, next.LoadedAt = g.load.Schema, g.load.Source, time.Now().UTC()
-	p.records = g.load.Records
+	p.prepare = g.prepare
 	entry := g.entry
 	entry.State, entry.Lease = live, 0
 	p.commands = append(p.commands, cmd("HSET", gensKey(k.name), strconv.FormatUint(g.generation, 10), entry.String()))
@@ -270,6 +275,7 @@ func (k *keeper) planFirst(ctx context.Context, batch []*request) (*plan, error)
 		return p, nil
 	}
 	g := &staged{entry: generation{State: loading, Run: k.wire.server.run, Node: k.store.opts.Node}, load: dataset.Load{Source: "single writes"}}
+	g.prepare = func() func(dataset.State) { return k.replica.Prepare(nil) }
 	if err := k.wire.begin(ctx, k.name, g, k.store.opts.Lease); err != nil {
 		return nil, err
 	}

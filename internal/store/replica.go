@@ -4,8 +4,8 @@ import "landings/internal/dataset"
 
 // Replica is the node's own copy of one dataset: what writes are checked
 // against, what readers see, and what Redis is healed from. Only the dataset's
-// keeper calls it; each of Replace, Apply and Clear makes one new version visible
-// to readers at once.
+// keeper calls it, but for Prepare; each of Replace, Apply and Clear makes one new
+// version visible to readers at once.
 type Replica interface {
 	// State describes the copy's version.
 	State() dataset.State
@@ -15,6 +15,9 @@ type Replica interface {
 	Records() dataset.Sequence
 	// Replace puts another content in place.
 	Replace(state dataset.State, records dataset.Sequence)
+	// Prepare does beforehand what takes time of Replace, while a load is still on its
+	// way to Redis, and gives the function for the rest. It is safe for concurrent use.
+	Prepare(records dataset.Sequence) (replace func(state dataset.State))
 	// Apply makes the changes of one commit; where an id occurs twice, the later
 	// change wins.
 	Apply(state dataset.State, changes []dataset.Change)

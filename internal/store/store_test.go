@@ -58,6 +58,10 @@ func (c *copyOf) Replace(s dataset.State, records dataset.Sequence) {
 	}
 }
 
+func (c *copyOf) Prepare(records dataset.Sequence) func(dataset.State) {
+	return func(s dataset.State) { c.Replace(s, records) }
+}
+
 func (c *copyOf) Apply(s dataset.State, changes []dataset.Change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

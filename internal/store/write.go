@@ -154,10 +154,10 @@ func stillOpen(batch []*request) []*request {
 
 // plan is what one commit shall do, and what becomes of each request.
 type plan struct {
-	commit   *commit          // nil: there is nothing to commit
-	next     meta             // the state after it
-	records  dataset.Sequence // the content that a switch brings
-	same     bool             // that is what the copy has already
+	commit   *commit                    // nil: there is nothing to commit
+	next     meta                       // the state after it
+	prepare  func() func(dataset.State) // of the content that a switch brings, see staged
+	same     bool                       // that is what the copy has already
 	commands []command
 	reset    bool   // the stream is begun anew
 	stream   string // key of a stream that takes the place of the one that there is
@@ -466,7 +466,7 @@ func (k *keeper) advance(p *plan) {
 		if p.same {
 			k.replica.Apply(next.State, nil)
 		} else {
-			k.replica.Replace(next.State, p.records)
+			p.prepare()(next.State)
 		}
 	case kindDrop:
 		k.replica.Clear(next.State)

@@ -221,7 +221,11 @@ func (x *Index) search(b *block, term string, first uint32, yield func(uint32) b
 			others[1] = list
 		}
 	}
-	see := func(i uint32) bool { return !Contains(x.text(first+i), term) || yield(first+i) }
+	see := func(i uint32) bool { return yield(first + i) }
+	if rarest == nil || !isGram(term) {
+		finder := NewFinder(term)
+		see = func(i uint32) bool { return !finder.In(x.text(first+i)) || yield(first+i) }
+	}
 	switch {
 	case rarest == nil:
 		for i := range uint32(b.texts) {
@@ -291,8 +295,44 @@ func seek(list []uint16, at int, i uint16) int {
 	return at
 }
 
+// isGram says whether a term is three characters that share their classes with no
+// others: the texts that have it are those of one list, and need not be looked at.
+func isGram(term string) bool {
+	if len(term) != 3 {
+		return false
+	}
+	for i := range len(term) {
+		if class(term[i]) > class(' ') {
+			return false
+		}
+	}
+	return true
+}
+
 // Contains says whether a text, which is not folded, has a term in it, which is.
 func Contains(text, term string) bool {
+	f := NewFinder(term)
+	return f.In(text)
+}
+
+// Finder says of many texts, which are not folded, whether they have a term in them,
+// which is. Texts that are alike often have it at the same place, spelled in the same
+// way: that is looked for first.
+type Finder struct {
+	term  string
+	at    int    // where the last text has it that was found to,
+	there string // and what stands there; empty: none was, or what it has is not ASCII
+}
+
+// NewFinder makes a finder of a term.
+func NewFinder(term string) Finder { return Finder{term: term} }
+
+// In says whether a text has the term in it.
+func (f *Finder) In(text string) bool {
+	if end := f.at + len(f.there); f.there != "" && end <= len(text) && text[f.at:end] == f.there {
+		return true
+	}
+	term := f.term
 	if len(term) == 0 {
 		return true
 	}
@@ -302,6 +342,7 @@ func Contains(text, term string) bool {
 			return strings.Contains(Fold(text), term)
 		case c == term[0] && begins(text[i:], term):
 			// Folding what else there may be leaves these as they are.
+			f.at, f.there = i, text[i:i+len(term)]
 			return true
 		}
 	}
