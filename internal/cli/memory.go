@@ -15,13 +15,17 @@ import (
 const (
 	leastGarbage = 48 << 20 // bytes
 	garbageShare = 10       // of the live bytes: one in so many
-	mostPercent  = 100
+	mostPercent  = 100      // where the least holds
 )
 
-// garbagePercent gives the collector's percentage (GOGC) for so many live bytes.
-func garbagePercent(live uint64) int {
-	return int(min(mostPercent, 100*max(leastGarbage, live/garbageShare)/max(live, 1)))
-}
+// While nothing but requests makes garbage, and makes much of it, more may come
+// together: a request that meets a collection waits for it, and for the processors
+// that it takes. A load, which makes the live objects grow, has the least.
+const (
+	mostGarbage = 4 * leastGarbage
+	oftenCycles = 2  // between two looks: from so many on it is much
+	growthShare = 16 // of the live bytes: it is a load from one in so many on
+)
 
 // After work that allocated much comes quiet: when so many looks in a row have found
 // less than a trifle allocated, what the work left is collected and given back.
@@ -31,6 +35,37 @@ const (
 	trifle     = 4 << 20 // bytes
 )
 
+// heap is what the collector tells of itself.
+type heap struct {
+	live, allocated, cycles uint64 // bytes at the last collection, bytes since the start, collections since the start
+}
+
+// allowance is how much garbage may come together, look by look.
+type allowance struct {
+	last    heap
+	garbage uint64 // bytes, beside small amounts of live ones
+	quiet   int    // looks in a row that found little allocated
+}
+
+// look takes in what is told, and gives the collector's percentage (GOGC) for it.
+func (a *allowance) look(now heap) (percent int) {
+	if a.quiet++; now.allocated-a.last.allocated > trifle {
+		a.quiet = 0
+	}
+	switch cycles := now.cycles - a.last.cycles; {
+	case a.quiet >= quietLooks, now.live > a.last.live+a.last.live/growthShare:
+		a.garbage = leastGarbage
+	case cycles >= oftenCycles:
+		a.garbage = min(2*a.garbage, mostGarbage)
+	}
+	a.last = now
+	p := 100 * max(a.garbage, now.live/garbageShare) / max(now.live, 1)
+	if a.garbage == leastGarbage {
+		p = min(p, mostPercent)
+	}
+	return int(min(p, 100*mostGarbage/leastGarbage))
+}
+
 // boundGarbage keeps the collector's percentage by what is live, and gives memory
 // back that a load has left, until the context ends. Whoever sets GOGC decides
 // instead.
@@ -38,14 +73,14 @@ func boundGarbage(ctx context.Context) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
+	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
 	percent := mostPercent
 	before := debug.SetGCPercent(percent)
 	defer debug.SetGCPercent(before)
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	var allocated, collected uint64 // when last looked, and when last given back
-	quiet := 0
+	allowed := allowance{garbage: leastGarbage}
+	var collected uint64 // allocated when memory was last given back
 	for {
 		select {
 		case <-ctx.Done():
@@ -53,19 +88,15 @@ func boundGarbage(ctx context.Context) {
 		case <-tick.C:
 		}
 		metrics.Read(samples)
-		live, allocs := samples[0].Value.Uint64(), samples[1].Value.Uint64()
+		now := heap{samples[0].Value.Uint64(), samples[1].Value.Uint64(), samples[2].Value.Uint64()}
 		// Setting it stops the world for a moment, so not for trifles.
-		if p := garbagePercent(live); p < percent*9/10 || p > percent*11/10 {
+		if p := allowed.look(now); p < percent*9/10 || p > percent*11/10 {
 			percent = p
 			debug.SetGCPercent(percent)
 		}
-		if quiet++; allocs-allocated > trifle {
-			quiet = 0
-		}
-		allocated = allocs
-		if quiet >= quietLooks && allocs-collected > leastGarbage {
+		if allowed.quiet >= quietLooks && now.allocated-collected > leastGarbage {
 			debug.FreeOSMemory()
-			collected = allocs
+			collected = now.allocated
 		}
 	}
 }

@@ -1,0 +1,34 @@
+package cli
+
+import "testing"
+
+func TestAllowance(t *testing.T) {
+	const mb = 1 << 20
+	a := allowance{garbage: leastGarbage}
+	now := heap{}
+	look := func(what string, live, allocated, cycles uint64, want int) {
+		t.Helper()
+		now = heap{live, now.allocated + allocated, now.cycles + cycles}
+		if got := a.look(now); got != want {
+			t.Errorf("%s: %d percent, want %d", what, got, want)
+		}
+	}
+	look("a small node", 20*mb, 0, 0, 100)
+	look("a large one", 480*mb, 480*mb, 5, 10)
+	look("a larger one", 960*mb, 480*mb, 5, 10)
+	look("requests", 960*mb, 90*mb, 1, 10)
+	look("many requests", 960*mb, 200*mb, 2, 10) // 96 MB of 960
+	look("as many", 960*mb, 200*mb, 2, 20)
+	look("as many for long", 960*mb, 200*mb, 2, 20)
+	look("fewer", 960*mb, 200*mb, 1, 20)
+	look("a load", 1200*mb, 300*mb, 2, 10)
+	for range quietLooks {
+		look("quiet", 1200*mb, 0, 0, 10)
+	}
+	if a.quiet < quietLooks {
+		t.Errorf("quiet for %d looks, want %d", a.quiet, quietLooks)
+	}
+	look("requests to a small node", 50*mb, 100*mb, 3, 192)
+	look("more of them", 50*mb, 100*mb, 3, 384)
+	look("at the most", 30*mb, 100*mb, 3, 400)
+}
