@@ -20,6 +20,10 @@ type changes struct {
 	len   int
 }
 
+// maxPage bounds a page: of 64 changes it is 6 KB, and the list of pages for ten
+// thousand of them 4 KB.
+const maxPage = 64
+
 // change is one position. A deleted record has no values.
 type change struct {
 	position uint64
@@ -97,7 +101,7 @@ func (c *changes) with(table *columns.Table, edits []dataset.Change) *changes {
 		merged := mergeChanges(page, added[:n])
 		next.len += len(merged) - len(page)
 		added = added[n:]
-		for parts := (len(merged) + maxEntries - 1) / maxEntries; parts > 0; parts-- {
+		for parts := (len(merged) + maxPage - 1) / maxPage; parts > 0; parts-- {
 			size := len(merged) / parts
 			next.pages = append(next.pages, merged[:size:size])
 			merged = merged[size:]

@@ -82,14 +82,24 @@ func (d *directory) find(position uint64) (dataset.Record, bool) {
 }
 
 // all gives the chunks in order.
-func (d *directory) all() iter.Seq[*chunk] {
+func (d *directory) all() iter.Seq[*chunk] { return d.from(0) }
+
+// from gives the chunks in order, beginning with that of a position.
+func (d *directory) from(position uint64) iter.Seq[*chunk] {
 	return func(yield func(*chunk) bool) {
-		for _, p := range d.pages {
-			for _, c := range p.chunks {
+		number := dataset.BucketOf(position)
+		i, found := search(d.pages, number/pageSize)
+		first := uint64(0)
+		if found {
+			first = number % pageSize
+		}
+		for _, p := range d.pages[i:] {
+			for _, c := range p.chunks[first:] {
 				if c != nil && !yield(c) {
 					return
 				}
 			}
+			first = 0
 		}
 	}
 }

@@ -3,6 +3,7 @@ package readmodel
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"landings/internal/dataset"
 	"landings/internal/geo"
@@ -133,7 +134,7 @@ func (s *Snapshot) correct(ctx context.Context, p *plan) (found, error) {
 	if s.recent == nil {
 		return f, nil
 	}
-	var room [maxEntries]uint32
+	var room [maxPage]uint32
 	for _, page := range s.recent.pages {
 		if err := ctx.Err(); err != nil {
 			return f, err
@@ -173,6 +174,9 @@ func (s *Snapshot) Query(ctx context.Context, q query.Query) (query.Page, error)
 	if err := ctx.Err(); err != nil {
 		return query.Page{}, err
 	}
+	if asksForAll(&q) {
+		return s.page(&q)
+	}
 	p, err := newPlan(ctx, s.columns(), &q.Where, sorted(s.columns(), q.SortBy)...)
 	if err != nil {
 		return query.Page{}, err
@@ -192,12 +196,7 @@ func (s *Snapshot) Query(ctx context.Context, q query.Query) (query.Page, error)
 	var first *item // the cursor
 	if q.After != nil {
 		if first = s.itemAt(*q.After, p); first == nil {
-			return query.Page{}, &dataset.Error{
-				Code:    dataset.Invalid,
-				Message: "the record after which the page begins is not in this version",
-				Remedy:  "begin at the first page",
-				Places:  []dataset.Place{{Parameter: "token", Detail: "names a position without a record"}},
-			}
+			return query.Page{}, notInVersion()
 		}
 	}
 	var items []item
@@ -244,6 +243,51 @@ func (s *Snapshot) Query(ctx context.Context, q query.Query) (query.Page, error)
 		}
 	}
 	return page, nil
+}
+
+// asksForAll says whether every record is meant, in order of position: then a page
+// takes no columns, which many who only turn pages never need.
+func asksForAll(q *query.Query) bool {
+	return q.Filter == nil && strings.TrimSpace(q.Search) == "" && q.Near == nil && len(q.SortBy) == 0 && !q.Explain
+}
+
+// page is Query where all records are meant.
+func (s *Snapshot) page(q *query.Query) (query.Page, error) {
+	page := query.Page{Matched: s.Len()}
+	from := uint64(0)
+	if q.After != nil {
+		if _, ok := s.At(*q.After); !ok {
+			return query.Page{}, notInVersion()
+		}
+		from = *q.After + 1
+	}
+	limit := min(max(q.Limit, 0), s.Len())
+	if limit == 0 {
+		return page, nil
+	}
+	page.Records = make([]dataset.Record, 0, limit)
+	for c := range s.dir.from(from) {
+		for r := range c.bucket().All() {
+			switch {
+			case r.Position < from:
+			case len(page.Records) == limit:
+				page.More = true
+				return page, nil
+			default:
+				page.Records = append(page.Records, r)
+			}
+		}
+	}
+	return page, nil
+}
+
+func notInVersion() error {
+	return &dataset.Error{
+		Code:    dataset.Invalid,
+		Message: "the record after which the page begins is not in this version",
+		Remedy:  "begin at the first page",
+		Places:  []dataset.Place{{Parameter: "token", Detail: "names a position without a record"}},
+	}
 }
 
 func (p *plan) placeOf(i *item) predicate.Value {

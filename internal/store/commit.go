@@ -30,7 +30,19 @@ type commit struct {
 	at      time.Time
 	after   dataset.State // the state that it makes; of Schema, Source, LoadedAt, Epoch and Generation only a switch tells
 	changes []dataset.Change
-	body    []byte // changes or the switch's description, encoded
+	body    []byte // changes or the switch's description, encoded; of a commit that is kept for others, see remember, all that is left of changes
+}
+
+// content gives the changes, decoded again where they were forgotten.
+func (c *commit) content() []dataset.Change {
+	if c.changes != nil || c.kind != kindChanges {
+		return c.changes
+	}
+	changes, err := decodeChanges(c.body)
+	if err != nil {
+		panic(err) // it was encoded here, or decoded before
+	}
+	return changes
 }
 
 // description is the body of a switch.

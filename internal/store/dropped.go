@@ -83,11 +83,12 @@ func (k *keeper) tell(message string, dropped []*commit, from, to meta) {
 	log.Error(message, "dropped", len(dropped), "first", first, "last", from.Version, "dropped_term", from.Term, "dropped_chain", from.Chain.String(),
 		"term", to.Term, "version", to.Version, "chain", to.Chain.String())
 	for _, c := range dropped[:min(len(dropped), maxTold)] {
-		ids := make([]string, 0, min(len(c.changes), maxToldRecords))
-		for _, change := range c.changes[:cap(ids)] {
+		changes := c.content()
+		ids := make([]string, 0, min(len(changes), maxToldRecords))
+		for _, change := range changes[:cap(ids)] {
 			ids = append(ids, change.Record.ID)
 		}
 		log.Warn("a dropped commit", "version", c.after.Version, "chain", c.after.Chain.String(), "kind", c.kind, "by", c.node, "seq", c.seq,
-			"at", c.at.UnixMilli(), "records", len(c.changes), "ids", ids)
+			"at", c.at.UnixMilli(), "records", len(changes), "ids", ids)
 	}
 }

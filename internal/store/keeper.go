@@ -44,6 +44,8 @@ type keeper struct {
 	held       *request  // taken from requests, next to be served
 	crowd      crowd     // who writes together
 	rivals     *rivals   // shared: who writes beside this node
+	told       time.Time // when a commit was last announced
+	untold     bool      // the last one was not
 	trimmed    uint64    // the stream was trimmed up to this version
 	collected  time.Time // when generations were last collected
 	kept       time.Time // when housekeep last ran
@@ -269,6 +271,10 @@ func (k *keeper) run() {
 			k.write(r)
 			continue
 		}
+		var late <-chan time.Time
+		if k.untold {
+			late = time.After(announceApart - time.Since(k.told))
+		}
 		hints := k.hints
 		if looked != nil {
 			hints = nil
@@ -281,6 +287,8 @@ func (k *keeper) run() {
 			k.write(r)
 		case <-looked:
 			looked = nil
+		case <-late:
+			k.tellLate()
 		case <-hints:
 			looked = time.After(looksApart)
 			k.used = time.Now()

@@ -166,7 +166,7 @@ func (k *keeper) commitAgain(ctx context.Context, m meta, missing []*commit) err
 			missing = missing[1:]
 			c.term = term
 			size += c.size()
-			commands = append(commands, bucketCommands(k.name, k.state.Generation, c.changes)...)
+			commands = append(commands, bucketCommands(k.name, k.state.Generation, c.content())...)
 			commands = append(commands, k.entry(c))
 			stands.State = c.after
 		}

@@ -23,6 +23,7 @@ type rivals struct {
 	lost   map[string]struct{} // guarded by mu: nodes that lost against this one and have not committed since
 	mine   uint64              // guarded by mu: the last version that this node made
 	theirs uint64              // guarded by mu: the last one that another node made, as far as was taken in
+	active time.Time           // guarded by mu: when another node last announced or made one
 }
 
 func newRivals() *rivals {
@@ -33,7 +34,7 @@ func newRivals() *rivals {
 func (r *rivals) heard(node string, version uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.told[node] = version
+	r.told[node], r.active = version, time.Now()
 	switch {
 	case version > r.mine:
 		select {
@@ -49,7 +50,7 @@ func (r *rivals) heard(node string, version uint64) {
 func (r *rivals) committed(node string, version uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.theirs = version
+	r.theirs, r.active = version, time.Now()
 	delete(r.lost, node)
 }
 
@@ -68,6 +69,16 @@ func (r *rivals) made(version uint64) {
 	default:
 	}
 }
+
+// alone says that no other node has tried to write lately.
+func (r *rivals) alone() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Since(r.active) > lately
+}
+
+// lately is for how long a node that wrote is expected to write again.
+const lately = 100 * time.Millisecond
 
 // losers says how many nodes have a turn before this one.
 func (r *rivals) losers() int {

@@ -405,7 +405,12 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 	// SPUBLISH inside the transaction would stop it while a cluster's slot moves.
 	// The look at meta for the next commit goes along, which saves that one a
 	// round trip.
-	commands = append(commands, cmd("EXEC", ""), k.announcement(c.after.Version))
+	commands = append(commands, cmd("EXEC", ""))
+	announced := k.announces(c.at)
+	if announced {
+		commands = append(commands, k.announcement(c.after.Version))
+	}
+	look := len(commands)
 	commands = append(commands, k.watchMeta()...)
 
 	results, broken := k.wire.pipeline(ctx, commands)
@@ -446,10 +451,11 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 	k.fence()
 	k.advance(p)
 	k.rivals.made(p.next.Version)
+	k.untold = !announced
 	k.commits.Add(1)
 	k.writes.Add(uint64(len(p.granted)))
 	if broken == nil {
-		k.armed = k.stands(results[exec+2:])
+		k.armed = k.stands(results[look:])
 	} else {
 		k.hangUp() // after EXEC was answered: the commit stands
 	}
@@ -475,8 +481,11 @@ func (k *keeper) advance(p *plan) {
 	k.remember(c)
 }
 
-// remember adds a commit to the tail and lets go of what is beyond its bounds.
+// remember adds a commit to the tail and lets go of what is beyond its bounds. The
+// tail is hundreds of thousands of changes where much is written: they stay as bytes,
+// for as objects the collector would look at each of them again and again.
 func (k *keeper) remember(c *commit) {
+	c.changes = nil
 	k.tail = append(k.tail, c)
 	k.tailBytes += c.size()
 	old := time.Now().Add(-k.store.opts.KeepCommits)
@@ -513,6 +522,31 @@ func (k *keeper) fence() {
 		}
 	}
 	k.unresolved = nil
+}
+
+// announceApart is the least time between two announcements of who writes alone: the
+// other nodes take in what came in between at once, and Redis does not have to wake
+// all of them for each of thousands of commits a second.
+const announceApart = time.Millisecond
+
+// announces says whether the commit that is made now is to be announced. Who has
+// rivals announces every try: it is how they know whom they won against.
+func (k *keeper) announces(now time.Time) bool {
+	if now.Sub(k.told) < announceApart && k.rivals.alone() {
+		return false
+	}
+	k.told = now
+	return true
+}
+
+// tellLate announces the last commit, if it was not.
+func (k *keeper) tellLate() {
+	if !k.untold {
+		return
+	}
+	k.untold, k.told = false, time.Now()
+	said := k.announcement(k.state.Version)
+	k.store.wg.Go(func() { _ = k.store.shared(k.store.ctx, said).Error() }) // as much a hint as the others
 }
 
 // announcement tells other nodes of a version. It is a hint that may get lost.
