@@ -208,18 +208,39 @@ type texts struct {
 	terms  *textsearch.Index
 	few    bool // they are few, and codes are those that have the term, in ascending order
 	codes  []uint32
+	looked int      // how many rows' texts were looked at
+	having []uint64 // by code, a bit: it has the term; nil: not known yet
 }
 
-// fewCodes is up to how many different texts of a field are looked at for a plan.
-const fewCodes = 1024
+const (
+	// fewCodes is up to how many different texts of a field are looked at for a plan.
+	fewCodes = 1024
+	// mostLooks is how many rows' texts are looked at before all texts that have the
+	// term are found.
+	mostLooks = 512
+)
 
 // has says whether the text of a row has the finder's term.
 func (t *texts) has(row uint32, f *textsearch.Finder) bool {
-	if t.few {
-		_, ok := slices.BinarySearch(t.codes, t.column.Code(row))
-		return ok
+	if t.having == nil {
+		if t.looked++; t.looked <= mostLooks && !t.few {
+			return t.column.Contains(row, f)
+		}
+		t.having = make([]uint64, (t.column.Codes()+63)/64)
+		have := func(code uint32) bool {
+			t.having[code/64] |= 1 << (code % 64)
+			return true
+		}
+		if t.few {
+			for _, code := range t.codes {
+				have(code)
+			}
+		} else {
+			t.terms.Search(f.Term(), have)
+		}
 	}
-	return t.column.Contains(row, f)
+	code := t.column.Code(row)
+	return t.having[code/64]&(1<<(code%64)) != 0
 }
 
 func (l *hasText) name() string { return "texts with " + l.term }
@@ -282,10 +303,32 @@ func (l *hasText) list() ([]uint32, bool) {
 		}
 	}
 	if fields > 1 { // rows may have it in several
-		slices.Sort(rows)
-		rows = slices.Compact(rows)
+		rows = distinct(rows, l.rows)
 	}
 	return rows, fields > 1
+}
+
+// distinct gives rows in ascending order, each once; they are below a bound.
+func distinct(rows []uint32, bound int) []uint32 {
+	if len(rows) < bound/64 {
+		slices.Sort(rows)
+		return slices.Compact(rows)
+	}
+	set := make([]uint64, (bound+63)/64)
+	for _, row := range rows {
+		set[row/64] |= 1 << (row % 64)
+	}
+	return appendSet(rows[:0], set)
+}
+
+// appendSet appends the numbers of a set of bits.
+func appendSet(rows []uint32, set []uint64) []uint32 {
+	for i, w := range set {
+		for ; w != 0; w &= w - 1 {
+			rows = append(rows, uint32(i*64+bits.TrailingZeros64(w)))
+		}
+	}
+	return rows
 }
 
 // tested holds for the rows for which a predicate does. The rows that may be are
@@ -376,13 +419,7 @@ func (l union) list() ([]uint32, bool) {
 			set[row/64] |= 1 << (row % 64)
 		}
 	}
-	var rows []uint32
-	for i, w := range set {
-		for ; w != 0; w &= w - 1 {
-			rows = append(rows, uint32(i*64+bits.TrailingZeros64(w)))
-		}
-	}
-	return rows, true
+	return appendSet(nil, set), true
 }
 
 // nothing holds for no row.

@@ -11,8 +11,10 @@ import (
 
 // Index finds the texts that have a term in them, folded as [Fold] does. It keeps,
 // for every three characters, which texts have them, and not the texts: a text that
-// has the term's rarest ones is looked at where it is. It is immutable; its memory
-// is a few slices without pointers for each 65,536 texts.
+// has the term's rarest ones is looked at where it is. Behind a text stand two more
+// characters, so that each of its own begins three: a term of one or two is found by
+// the lists of all that begin with it. The index is immutable; its memory is a few
+// slices without pointers for each 65,536 texts.
 type Index struct {
 	text   func(i uint32) string
 	blocks []block
@@ -74,7 +76,9 @@ func (b *builder) build(first uint32, texts int, text func(uint32) string) block
 	}
 	b.folded, b.ends = b.folded[:0], b.ends[:0]
 	for i := range texts {
-		b.folded = append(b.folded, Fold(text(first+uint32(i)))...)
+		if folded := Fold(text(first + uint32(i))); folded != "" {
+			b.folded = append(append(b.folded, folded...), pad...)
+		}
 		b.ends = append(b.ends, uint32(len(b.folded)))
 	}
 	clear(b.counts)
@@ -113,7 +117,7 @@ func (b *builder) build(first uint32, texts int, text func(uint32) string) block
 	return out
 }
 
-// each calls see once for every gram of every text.
+// each calls see once for every gram of every text, which is followed by pad.
 func (b *builder) each(see func(gram uint32, i int)) {
 	clear(b.last)
 	start := uint32(0)
@@ -129,6 +133,9 @@ func (b *builder) each(see func(gram uint32, i int)) {
 		start = end
 	}
 }
+
+// pad follows each text.
+const pad = "\x00\x00"
 
 // class maps a byte to 6 bits: letters and digits to themselves, the others share
 // the rest. That they share costs some texts that are looked at in vain.
@@ -170,6 +177,15 @@ func (x *Index) Estimate(term string) int {
 	for i := range x.blocks {
 		b := &x.blocks[i]
 		least := b.texts
+		if b.present != nil && isShort(term) {
+			sum := 0
+			b.beginning(term, func(list []uint16) {
+				if sum += len(list); len(list) == denseLen {
+					sum = b.texts
+				}
+			})
+			least = min(least, sum)
+		}
 		for at := range b.lookups(term) {
 			if l := len(b.list(gramOf(term[at:]))); l != denseLen {
 				least = min(least, l)
@@ -178,6 +194,41 @@ func (x *Index) Estimate(term string) int {
 		n += least
 	}
 	return n
+}
+
+// isShort says whether a term has fewer characters than lists are of.
+func isShort(term string) bool { return len(term) == 1 || len(term) == 2 }
+
+// beginning calls see with the lists of the grams that begin with a term of one or two
+// characters: they are next to each other.
+func (b *block) beginning(term string, see func(list []uint16)) {
+	first, span := class(term[0])<<(2*classBits), uint32(1)<<(2*classBits)
+	if len(term) == 2 {
+		first, span = first|class(term[1])<<classBits, 1<<classBits
+	}
+	// A gram's last character is a bit of a word, so that whole words begin alike.
+	for word := first / 64; word < (first+span)/64; word++ {
+		at := b.before[word]
+		for range bits.OnesCount64(b.present[word]) {
+			see(b.lists[b.starts[at]:b.starts[at+1]])
+			at++
+		}
+	}
+}
+
+// texts of a block as a set.
+type set [blockTexts / 64]uint64
+
+func (s *set) add(list []uint16) {
+	if len(list) == denseLen {
+		for i, bits := range list {
+			s[i/4] |= uint64(bits) << (i % 4 * 16)
+		}
+		return
+	}
+	for _, i := range list {
+		s[i/64] |= 1 << (i % 64)
+	}
 }
 
 func gramOf(s string) uint32 {
@@ -222,11 +273,21 @@ func (x *Index) search(b *block, term string, first uint32, yield func(uint32) b
 		}
 	}
 	see := func(i uint32) bool { return yield(first + i) }
-	if rarest == nil || !isGram(term) {
+	if rarest == nil && !(b.present != nil && isShort(term)) || !areOwn(term) || len(term) > 3 {
 		finder := NewFinder(term)
 		see = func(i uint32) bool { return !finder.In(x.text(first+i)) || yield(first+i) }
 	}
 	switch {
+	case b.present != nil && isShort(term):
+		var all set
+		b.beginning(term, all.add)
+		for w, word := range all {
+			for ; word != 0; word &= word - 1 {
+				if !see(uint32(w*64 + bits.TrailingZeros64(word))) {
+					return false
+				}
+			}
+		}
 	case rarest == nil:
 		for i := range uint32(b.texts) {
 			if !see(i) {
@@ -295,12 +356,10 @@ func seek(list []uint16, at int, i uint16) int {
 	return at
 }
 
-// isGram says whether a term is three characters that share their classes with no
-// others: the texts that have it are those of one list, and need not be looked at.
-func isGram(term string) bool {
-	if len(term) != 3 {
-		return false
-	}
+// areOwn says whether the characters of a term share their classes with no others: if
+// they are three at most, the texts that have it are those of the lists, and need not
+// be looked at.
+func areOwn(term string) bool {
 	for i := range len(term) {
 		if class(term[i]) > class(' ') {
 			return false
@@ -326,6 +385,9 @@ type Finder struct {
 
 // NewFinder makes a finder of a term.
 func NewFinder(term string) Finder { return Finder{term: term} }
+
+// Term gives the term.
+func (f *Finder) Term() string { return f.term }
 
 // In says whether a text has the term in it.
 func (f *Finder) In(text string) bool {
