@@ -177,7 +177,7 @@ func (x *Index) Estimate(term string) int {
 	for i := range x.blocks {
 		b := &x.blocks[i]
 		least := b.texts
-		if b.present != nil && isShort(term) {
+		if b.isShort(term) {
 			sum := 0
 			b.beginning(term, func(list []uint16) {
 				if sum += len(list); len(list) == denseLen {
@@ -196,8 +196,10 @@ func (x *Index) Estimate(term string) int {
 	return n
 }
 
-// isShort says whether a term has fewer characters than lists are of.
-func isShort(term string) bool { return len(term) == 1 || len(term) == 2 }
+// isShort says whether a term has fewer characters than the block's lists are of.
+func (b *block) isShort(term string) bool {
+	return b.present != nil && (len(term) == 1 || len(term) == 2)
+}
 
 // beginning calls see with the lists of the grams that begin with a term of one or two
 // characters: they are next to each other.
@@ -273,12 +275,13 @@ func (x *Index) search(b *block, term string, first uint32, yield func(uint32) b
 		}
 	}
 	see := func(i uint32) bool { return yield(first + i) }
-	if rarest == nil && !(b.present != nil && isShort(term)) || !areOwn(term) || len(term) > 3 {
+	listed := rarest != nil || b.isShort(term)
+	if !listed || len(term) > 3 || !areOwn(term) {
 		finder := NewFinder(term)
 		see = func(i uint32) bool { return !finder.In(x.text(first+i)) || yield(first+i) }
 	}
 	switch {
-	case b.present != nil && isShort(term):
+	case b.isShort(term):
 		var all set
 		b.beginning(term, all.add)
 		for w, word := range all {
