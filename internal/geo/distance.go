@@ -9,9 +9,9 @@ const Radius = 6371008.771415
 const radians = math.Pi / 180
 
 // Distance gives the metres between two points along the sphere, by the haversine
-// formula. Rounding costs less than a millimetre, except within 10 km of the
-// antipode, where it may cost metres; the sphere itself is off by 0.6 % at most
-// from the ellipsoid.
+// formula. Rounding costs less than a millimetre, except within 100 m of the
+// antipode, where a haversine next to 1 has no more digits to give and half a
+// metre may be lost; the sphere itself is off by 0.6 % at most from the ellipsoid.
 func Distance(lon1, lat1, lon2, lat2 float64) float64 {
 	o := newOrigin(lon1, lat1)
 	return metres(o.haversine(lon2, lat2))

@@ -110,6 +110,7 @@ func TestDistance(t *testing.T) {
 		{0, -90, 0, 90, 180 * degree},
 		{0, 0, 180, 0, 180 * degree},
 		{0, 0, 90, 0, 90 * degree},
+		{0, 0, 180 - 0.001, 0, 179.999 * degree}, // 111 m from the antipode
 	} {
 		if got := Distance(c.lon1, c.lat1, c.lon2, c.lat2); math.Abs(got-c.want) > 1e-3 {
 			t.Errorf("from %v %v to %v %v: %v, want %v", c.lon1, c.lat1, c.lon2, c.lat2, got, c.want)
