@@ -73,7 +73,7 @@ func (c *conn) serve(h *handover, rest []byte) {
 			h.pass(passed{conn: &resumed{TCPConn: c.tcp, first: append([]byte(nil), rest...)}})
 			return
 		}
-		if !c.stays && len(in) > 0 && f.config.Quick(&c.request) && f.toLoop(c, h) {
+		if !c.stays && len(in) > 0 && f.toLoop(c, h) {
 			return
 		}
 		if c.now.Sub(c.readSet) > f.config.IdleTime/8 {
@@ -103,7 +103,7 @@ func (c *conn) answer(in []byte) (rest []byte, err error) {
 			finish(&c.response)
 		} else {
 			c.response.reset(c.out, c.request.Head, c.clock.date(c.now))
-			c.request.Begun = c.now
+			c.request.Begun, c.request.Until = c.now, time.Time{}
 			if !c.front.config.Answer(&c.request, &c.response) {
 				return in, nil
 			}

@@ -14,7 +14,8 @@
 //
 // A connection begins with a goroutine of its own. When what it asked for was quick, a
 // loop takes it over, which serves many (on Linux); at the first request that is not,
-// it gets a goroutine again, for good.
+// it gets a goroutine again, for good. A question that takes longer than others can wait
+// is answered by a goroutine, and its connection stays.
 //
 // At the first request that is anything else, the connection goes to net/http, the
 // bytes that were read in front, and stays there. So there is one implementation of
@@ -38,14 +39,17 @@ import (
 // Config is what a [Front] is made of. All fields are needed.
 type Config struct {
 	// Answer answers a read, or says false and leaves it to net/http; then what
-	// it wrote into the response does not count. It may keep neither.
+	// it wrote into the response does not count. It may keep neither. It says false too
+	// where an answer is not there in time, see [Request.Until], and is asked again
+	// where it has as much as it takes.
 	Answer func(*Request, *Response) bool
 	// Begin begins a write, or says false and leaves it to net/http; then nothing may
 	// have been done. When the outcome is known, done is called once, by any goroutine,
 	// with what writes the answer. Begin may not keep the request, and may not wait.
 	Begin func(r *Request, done func(finish func(*Response))) bool
 	// Quick says whether a request like this one is answered from memory within
-	// microseconds and shortly, or is a write: then many connections can take turns.
+	// microseconds and shortly, or is a write: then many connections can take turns. So
+	// they can at those with a query that turn out to be answered in about as little.
 	Quick func(*Request) bool
 	// Ended is called for every connection that ends without having gone to net/http.
 	Ended func()
@@ -141,16 +145,20 @@ func (f *Front) add(c *conn) bool {
 	return true
 }
 
-// toLoop gives a connection to a loop; false: its goroutine keeps it.
+// toLoop gives a connection to a loop, by what it asked for last; false: its goroutine
+// keeps it.
 func (f *Front) toLoop(c *conn, h *handover) bool {
+	quick := f.config.Quick(&c.request)
+	if !quick && !c.request.HasQuery {
+		return false
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closing.Load() {
 		return false
 	}
 	if f.loops == nil {
-		// Half the processors: those who ask and who keep the data need the others.
-		for range max(1, runtime.GOMAXPROCS(0)/2) {
+		for range runtime.GOMAXPROCS(0) {
 			l, err := newLoop(f)
 			if err != nil {
 				break // the goroutines do it
@@ -158,11 +166,17 @@ func (f *Front) toLoop(c *conn, h *handover) bool {
 			f.loops = append(f.loops, l)
 		}
 	}
-	if len(f.loops) == 0 {
+	loops := f.loops
+	if quick {
+		// Half the processors: those who ask and who keep the data need the others, and
+		// the fewer loops, the more there is for each to do in a round.
+		loops = loops[:(len(loops)+1)/2]
+	}
+	if len(loops) == 0 {
 		return false
 	}
 	f.turn++
-	return f.loops[f.turn%len(f.loops)].take(c, h)
+	return loops[f.turn%len(loops)].take(c, h)
 }
 
 func (f *Front) remove(c *conn) {

@@ -32,7 +32,10 @@ type loop struct {
 	now   time.Time         // of this round
 	swept time.Time         // when connections that were idle for too long were last looked for
 	clock clock
+	spins time.Duration // how long it looks again before it sleeps, see spin
+	waits int           // that were not spun
 
+	called   atomic.Bool // there is something to do that no descriptor tells
 	sleeping atomic.Bool // the loop waits, or is about to, and nobody has woken it yet
 
 	mu       sync.Mutex
@@ -42,6 +45,10 @@ type loop struct {
 	ended    bool       // guarded by mu: the descriptors are closed
 }
 
+// briefly is how long a loop may take for one answer while others wait: about what
+// reading and writing a few dozen sockets takes.
+const briefly = 250 * time.Microsecond
+
 // looped is a connection while a loop serves it. Its fields, and those of conn, are of
 // the loop's goroutine alone.
 type looped struct {
@@ -50,7 +57,7 @@ type looped struct {
 	fd       int
 	last     time.Time             // when it was last read from
 	done     func(func(*Response)) // takes the outcome of a write
-	waiting  bool                  // for that
+	waiting  bool                  // for that, or for the answer to a question
 	more     bool                  // there was something to read meanwhile
 	rest     []byte                // requests that came behind the write
 	gone     bool
@@ -59,6 +66,7 @@ type looped struct {
 type finished struct {
 	conn   *looped
 	finish func(*Response)
+	leaves []byte // in place of finish: the request, which is not for a loop
 }
 
 // newLoop starts a loop. It ends when the front is closing and no connection is left.
@@ -106,21 +114,25 @@ func (l *loop) take(c *conn, h *handover) bool {
 	_ = c.tcp.Close()
 	c.tcp, c.in, c.out = nil, nil, nil
 	k := &looped{conn: c, handover: h, fd: int(fd)}
-	k.done = func(finish func(*Response)) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if !l.ended {
-			l.finished = append(l.finished, finished{k, finish})
-			l.rouse()
-		}
-	}
+	k.done = func(finish func(*Response)) { l.settle(finished{conn: k, finish: finish}) }
 	l.fresh = append(l.fresh, k)
-	l.rouse()
+	l.call()
 	return true
 }
 
-// rouse ends the loop's wait, with mu held.
-func (l *loop) rouse() {
+// settle takes what a connection waits for.
+func (l *loop) settle(f finished) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended {
+		l.finished = append(l.finished, f)
+		l.call()
+	}
+}
+
+// call ends the loop's wait, with mu held.
+func (l *loop) call() {
+	l.called.Store(true)
 	if l.sleeping.CompareAndSwap(true, false) {
 		one := [8]byte{1}
 		_, _, _ = syscall.RawSyscall(syscall.SYS_WRITE, uintptr(l.wakeup), uintptr(unsafe.Pointer(&one[0])), 8)
@@ -132,7 +144,7 @@ func (l *loop) wake() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.ended {
-		l.rouse()
+		l.call()
 	}
 }
 
@@ -142,7 +154,7 @@ func (l *loop) cut() {
 	defer l.mu.Unlock()
 	if !l.ended {
 		l.cutting = true
-		l.rouse()
+		l.call()
 	}
 }
 
@@ -168,6 +180,7 @@ func (l *loop) run() {
 		l.mu.Lock()
 		fresh, done, cutting := l.fresh, l.finished, l.cutting
 		l.fresh, l.finished = nil, nil
+		l.called.Store(false)
 		l.mu.Unlock()
 		for _, k := range fresh {
 			l.add(k)
@@ -185,27 +198,26 @@ func (l *loop) run() {
 // wait waits until there is something to do. Under load something is found by looking,
 // which costs less than telling the scheduler that the goroutine waits.
 func (l *loop) wait(events []syscall.EpollEvent) int {
-	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
-	if errno == 0 && n > 0 {
-		return int(n)
+	if n := l.poll(events); n > 0 {
+		return n
 	}
 	// Whoever was given something to do by the last round does it here and now.
 	runtime.Gosched()
+	if n := l.spin(events); n > 0 || l.called.Load() {
+		return n
+	}
 	l.sleeping.Store(true)
 	defer l.sleeping.Store(false)
-	l.mu.Lock()
-	busy := l.fresh != nil || l.finished != nil
-	l.mu.Unlock()
 	patience := -1
 	switch {
-	case busy:
+	case l.called.Load():
 		patience = 0
 	case len(l.conns) > 0:
 		patience = max(1, int((l.front.config.IdleTime / 8).Milliseconds()))
 	}
-	if l.front.closing.Load() {
+	if l.front.closing.Load() && patience != 0 {
 		patience = 0
-		if len(l.conns) > 0 && !busy {
+		if len(l.conns) > 0 {
 			patience = 10 // for the outcomes of writes
 		}
 	}
@@ -214,6 +226,43 @@ func (l *loop) wait(events []syscall.EpollEvent) int {
 		return 0
 	}
 	return k
+}
+
+// poll gives what is ready, without waiting.
+func (l *loop) poll(events []syscall.EpollEvent) int {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// mostSpin is the longest that a loop keeps its processor while it waits.
+const mostSpin = 15 * time.Microsecond
+
+// spin looks again and again for a moment, as long as that has been of use: clients that
+// ask one thing after the other are back sooner than it takes to fall asleep and be woken.
+// Where they are not, or where somebody else needs the processor that they would come
+// back on, it stops, and tries again once in a while.
+func (l *loop) spin(events []syscall.EpollEvent) int {
+	if l.spins == 0 {
+		if l.waits++; l.waits%64 != 0 {
+			return 0
+		}
+		l.spins = mostSpin / 2
+	}
+	for begun := time.Now(); time.Since(begun) < l.spins; {
+		if n := l.poll(events); n > 0 || l.called.Load() {
+			l.spins = min(2*l.spins, mostSpin)
+			return n
+		}
+		// Who has something for the loop may have to wait for this very processor.
+		_, _, _ = syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0)
+	}
+	if l.spins /= 2; l.spins < mostSpin/8 {
+		l.spins = 0
+	}
+	return 0
 }
 
 // add begins to listen to a connection.
@@ -267,7 +316,8 @@ func (l *loop) serve(k *looped, in []byte) bool {
 	c, config := k.conn, &l.front.config
 	for len(in) > 0 && !k.waiting {
 		n := c.request.parse(in)
-		if n == 0 || !config.Quick(&c.request) {
+		quick := n > 0 && config.Quick(&c.request)
+		if !quick && (n == 0 || !c.request.HasQuery) {
 			l.leave(k, in)
 			return false
 		}
@@ -282,10 +332,21 @@ func (l *loop) serve(k *looped, in []byte) bool {
 		}
 		c.response.reset(l.out, c.request.Head, l.clock.date(l.now))
 		c.request.Begun = l.now
+		c.request.Until = time.Time{}
+		if !quick {
+			c.request.Begun = time.Now()
+			c.request.Until = c.request.Begun.Add(briefly)
+		}
 		if !config.Answer(&c.request, &c.response) || c.response.body != nil {
-			c.response.body = nil
-			l.leave(k, in) // nothing was done: it is asked again there
-			return false
+			c.response.body = nil // nothing was done
+			if quick {
+				l.leave(k, in)
+				return false
+			}
+			k.waiting = true
+			k.rest = bytes.Clone(in[n:])
+			go l.ponder(k, bytes.Clone(in[:n]), c.request.Begun)
+			break
 		}
 		l.out = c.response.out
 		in = in[n:]
@@ -294,6 +355,20 @@ func (l *loop) serve(k *looped, in []byte) bool {
 		}
 	}
 	return l.send(k, in)
+}
+
+// ponder answers a question that takes longer, while the loop goes on.
+func (l *loop) ponder(k *looped, in []byte, begun time.Time) {
+	var r Request
+	var w Response
+	r.From, r.To, r.Begun = k.request.From, k.request.To, begun
+	r.parse(in)
+	w.reset(nil, r.Head, new(clock).date(time.Now()))
+	if !l.front.config.Answer(&r, &w) || w.body != nil {
+		l.settle(finished{conn: k, leaves: in})
+		return
+	}
+	l.settle(finished{conn: k, finish: func(to *Response) { to.out = append(to.out, w.out...) }})
 }
 
 // send sends what is in l.out. It says whether the connection is still the loop's.
@@ -330,6 +405,11 @@ func (l *loop) finish(f finished) {
 		return
 	}
 	k.waiting = false
+	if f.leaves != nil {
+		l.out = append(l.out[:0], k.out...)
+		l.leave(k, append(f.leaves, k.rest...))
+		return
+	}
 	k.response.reset(append(l.out[:0], k.out...), false, l.clock.date(l.now))
 	k.out = nil
 	f.finish(&k.response)

@@ -30,6 +30,9 @@ type Request struct {
 
 	// Begun is about when a read was there.
 	Begun time.Time
+	// Until is when an answer has to be there, for others wait behind it; zero: it may
+	// take as long as it takes.
+	Until time.Time
 
 	length int  // Content-Length; -1: not given
 	typed  bool // Content-Type was given

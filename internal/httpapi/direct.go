@@ -38,6 +38,10 @@ func (a *API) answerDirectly(q *direct.Request, w *direct.Response) bool {
 	switch {
 	case !ok:
 		return false
+	case q.HasQuery && strings.HasSuffix(q.Path, "/facets"):
+		return a.directFigures(q, w, conditions, facetsWords, facetsOf)
+	case q.HasQuery && strings.HasSuffix(q.Path, "/summary"):
+		return a.directFigures(q, w, conditions, summaryWords, a.summaryOf)
 	case q.HasQuery:
 		return a.directItems(q, w, conditions)
 	case q.Path == defaultBase:
@@ -263,6 +267,55 @@ func (b listBody) Send(c *net.TCPConn, head []byte) error {
 	return err
 }
 
+// shortBytes is the most that an answer has which is to be there shortly.
+const shortBytes = 48 << 10
+
+// directFigures answers a question whose answer is one JSON object.
+func (a *API) directFigures(q *direct.Request, w *direct.Response, given conditions, known wordSet, answer figuring) bool {
+	name, what, ok := strings.Cut(strings.TrimPrefix(q.Path, "/collections/"), "/")
+	if !ok || strings.Contains(what, "/") || !strings.HasPrefix(q.Path, "/collections/") {
+		return false
+	}
+	c, ok := a.others.Load(name)
+	if !ok || given != (conditions{}) || len(q.Query) > a.limits.AddressBytes {
+		return false
+	}
+	var room [16]parameter
+	pairs, err := splitPairs(room[:0], q.Query)
+	if err != nil {
+		return false
+	}
+	f, err := a.figure(c.(*collection), pairs, known, q.AcceptEncoding, answer)
+	if err != nil || !q.Until.IsZero() && f.coding != encode.Identity {
+		return false
+	}
+	state := f.snapshot.State()
+	t := tagsOf(state, f.key, f.coding)
+	value, err := a.find(q.Until, t.key, f.find)
+	if err != nil {
+		return false
+	}
+	got := value.(*found)
+	w.Status("200 OK")
+	w.Field("Cache-Control", noCache[0])
+	tag := t.tags[0]
+	if got.coding != encode.Identity {
+		tag = t.tags[1]
+		w.Field("Content-Encoding", codingNames[got.coding][0])
+	}
+	w.Length(int64(len(got.body)))
+	w.Field("Content-Type", typeJSON[0])
+	if state.Exists() {
+		w.Field("Dataset-Version", t.version)
+	}
+	w.Field("Etag", tag)
+	w.Field("Vary", varyEncoding[0])
+	w.Field("X-Content-Type-Options", noSniff[0])
+	w.End()
+	w.Body(got.body)
+	return true
+}
+
 // directItems answers a question. What is too large to be there in one piece,
 // GeoJSON, which names the host, and whatever is conditional are left to net/http.
 func (a *API) directItems(q *direct.Request, w *direct.Response, given conditions) bool {
@@ -290,9 +343,10 @@ func (a *API) directItems(q *direct.Request, w *direct.Response, given condition
 	if err != nil || i.format == encode.GeoJSON || i.query.Explain || i.plain() {
 		return false
 	}
+	i.brief = !q.Until.IsZero()
 	state := i.state()
 	t := tagsOf(state, i.key(), i.coding)
-	value, err := a.results.Get(t.key, func() (any, int64, error) { return a.find(i) })
+	value, err := a.find(q.Until, t.key, i.find)
 	if err != nil {
 		return false
 	}

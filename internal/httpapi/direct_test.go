@@ -189,6 +189,14 @@ var requests = []string{
 	"GET /collections/other/items?limit=2 HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\n\r\n",
 	"GET /collections/other/items?limit=1&f=json HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n\r\n",
 	"GET /collections/none/items?limit=1 HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /collections/other/facets?fields=id HTTP/1.1\r\nHost: a\r\n\r\nHEAD /collections/other/facets?fields=id HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /collections/other/summary?fields=id HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\nGET /collections/other/facets?limit=1 HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /collections/other/facets?fields=id HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\n",
+	"GET /collections/other/facets?fields=none HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /collections/other/facets?histogram=id HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /collections/none/facets?fields=id HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /collections/other/x/facets?fields=id HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /data/facets?fields=id HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET /data/1#x HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET /data/ HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET /data/. HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -445,6 +453,26 @@ func TestDirectLargeRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.cut(t)
+}
+
+// Questions that a loop has no time for are answered by a goroutine, from which the
+// connection comes back: the answers are the same.
+func TestDirectQuestionThatTakesLong(t *testing.T) {
+	n := start(t, nil)
+	n.want(n.do("POST", "/data", list(4000)), 200)
+	p := &pair{n, n.servePlain(t)}
+	get := func(query string, lines ...string) string {
+		return "GET /data?" + query + " HTTP/1.1\r\nHost: a\r\n" + strings.Join(append(lines, "\r\n"), "\r\n")
+	}
+	for _, r := range []string{
+		get("f=json&limit=4000&sortby=-text"),
+		get("f=json&limit=1000&sortby=-text", "Accept-Encoding: gzip"),
+		get("limit=3&filter=text+LIKE+'%25" + strings.Repeat("x", 300) + "%25'+AND+id+LIKE+'%259%25'"),
+		"GET /data/1 HTTP/1.1\r\nHost: a\r\n\r\n",
+	} {
+		p.compareWarm(t, []byte(r+get("limit=1&id=7")))
+		p.compareWarm(t, []byte(strings.Repeat(get("limit=1&id=7"), 40)+r+strings.Repeat(get("limit=1&id=8"), 40)))
+	}
 }
 
 // Shutting down ends connections that wait between direct requests.

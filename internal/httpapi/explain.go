@@ -22,14 +22,12 @@ type explained struct {
 
 // explain answers with the plan of a query in place of its records.
 func (a *API) explain(w http.ResponseWriter, i *inquiry) error {
-	ctx, cancel := a.limitTime()
-	defer cancel()
 	q := i.query
 	if q.Limit == unlimited {
 		q.Limit = exportPage
 	}
 	start := time.Now()
-	page, err := i.snapshot.Query(ctx, q)
+	page, err := i.snapshot.Query(a.limitTime(), q)
 	if err != nil {
 		return tooCostly(err, a.limits.QueryTime)
 	}

@@ -55,10 +55,8 @@ func (a *API) export(w http.ResponseWriter, r *http.Request, i *inquiry, f *foun
 		q.Limit = exportPage
 		after := page.Records[len(page.Records)-1].Position
 		q.After = &after
-		ctx, cancel := a.limitTime()
 		var err error
-		page, err = i.snapshot.Query(ctx, q)
-		cancel()
+		page, err = i.snapshot.Query(a.limitTime(), q)
 		if err != nil {
 			a.log.Error("an export broke off", "path", r.URL.Path, "error", err)
 			coded.Drop()

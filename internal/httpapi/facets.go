@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 
@@ -35,63 +36,63 @@ type summary struct {
 
 // getFacets answers with how often values occur among the records meant.
 func (a *API) getFacets(w http.ResponseWriter, r *http.Request) error {
-	return a.figures(w, r, facetsWords, func(s *readmodel.Snapshot, q *question) (any, error) {
-		ctx, cancel := a.limitTime()
-		defer cancel()
-		got := facets{Facets: []query.Facet{}}
-		var err error
-		schema := s.State().Schema
-		fields := q.facets
-		if fields == nil && q.histogram == nil {
-			for _, f := range schema.Fields {
-				if len(fields) < facetDefault && (f.Type == dataset.Text || f.Type == dataset.Boolean) && f.Name != schema.IDField {
-					fields = append(fields, f.Name)
-				}
+	return a.figures(w, r, facetsWords, facetsOf)
+}
+
+func facetsOf(ctx context.Context, s *readmodel.Snapshot, q *question) (any, error) {
+	got := facets{Facets: []query.Facet{}}
+	var err error
+	schema := s.State().Schema
+	fields := q.facets
+	if fields == nil && q.histogram == nil {
+		for _, f := range schema.Fields {
+			if len(fields) < facetDefault && (f.Type == dataset.Text || f.Type == dataset.Boolean) && f.Name != schema.IDField {
+				fields = append(fields, f.Name)
 			}
 		}
-		if fields != nil || q.histogram == nil {
-			if got.Matched, got.Facets, err = s.Facets(ctx, query.Facets{Where: q.query.Where, Fields: fields, Limit: limitOr(q, facetLimit)}); err != nil {
-				return nil, err
-			}
+	}
+	if fields != nil || q.histogram == nil {
+		if got.Matched, got.Facets, err = s.Facets(ctx, query.Facets{Where: q.query.Where, Fields: fields, Limit: limitOr(q, facetLimit)}); err != nil {
+			return nil, err
 		}
-		for _, name := range q.histogram {
-			bins := q.bins
-			if bins == 0 {
-				bins = defaultBins
-			}
-			h, err := s.Histogram(ctx, query.Histogram{Where: q.query.Where, Field: name, Bins: bins})
-			if err != nil {
-				return nil, err
-			}
-			got.Histograms = append(got.Histograms, h)
-			got.Matched = h.Missing
-			for _, n := range h.Counts {
-				got.Matched += n
-			}
+	}
+	for _, name := range q.histogram {
+		bins := q.bins
+		if bins == 0 {
+			bins = defaultBins
 		}
-		return got, nil
-	})
+		h, err := s.Histogram(ctx, query.Histogram{Where: q.query.Where, Field: name, Bins: bins})
+		if err != nil {
+			return nil, err
+		}
+		got.Histograms = append(got.Histograms, h)
+		got.Matched = h.Missing
+		for _, n := range h.Counts {
+			got.Matched += n
+		}
+	}
+	return got, nil
 }
 
 // getSummary answers with figures of the records meant, group by group.
 func (a *API) getSummary(w http.ResponseWriter, r *http.Request) error {
-	return a.figures(w, r, summaryWords, func(s *readmodel.Snapshot, q *question) (any, error) {
-		ctx, cancel := a.limitTime()
-		defer cancel()
-		fields := q.facets
-		if fields == nil {
-			for _, f := range s.State().Schema.Fields {
-				if len(fields) < a.limits.Fields {
-					fields = append(fields, f.Name)
-				}
+	return a.figures(w, r, summaryWords, a.summaryOf)
+}
+
+func (a *API) summaryOf(ctx context.Context, s *readmodel.Snapshot, q *question) (any, error) {
+	fields := q.facets
+	if fields == nil {
+		for _, f := range s.State().Schema.Fields {
+			if len(fields) < a.limits.Fields {
+				fields = append(fields, f.Name)
 			}
 		}
-		matched, groups, err := s.Summary(ctx, query.Summary{Where: q.query.Where, Fields: fields, By: q.by, Quantiles: q.quantiles, Limit: limitOr(q, groupLimit)})
-		if err != nil {
-			return nil, err
-		}
-		return summary{Matched: matched, By: q.by, Quantiles: q.quantiles, Groups: groups}, nil
-	})
+	}
+	matched, groups, err := s.Summary(ctx, query.Summary{Where: q.query.Where, Fields: fields, By: q.by, Quantiles: q.quantiles, Limit: limitOr(q, groupLimit)})
+	if err != nil {
+		return nil, err
+	}
+	return summary{Matched: matched, By: q.by, Quantiles: q.quantiles, Groups: groups}, nil
 }
 
 func limitOr(q *question, usual int) int {
@@ -101,8 +102,59 @@ func limitOr(q *question, usual int) int {
 	return min(q.query.Limit, maxFacets)
 }
 
+// figuring answers a question with what becomes one JSON object.
+type figuring func(context.Context, *readmodel.Snapshot, *question) (any, error)
+
+// figure is such a question, understood.
+type figure struct {
+	*question
+	snapshot *readmodel.Snapshot
+	coding   encode.Coding
+	key      []byte
+	answer   figuring
+}
+
+func (a *API) figure(c *collection, pairs []parameter, known wordSet, acceptEncoding []string, answer figuring) (*figure, error) {
+	s, err := c.at(pairs)
+	if err != nil {
+		return nil, err
+	}
+	f := &figure{snapshot: s, answer: answer}
+	schema := s.State().Schema
+	if f.question, err = ask(pairs, &schema, known, &a.limits); err != nil {
+		return nil, err
+	}
+	if err := f.checkHistogram(&schema); err != nil {
+		return nil, err
+	}
+	if f.coding, err = negotiate(acceptEncoding); err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, 512)
+	b = strconv.AppendUint(b, uint64(known), 16)
+	b = append(b, ' ')
+	f.key = f.question.key(b, encode.JSON)
+	return f, nil
+}
+
+// find answers the question.
+func (f *figure) find(ctx context.Context) (any, int64, error) {
+	got, err := f.answer(ctx, f.snapshot, f.question)
+	if err != nil {
+		return nil, 0, err
+	}
+	body := encodeJSON(got)
+	out := &found{}
+	if f.coding != encode.Identity && len(body) >= codedFrom {
+		out.coding = f.coding
+		body = encode.Whole(f.coding, body)
+	}
+	out.body, out.length = body, []string{strconv.Itoa(len(body))}
+	return out, int64(len(body)) + 512, nil
+}
+
 // figures answers a question whose answer is one JSON object.
-func (a *API) figures(w http.ResponseWriter, r *http.Request, known wordSet, answer func(*readmodel.Snapshot, *question) (any, error)) error {
+func (a *API) figures(w http.ResponseWriter, r *http.Request, known wordSet, answer figuring) error {
 	w.Header()["Vary"] = varyEncoding
 	c, err := a.collection(r)
 	if err != nil {
@@ -113,39 +165,11 @@ func (a *API) figures(w http.ResponseWriter, r *http.Request, known wordSet, ans
 	if err != nil {
 		return err
 	}
-	s, err := c.at(pairs)
+	f, err := a.figure(c, pairs, known, r.Header["Accept-Encoding"], answer)
 	if err != nil {
 		return err
 	}
-	state := s.State()
-	q, err := ask(pairs, &state.Schema, known, &a.limits)
-	if err != nil {
-		return err
-	}
-	if err := q.checkHistogram(&state.Schema); err != nil {
-		return err
-	}
-	coding, err := negotiate(r.Header["Accept-Encoding"])
-	if err != nil {
-		return err
-	}
-	b := make([]byte, 0, 512)
-	b = strconv.AppendUint(b, uint64(known), 16)
-	b = append(b, ' ')
-	value, done, err := a.known(w, r, state, q.key(b, encode.JSON), coding, typeJSON, func() (any, int64, error) {
-		got, err := answer(s, q)
-		if err != nil {
-			return nil, 0, err
-		}
-		body := encodeJSON(got)
-		f := &found{}
-		if coding != encode.Identity && len(body) >= codedFrom {
-			f.coding = coding
-			body = encode.Whole(coding, body)
-		}
-		f.body, f.length = body, []string{strconv.Itoa(len(body))}
-		return f, int64(len(body)) + 512, nil
-	})
+	value, done, err := a.known(w, r, f.snapshot.State(), f.key, f.coding, typeJSON, f.find)
 	if done || err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -73,6 +72,7 @@ type inquiry struct {
 	coding   encode.Coding // as negotiated; a small answer is not coded
 	base     string        // scheme and host, for links in a body
 	method   string
+	brief    bool // nothing that takes long to write
 }
 
 func (a *API) items(w http.ResponseWriter, r *http.Request, c *collection, usual encode.Format, limit int) error {
@@ -97,7 +97,7 @@ func (a *API) items(w http.ResponseWriter, r *http.Request, c *collection, usual
 		i.base = baseOf(r)
 	}
 	key := i.key()
-	value, done, err := a.known(w, r, i.state(), key, i.coding, formatTypes[i.format], func() (any, int64, error) { return a.find(i) })
+	value, done, err := a.known(w, r, i.state(), key, i.coding, formatTypes[i.format], i.find)
 	if done || err != nil {
 		return err
 	}
@@ -315,7 +315,7 @@ func tagsOf(state dataset.State, key []byte, coding encode.Coding) *tagged {
 
 // known answers with what the client has, or gives the answer of the cache. It sets
 // the header that all answers to questions have; done: nothing is left to send.
-func (a *API) known(w http.ResponseWriter, r *http.Request, state dataset.State, key []byte, coding encode.Coding, contentType []string, find func() (any, int64, error)) (value any, done bool, err error) {
+func (a *API) known(w http.ResponseWriter, r *http.Request, state dataset.State, key []byte, coding encode.Coding, contentType []string, find finder) (value any, done bool, err error) {
 	h := w.Header()
 	a.markAge(h)
 	t := tagsOf(state, key, coding)
@@ -340,7 +340,7 @@ func (a *API) known(w http.ResponseWriter, r *http.Request, state dataset.State,
 			}
 		}
 	}
-	value, err = a.results.Get(t.key, find)
+	value, err = a.find(time.Time{}, t.key, find)
 	if err != nil {
 		return nil, false, tooCostly(err, a.limits.QueryTime)
 	}
@@ -356,28 +356,8 @@ func (a *API) known(w http.ResponseWriter, r *http.Request, state dataset.State,
 	return value, false, nil
 }
 
-func tooCostly(err error, most time.Duration) error {
-	if _, says := errors.AsType[*dataset.Error](err); says || !errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return &dataset.Error{
-		Code:    dataset.TooCostly,
-		Message: fmt.Sprintf("the query takes longer than %v", most),
-		Remedy:  "narrow it down with a condition on a field, or raise --query-time; explain=true tells what it does",
-		Err:     err,
-	}
-}
-
-// limitTime gives the context that a query runs in: bounded in time, and not ended
-// by one client's leaving, for others may wait for the same answer.
-func (a *API) limitTime() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), a.limits.QueryTime)
-}
-
 // find answers an inquiry.
-func (a *API) find(i *inquiry) (any, int64, error) {
-	ctx, cancel := a.limitTime()
-	defer cancel()
+func (i *inquiry) find(ctx context.Context) (any, int64, error) {
 	q := i.query
 	q.Limit = min(q.Limit, max(exportPage, maxLimit))
 	endless := i.query.Limit == unlimited
@@ -401,6 +381,9 @@ func (a *API) find(i *inquiry) (any, int64, error) {
 	bytes := 0
 	for k := range page.Records {
 		bytes += len(page.Records[k].JSON)
+	}
+	if i.brief && (bytes > shortBytes || i.coding != encode.Identity && bytes >= codedFrom/2) {
+		return nil, 0, context.DeadlineExceeded // writing it or packing it takes too long
 	}
 	if bytes > wholeBytes || endless && page.More {
 		f.page, f.coding = page, i.coding

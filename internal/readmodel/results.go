@@ -88,6 +88,20 @@ func (r *Results) Get(key Key, answer func() (any, int64, error)) (any, error) {
 	return value, err
 }
 
+// Try is Get for whoever cannot wait: it makes the answer though others may make the
+// same one just now.
+func (r *Results) Try(key Key, answer func() (any, int64, error)) (any, error) {
+	value, again := r.look(key)
+	if value != nil {
+		return value, nil
+	}
+	value, bytes, err := answer()
+	if err == nil && again {
+		r.keep(key, value, bytes)
+	}
+	return value, err
+}
+
 // look gives what is kept, and whether the key was asked for before.
 func (r *Results) look(key Key) (value any, again bool) {
 	hash := maphash.String(r.seed, key.Text)

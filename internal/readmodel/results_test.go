@@ -9,6 +9,39 @@ import (
 	"testing/synctest"
 )
 
+// Who cannot wait gets what is kept, makes the rest himself, and leaves it to be kept as
+// others do.
+func TestResultsTry(t *testing.T) {
+	r := NewResults(100_000)
+	key := Key{Dataset: "d", Epoch: "e", Version: 1, Text: "a"}
+	fails := errors.New("no time")
+	made := 0
+	try := func(err error) {
+		t.Helper()
+		if got, e := r.Try(key, func() (any, int64, error) { made++; return "b", 10_000, err }); !errors.Is(e, err) || err == nil && got != "b" {
+			t.Fatalf("%v, %v", got, e)
+		}
+	}
+	try(fails)
+	try(fails)
+	if made != 2 || r.Bytes() != 0 {
+		t.Errorf("a failure is kept: %d, %d bytes", made, r.Bytes())
+	}
+	begun, release := make(chan struct{}), make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		_, _ = r.Get(key, func() (any, int64, error) { close(begun); <-release; return "b", 10_000, nil })
+	})
+	<-begun
+	try(nil) // though another is at it
+	close(release)
+	group.Wait()
+	try(nil)
+	if made != 3 || r.Bytes() < 10_000 {
+		t.Errorf("made %d times, %d bytes kept", made, r.Bytes())
+	}
+}
+
 func TestResults(t *testing.T) {
 	r := NewResults(100_000)
 	made := 0
