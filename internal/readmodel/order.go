@@ -143,34 +143,62 @@ type top struct {
 	dead    func(row uint32) bool // nil: none is
 }
 
+// strip is how many rows are compared with the last one kept before it is looked at
+// anew.
+const strip = batch / 4
+
 // add takes rows that are meant.
 func (t *top) add(rows []uint32) {
-	if t.limit == 0 {
-		return
-	}
-	if len(t.sorting.keys) > 1 {
+	switch {
+	case t.limit == 0:
+	case len(t.sorting.keys) > 1:
 		for _, row := range rows {
 			t.addRow(row)
 		}
+	case len(t.sorting.keys) == 0:
+		for _, row := range rows {
+			t.addKey(uint64(row))
+		}
+	default:
+		key := &t.sorting.keys[0]
+		var room [strip]uint32
+		for len(rows) > 0 {
+			// Most rows come after those kept, which codes tell many at a time.
+			n := min(len(rows), strip)
+			near := rows[:n]
+			if low, high, ok := t.within(key); ok {
+				near = key.column.Filter(room[:0], near, low, high)
+			}
+			for _, row := range near {
+				t.addKey(uint64(key.of(row))<<32 | uint64(row))
+			}
+			rows = rows[n:]
+		}
+	}
+}
+
+// within gives the codes of rows that may come before the last one kept; false: all
+// may.
+func (t *top) within(key *sortKey) (low, high uint32, ok bool) {
+	missing := key.column.Missing()
+	if !t.full() || uint32(t.keys[0]>>32) == missing {
+		return 0, 0, false
+	}
+	place := uint32(t.keys[0] >> 32)
+	if key.down {
+		return missing - 1 - place, missing, true
+	}
+	return 0, place + 1, true
+}
+
+func (t *top) addKey(k uint64) {
+	if len(t.keys) == t.limit && k >= t.keys[0] {
 		return
 	}
-	var key *sortKey
-	if len(t.sorting.keys) == 1 {
-		key = &t.sorting.keys[0]
+	if row := uint32(k); t.after != nil && !t.after(row) || t.dead != nil && t.dead(row) {
+		return
 	}
-	for _, row := range rows {
-		k := uint64(row)
-		if key != nil {
-			k |= uint64(key.of(row)) << 32
-		}
-		if len(t.keys) == t.limit && k >= t.keys[0] {
-			continue
-		}
-		if t.after != nil && !t.after(row) || t.dead != nil && t.dead(row) {
-			continue
-		}
-		t.keys = pushHeap(t.keys, k, t.limit, cmp.Compare[uint64])
-	}
+	t.keys = pushKey(t.keys, k, t.limit)
 }
 
 func (t *top) addRow(row uint32) {
@@ -198,6 +226,33 @@ func (t *top) sorted() []uint32 {
 		rows[i] = uint32(k)
 	}
 	return rows
+}
+
+// pushKey is pushHeap for numbers, several times as fast.
+func pushKey(heap []uint64, x uint64, limit int) []uint64 {
+	if len(heap) < limit {
+		heap = append(heap, x)
+		i := len(heap) - 1
+		for up := (i - 1) / 2; i > 0 && heap[up] < x; up = (i - 1) / 2 {
+			heap[i] = heap[up]
+			i = up
+		}
+		heap[i] = x
+		return heap
+	}
+	i := 0
+	for child := 1; child < len(heap); child = 2*i + 1 {
+		if child+1 < len(heap) && heap[child+1] > heap[child] {
+			child++
+		}
+		if heap[child] <= x {
+			break
+		}
+		heap[i] = heap[child]
+		i = child
+	}
+	heap[i] = x
+	return heap
 }
 
 // pushHeap puts x in a heap of at most limit whose greatest stands first; where it

@@ -374,7 +374,7 @@ func (s *Snapshot) walk(ctx context.Context, p *plan, order *sorting, best *top)
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			n := min(len(rows), batch/4)
+			n := min(len(rows), strip)
 			kept := rows[:n]
 			for _, l := range p.leaves {
 				kept = l.filter(room[:0], kept)
