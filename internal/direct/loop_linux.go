@@ -237,7 +237,8 @@ func (l *loop) poll(events []syscall.EpollEvent) int {
 	return int(n)
 }
 
-// mostSpin is the longest that a loop keeps its processor while it waits.
+// mostSpin is the longest that a loop keeps its processor while it waits: about what it
+// costs to fall asleep and be woken, so that waiting in vain at most doubles that.
 const mostSpin = 15 * time.Microsecond
 
 // spin looks again and again for a moment, as long as that has been of use: clients that
