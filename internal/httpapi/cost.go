@@ -17,12 +17,13 @@ type finder func(context.Context) (value any, bytes int64, err error)
 // find gives the answer to a question, kept or made. It is made within the time that a
 // query may take, and not ended by one client's leaving, for others may wait for the
 // same answer. Where the asker can wait until a time only, for others wait behind it,
-// no longer than that.
-func (a *API) find(until time.Time, key readmodel.Key, find finder) (any, error) {
+// no longer than that. A shared answer is not the asker's alone.
+func (a *API) find(until time.Time, key readmodel.Key, find finder) (value any, shared bool, err error) {
 	if !until.IsZero() {
 		return a.results.Try(key, func() (any, int64, error) { return find(newTimeLimit(until)) })
 	}
-	return a.results.Get(key, func() (any, int64, error) { return find(a.limitTime()) })
+	value, err = a.results.Get(key, func() (any, int64, error) { return find(a.limitTime()) })
+	return value, true, err
 }
 
 // limitTime gives the context that a query runs in.
@@ -58,6 +59,23 @@ func (d *timeLimit) Err() error {
 	}
 	return context.DeadlineExceeded
 }
+
+// bodies are for answers that are sent once and not kept.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
+
+// bodyOf gives room for so many bytes; with once it is to be given back by release.
+func bodyOf(bytes int, once bool) []byte {
+	if once {
+		b := bodies.Get().(*[]byte)
+		if cap(*b) >= bytes {
+			return (*b)[:0]
+		}
+	}
+	return make([]byte, 0, bytes)
+}
+
+// release takes a body that nobody has any more.
+func release(body []byte) { bodies.Put(&body) }
 
 func tooCostly(err error, most time.Duration) error {
 	if _, says := errors.AsType[*dataset.Error](err); says || !errors.Is(err, context.DeadlineExceeded) {

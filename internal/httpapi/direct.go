@@ -291,7 +291,7 @@ func (a *API) directFigures(q *direct.Request, w *direct.Response, given conditi
 	}
 	state := f.snapshot.State()
 	t := tagsOf(state, f.key, f.coding)
-	value, err := a.find(q.Until, t.key, f.find)
+	value, _, err := a.find(q.Until, t.key, f.find)
 	if err != nil {
 		return false
 	}
@@ -346,7 +346,7 @@ func (a *API) directItems(q *direct.Request, w *direct.Response, given condition
 	i.brief = !q.Until.IsZero()
 	state := i.state()
 	t := tagsOf(state, i.key(), i.coding)
-	value, err := a.find(q.Until, t.key, i.find)
+	value, shared, err := a.find(q.Until, t.key, i.find)
 	if err != nil {
 		return false
 	}
@@ -374,5 +374,8 @@ func (a *API) directItems(q *direct.Request, w *direct.Response, given condition
 	w.Field("X-Content-Type-Options", noSniff[0])
 	w.End()
 	w.Body(f.body)
+	if !shared {
+		release(f.body)
+	}
 	return true
 }

@@ -340,7 +340,7 @@ func (a *API) known(w http.ResponseWriter, r *http.Request, state dataset.State,
 			}
 		}
 	}
-	value, err = a.find(time.Time{}, t.key, find)
+	value, _, err = a.find(time.Time{}, t.key, find)
 	if err != nil {
 		return nil, false, tooCostly(err, a.limits.QueryTime)
 	}
@@ -391,7 +391,7 @@ func (i *inquiry) find(ctx context.Context) (any, int64, error) {
 	}
 	schema := i.state().Schema
 	form := encode.NewForm(i.format, &schema, i.fields)
-	b := make([]byte, 0, bytes+len(page.Records)*overhead(i.format)+512)
+	b := bodyOf(bytes+len(page.Records)*overhead(i.format)+512, i.brief)
 	b = form.Open(b, head)
 	b = appendRecords(b, form, &page, true)
 	b = form.Close(b)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 
 	"landings/internal/dataset"
 	"landings/internal/geo"
@@ -23,19 +24,20 @@ func (p *plan) metres(v predicate.Value) (float64, bool) {
 // batch is how many rows are filtered at a time: they stay in the nearest cache.
 const batch = 1024
 
+// rooms are for batches of rows: most questions take one.
+var rooms = sync.Pool{New: func() any { return new([batch]uint32) }}
+
 // each calls see with the rows that are meant, those of changed records included, in
 // batches, in no order.
 func (p *plan) each(ctx context.Context, see func(rows []uint32)) error {
-	var room []uint32
+	room := rooms.Get().(*[batch]uint32)
+	defer rooms.Put(room)
 	filter := func(rows []uint32, skip int) {
 		for i, l := range p.leaves {
 			if i == skip {
 				continue
 			}
-			if room == nil {
-				room = make([]uint32, 0, len(rows)) // the first batch is the longest
-			}
-			rows = l.filter(room, rows)
+			rows = l.filter(room[:0], rows)
 			if len(rows) == 0 {
 				return
 			}
@@ -56,7 +58,8 @@ func (p *plan) each(ctx context.Context, see func(rows []uint32)) error {
 		}
 		return nil
 	}
-	var all [batch]uint32
+	all := rooms.Get().(*[batch]uint32)
+	defer rooms.Put(all)
 	for at := 0; at < p.table.Len(); at += batch {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -368,7 +371,8 @@ func (s *Snapshot) walks(p *plan, order *sorting, limit int, cursor *item) bool 
 
 // walk looks at all rows in order until best is full.
 func (s *Snapshot) walk(ctx context.Context, p *plan, order *sorting, best *top) error {
-	var room [batch]uint32
+	room := rooms.Get().(*[batch]uint32)
+	defer rooms.Put(room)
 	see := func(rows []uint32) error {
 		for len(rows) > 0 && !best.full() {
 			if err := ctx.Err(); err != nil {

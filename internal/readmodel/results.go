@@ -89,17 +89,17 @@ func (r *Results) Get(key Key, answer func() (any, int64, error)) (any, error) {
 }
 
 // Try is Get for whoever cannot wait: it makes the answer though others may make the
-// same one just now.
-func (r *Results) Try(key Key, answer func() (any, int64, error)) (any, error) {
+// same one just now. Where the answer is not shared, it is the caller's alone.
+func (r *Results) Try(key Key, answer func() (any, int64, error)) (value any, shared bool, err error) {
 	value, again := r.look(key)
 	if value != nil {
-		return value, nil
+		return value, true, nil
 	}
 	value, bytes, err := answer()
 	if err == nil && again {
 		r.keep(key, value, bytes)
 	}
-	return value, err
+	return value, again, err
 }
 
 // look gives what is kept, and whether the key was asked for before.

@@ -18,8 +18,8 @@ func TestResultsTry(t *testing.T) {
 	made := 0
 	try := func(err error) {
 		t.Helper()
-		if got, e := r.Try(key, func() (any, int64, error) { made++; return "b", 10_000, err }); !errors.Is(e, err) || err == nil && got != "b" {
-			t.Fatalf("%v, %v", got, e)
+		if got, shared, e := r.Try(key, func() (any, int64, error) { made++; return "b", 10_000, err }); !errors.Is(e, err) || err == nil && got != "b" || shared != (made > 1) {
+			t.Fatalf("%v, %v, %v", got, shared, e)
 		}
 	}
 	try(fails)
