@@ -228,8 +228,10 @@ func (l *loop) wait(events []syscall.EpollEvent) int {
 	return k
 }
 
-// poll gives what is ready, without waiting.
+// poll gives what is ready, without waiting, but lets those go first who wait for this
+// very processor: they may be the ones who have something for the loop.
 func (l *loop) poll(events []syscall.EpollEvent) int {
+	_, _, _ = syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0)
 	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
 	if errno != 0 {
 		return 0
@@ -257,8 +259,6 @@ func (l *loop) spin(events []syscall.EpollEvent) int {
 			l.spins = min(2*l.spins, mostSpin)
 			return n
 		}
-		// Who has something for the loop may have to wait for this very processor.
-		_, _, _ = syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0)
 	}
 	if l.spins /= 2; l.spins < mostSpin/8 {
 		l.spins = 0
