@@ -137,7 +137,10 @@ func (b *bench) judge(what, cell string, ok bool) string {
 
 func (b *bench) skips(part string) bool { return strings.Contains(b.skip, part) }
 
+// connections is how many ask at the same time where requests per second are measured.
+const connections = 4
+
 // wrk asks a server for the paths of a file, from a line on.
-func (b *bench) wrk(ctx context.Context, url, file string, start, cpu int, args ...string) (rig.Load, error) {
-	return rig.Wrk{Script: b.Path("ask.lua"), Connections: 4, Seconds: b.seconds, URL: url, Args: args, ScriptArgs: []string{file, fmt.Sprint(start)}, CPU: cpu}.Run(ctx)
+func (b *bench) wrk(ctx context.Context, connections int, url, file string, start, cpu int, args ...string) (rig.Load, error) {
+	return rig.Wrk{Script: b.Path("ask.lua"), Connections: connections, Seconds: b.seconds, URL: url, Args: args, ScriptArgs: []string{file, fmt.Sprint(start)}, CPU: cpu}.Run(ctx)
 }

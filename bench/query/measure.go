@@ -162,7 +162,7 @@ func (b *bench) startPeers(ctx context.Context, in *input, n *node, static strin
 	start := func(k, round int) int { return round * len(pools[k]) / b.rounds }
 	web := func(url string) func(context.Context, int, int) (float64, error) {
 		return func(ctx context.Context, k, round int) (float64, error) {
-			l, err := b.wrk(ctx, url, files[k], start(k, round), 0)
+			l, err := b.wrk(ctx, connections, url, files[k], start(k, round), 0)
 			return l.Rate, err
 		}
 	}
@@ -246,7 +246,7 @@ func (b *bench) startPeers(ctx context.Context, in *input, n *node, static strin
 			return err
 		}
 		all = append(all, peer{name, false, recordOnly, func(ctx context.Context, _, round int) (float64, error) {
-			l, err := b.wrk(ctx, url, file, start(0, round), 0)
+			l, err := b.wrk(ctx, connections, url, file, start(0, round), 0)
 			return l.Rate, err
 		}, nil})
 		return nil
@@ -350,7 +350,7 @@ func (b *bench) lists(ctx context.Context, n *node, static string, args []string
 	for round := range b.rounds {
 		for i := range urls {
 			who := (i + round) % len(urls)
-			l, err := b.wrk(ctx, urls[who], file, 0, 0, args...)
+			l, err := b.wrk(ctx, connections, urls[who], file, 0, 0, args...)
 			if err != nil {
 				return 0, 0, err
 			}
