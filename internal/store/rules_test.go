@@ -89,6 +89,36 @@ func TestPromotedAgain(t *testing.T) {
 	put(t, n, "after")
 }
 
+// A write that was refused by a replica asks again, on the same connection, whom it speaks to: the process may be a
+// master again by then, with the same data but as another incarnation.
+func TestErrorAsksAgain(t *testing.T) {
+	redisOnly(t, "the embedded engine does not replicate")
+	quick := []string{"--save", "", "--repl-diskless-sync-delay", "0"}
+	r, other := redistest.Start(t, quick...), redistest.Start(t, quick...)
+	n := start(t, r.URL(), func(o *store.Options) { o.Look = time.Hour })
+	put(t, n, "before")
+	other.Do("REPLICAOF", "127.0.0.1", strconv.Itoa(r.Port))
+	until(t, "it has the same data", func() bool { return info(other, "master_link_status") == "up" })
+	other.Do("REPLICAOF", "NO", "ONE")
+	run := info(r, "run_id")
+	r.Do("REPLICAOF", "127.0.0.1", strconv.Itoa(other.Port))
+	until(t, "it follows", func() bool { return info(r, "master_link_status") == "up" })
+	written := make(chan error, 1)
+	go func() {
+		_, err := n.put(t.Context(), "things", "after", `{}`)
+		written <- err
+	}()
+	until(t, "the write is refused", func() bool { return info(r, "errorstat_READONLY") != "" })
+	r.Do("REPLICAOF", "NO", "ONE")
+	if err := <-written; err != nil {
+		t.Fatal(err)
+	}
+	if m := metaOf(r); m["run"] != run+"-"+info(r, "master_replid") {
+		t.Fatalf("it was committed under the run %s, which is no more", m["run"])
+	}
+	inRedis(t, r, "things")
+}
+
 // A Redis that still reads its data from disk is waited for.
 func TestLoadingIsWaitedFor(t *testing.T) {
 	redisOnly(t, "the embedded engine listens when it has read everything")
