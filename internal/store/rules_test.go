@@ -448,28 +448,35 @@ func TestCommitsAreBounded(t *testing.T) {
 	inRedis(t, r, "things")
 }
 
-// A write that is acknowledged while a load goes on is ordered before it: the load replaces it.
+// Writes that are acknowledged while a load goes on, by whichever node, are ordered before it: the load replaces them,
+// and need not be staged again for them.
 func TestWritesComeBeforeTheLoad(t *testing.T) {
 	r := redistest.Start(t, "--save", "")
-	n := start(t, r.URL())
+	n, m := start(t, r.URL()), start(t, r.URL(), named("another"))
 	put(t, n, "a")
 	var during dataset.State
 	state, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
 		whole := load(600, "x")
 		ahead(whole.Records[0])
 		stagedIn(t, r, "g2", 1)
-		during = put(t, n, "during")
+		put(t, n, "during")
+		during = put(t, m, "during, by another")
 		return whole, nil
 	}, nil)
-	if err != nil || during.Version >= state.Version || state.Count != 600 {
+	if err != nil || during.Version >= state.Version || state.Count != 600 || state.Generation != 2 {
 		t.Fatal(during.Version, state, err)
 	}
-	if _, ok := n.copyOf("things").Lookup("during"); ok {
-		t.Fatal("the load did not replace what was there")
+	for _, on := range []*node{n, m} {
+		if err := on.Reach(t.Context(), "things", state.Version); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{"a", "during", "during, by another"} {
+			if _, ok := on.copyOf("things").Lookup(id); ok {
+				t.Errorf("the load did not replace %s", id)
+			}
+		}
 	}
-	if count, _, _ := inRedis(t, r, "things"); count != 600 {
-		t.Fatalf("Redis has %d records", count)
-	}
+	same(t, r, state)
 }
 
 // A switch needs its own lease, the same run, and a generation that nobody has marked dead: else the load begins again.
