@@ -151,6 +151,48 @@ func TestNotified(t *testing.T) {
 	}
 }
 
+// listeners gives how many are told of commits.
+func listeners(r *redistest.Server) string {
+	const channel = "landings:{things}:commits"
+	return strings.TrimPrefix(r.Do("PUBSUB", "SHARDNUMSUB", channel), channel+"\n")
+}
+
+// Who writes alone does not announce each of several quick commits, and yet others hear of the last of them without
+// a look.
+func TestLastOfManyIsTold(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	deaf := func(o *store.Options) { o.Look = time.Hour }
+	n, m := start(t, r.URL(), deaf), start(t, r.URL(), named("another", deaf))
+	put(t, n, "a")
+	until(t, "both listen", func() bool { return listeners(r) == "2" })
+	for i := range 100 {
+		state := put(t, n, numbered(strconv.Itoa(i)+"-", 2+i%10)...)
+		until(t, "the other node has the last one", func() bool { return m.copyOf("things").State().Version == state.Version })
+	}
+}
+
+// A commit to keys that are all still there goes through while their slot moves: the announcement is no part of it.
+func TestCommitsWhileASlotMoves(t *testing.T) {
+	redisOnly(t, "the embedded engine is no cluster")
+	c := redistest.StartCluster(t, 2, 5*time.Second, "--save", "")
+	deaf := func(o *store.Options) { o.Look = time.Hour }
+	n, m := start(t, c.Servers[0].URL(), deaf), start(t, c.Servers[1].URL(), named("another", deaf))
+	put(t, n, "a")
+	from := c.Owner("landings:{things}:meta")
+	to := c.Servers[0]
+	if to == from {
+		to = c.Servers[1]
+	}
+	until(t, "both listen", func() bool { return listeners(from) == "2" })
+	slot := from.Do("CLUSTER", "KEYSLOT", "landings:{things}:meta")
+	to.Do("CLUSTER", "SETSLOT", slot, "IMPORTING", from.Do("CLUSTER", "MYID"))
+	from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", to.Do("CLUSTER", "MYID"))
+	for i := range 20 {
+		state := put(t, n, strconv.Itoa(i))
+		until(t, "the other node has it", func() bool { return m.copyOf("things").State().Version == state.Version })
+	}
+}
+
 // A commit of which nobody was told is found by the look.
 func TestLookIsTheBackstop(t *testing.T) {
 	r := redistest.Start(t, "--save", "")
