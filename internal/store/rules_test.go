@@ -3,6 +3,7 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -190,6 +191,44 @@ func TestCommitsWhileASlotMoves(t *testing.T) {
 	for i := range 20 {
 		state := put(t, n, strconv.Itoa(i))
 		until(t, "the other node has it", func() bool { return m.copyOf("things").State().Version == state.Version })
+	}
+}
+
+// Every answer is Redis's own: no connection of a node has Redis keep account of what it read, for a cache.
+func TestNothingIsCached(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL())
+	put(t, n, "a")
+	until(t, "it listens", func() bool { return listeners(r) == "1" })
+	if tracked := info(r, "tracking_clients"); tracked != "0" {
+		t.Fatalf("%s connections keep a cache", tracked)
+	}
+}
+
+// A burst of announcements does not hold up what goes over the same connection: who hears them sends nothing.
+func TestBurstOfAnnouncements(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL(), func(o *store.Options) { o.Look = time.Hour })
+	state := put(t, n, "a")
+	until(t, "it listens", func() bool { return listeners(r) == "1" })
+	c, err := net.Dial("tcp", r.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	// At once, so that Redis passes all of them on before it reads anything else.
+	if _, err := io.WriteString(c, strings.Repeat(fmt.Sprintf("SPUBLISH landings:{things}:commits \"another %d\"\r\n", state.Version+1), 100)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(c, make([]byte, 100*len(":1\r\n"))); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for range 100 { // there are several connections, one of which is told
+		if _, err := n.Generations(ctx, "things"); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
