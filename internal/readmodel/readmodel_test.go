@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"pgregory.net/rapid"
@@ -392,6 +394,41 @@ func TestCatalog(t *testing.T) {
 			t.Fatal("a dataset was made twice")
 		}
 	}
+}
+
+// What a deleted dataset last was stays for an hour: since it was last deleted, and though its keys are found missing
+// again and again.
+func TestVanished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newCatalog(t).Dataset("d")
+		if last, _ := d.Vanished(); last != nil {
+			t.Fatal("it never was")
+		}
+		vanish := func(version uint64) {
+			d.Replace(dataset.State{Name: "d", Epoch: "e", Version: version, Generation: 1}, sequence([]dataset.Record{{ID: "a", JSON: []byte(`{}`)}}))
+			d.Clear(dataset.State{Name: "d"})
+			d.Clear(dataset.State{Name: "d"})
+		}
+		there := func(version uint64) {
+			t.Helper()
+			synctest.Wait()
+			last, at := d.Vanished()
+			if last == nil || last.State().Version != version || last.Len() != 1 || time.Since(at) > time.Hour {
+				t.Fatalf("version %d is not what vanished at %v", version, at)
+			}
+		}
+		vanish(1)
+		time.Sleep(40 * time.Minute)
+		there(1)
+		vanish(2)
+		time.Sleep(time.Hour - time.Second)
+		there(2)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if last, at := d.Vanished(); last != nil {
+			t.Fatalf("version %d of %v is still there", last.State().Version, at)
+		}
+	})
 }
 
 var sizes = []int{1000, 45716, 1000000}

@@ -32,6 +32,12 @@ func stagedIn(t *testing.T, r *redistest.Server, generation string, buckets int)
 
 func TestLoadAhead(t *testing.T) {
 	first := load(1000, "first")
+	const buckets = 2500 // so many that the bound on their numbers has to be raised on the way
+	many := func(ahead func(*dataset.Bucket)) {
+		for i := range uint64(buckets) {
+			ahead(dataset.NewBucket(i, []dataset.Record{{ID: strconv.FormatUint(i, 10), Position: i * dataset.BucketSize, JSON: []byte("{}")}}))
+		}
+	}
 	t.Run("staged while it is read", func(t *testing.T) {
 		r := redistest.Start(t, "--save", "")
 		n := start(t, r.URL())
@@ -72,6 +78,25 @@ func TestLoadAhead(t *testing.T) {
 			t.Fatalf("left over: %v", found)
 		}
 	})
+	t.Run("fewer in the end", func(t *testing.T) {
+		r := redistest.Start(t, "--save", "")
+		n := start(t, r.URL())
+		fewer := first
+		fewer.Records = first.Records[:2]
+		state, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+			for _, b := range first.Records {
+				ahead(b)
+			}
+			stagedIn(t, r, "g1", 4)
+			return fewer, nil
+		}, nil)
+		if err != nil || state.Generation != 2 || state.Count != 512 {
+			t.Fatal(state, err)
+		}
+		if found := generations(r, "things"); len(found) != 1 || found["g2"] != 2 {
+			t.Fatalf("left over: %v", found)
+		}
+	})
 	t.Run("bad in the end", func(t *testing.T) {
 		r := redistest.Start(t, "--save", "")
 		n := start(t, r.URL())
@@ -79,12 +104,8 @@ func TestLoadAhead(t *testing.T) {
 			t.Fatal(err)
 		}
 		bad := errors.New("the input is bad")
-		// So many that the bound on their numbers has to be raised on the way.
-		const buckets = 2500
 		_, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
-			for i := range uint64(buckets) {
-				ahead(dataset.NewBucket(i, []dataset.Record{{ID: strconv.FormatUint(i, 10), Position: i * dataset.BucketSize, JSON: []byte("{}")}}))
-			}
+			many(ahead)
 			stagedIn(t, r, "g2", buckets)
 			return dataset.Load{}, bad
 		}, nil)
@@ -97,6 +118,27 @@ func TestLoadAhead(t *testing.T) {
 		if _, digest, _ := inRedis(t, r, "things"); digest != first.Records.Digest() || n.copyOf("things").Records().Digest() != digest {
 			t.Fatal("what was there is not what it was")
 		}
+	})
+	t.Run("its writer is gone", func(t *testing.T) {
+		r := redistest.Start(t, "--save", "")
+		p := newProxy(t, r.Addr(), seeded(t))
+		short := func(o *store.Options) { o.Lease = 300 * time.Millisecond }
+		n, m := start(t, "redis://"+p.addr, short), start(t, r.URL(), named("another", short))
+		_, _ = n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+			// It dies when its first bucket above the first bound has arrived.
+			p.last.Store("landings:{things}:g1:1024\r\n")
+			many(ahead)
+			until(t, "it is cut off", p.shut.Load)
+			until(t, "the bucket is there", func() bool { return r.Do("EXISTS", "landings:{things}:g1:1024") == "1" })
+			until(t, "another node has collected all of it", func() bool {
+				// Every load looks around.
+				if _, err := m.Replace(t.Context(), "things", load(1, "x"), nil); err != nil {
+					t.Fatal(err)
+				}
+				return generations(r, "things")["g1"] == 0
+			})
+			return dataset.Load{}, errors.New("gone")
+		}, nil)
 	})
 	t.Run("refused in the end", func(t *testing.T) {
 		r := redistest.Start(t, "--save", "")

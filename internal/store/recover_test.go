@@ -3,6 +3,7 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -339,7 +340,8 @@ type proxy struct {
 	addr string
 	cut  atomic.Bool
 	cuts atomic.Int64
-	shut atomic.Bool // nothing more is forwarded to Redis
+	shut atomic.Bool  // nothing more is forwarded to Redis
+	last atomic.Value // a string: once it was forwarded, shut
 }
 
 func newProxy(t *testing.T, to string, random *rand.Rand) *proxy {
@@ -391,6 +393,11 @@ func newProxy(t *testing.T, to string, random *rand.Rand) *proxy {
 					}
 					if _, err := server.Write(buf[:n]); err != nil {
 						return
+					}
+					if last, ok := p.last.Load().(string); ok && bytes.Contains(buf[:n], []byte(last)) {
+						p.shut.Store(true)
+						lose = true
+						client.Close()
 					}
 					if lose {
 						// Redis reads what is there before it sees the end.

@@ -3,6 +3,7 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -89,6 +90,36 @@ func TestPromotedAgain(t *testing.T) {
 	put(t, n, "after")
 }
 
+// A write that was refused by a replica asks again, on the same connection, whom it speaks to: the process may be a
+// master again by then, with the same data but as another incarnation.
+func TestErrorAsksAgain(t *testing.T) {
+	redisOnly(t, "the embedded engine does not replicate")
+	quick := []string{"--save", "", "--repl-diskless-sync-delay", "0"}
+	r, other := redistest.Start(t, quick...), redistest.Start(t, quick...)
+	n := start(t, r.URL(), func(o *store.Options) { o.Look = time.Hour })
+	put(t, n, "before")
+	other.Do("REPLICAOF", "127.0.0.1", strconv.Itoa(r.Port))
+	until(t, "it has the same data", func() bool { return info(other, "master_link_status") == "up" })
+	other.Do("REPLICAOF", "NO", "ONE")
+	run := info(r, "run_id")
+	r.Do("REPLICAOF", "127.0.0.1", strconv.Itoa(other.Port))
+	until(t, "it follows", func() bool { return info(r, "master_link_status") == "up" })
+	written := make(chan error, 1)
+	go func() {
+		_, err := n.put(t.Context(), "things", "after", `{}`)
+		written <- err
+	}()
+	until(t, "the write is refused", func() bool { return info(r, "errorstat_READONLY") != "" })
+	r.Do("REPLICAOF", "NO", "ONE")
+	if err := <-written; err != nil {
+		t.Fatal(err)
+	}
+	if m := metaOf(r); m["run"] != run+"-"+info(r, "master_replid") {
+		t.Fatalf("it was committed under the run %s, which is no more", m["run"])
+	}
+	inRedis(t, r, "things")
+}
+
 // A Redis that still reads its data from disk is waited for.
 func TestLoadingIsWaitedFor(t *testing.T) {
 	redisOnly(t, "the embedded engine listens when it has read everything")
@@ -118,6 +149,86 @@ func TestNotified(t *testing.T) {
 	for i := range 20 {
 		state := put(t, n, strconv.Itoa(i))
 		until(t, "the other node has it", func() bool { return m.copyOf("things").State().Version == state.Version })
+	}
+}
+
+// listeners gives how many are told of commits.
+func listeners(r *redistest.Server) string {
+	const channel = "landings:{things}:commits"
+	return strings.TrimPrefix(r.Do("PUBSUB", "SHARDNUMSUB", channel), channel+"\n")
+}
+
+// Who writes alone does not announce each of several quick commits, and yet others hear of the last of them without
+// a look.
+func TestLastOfManyIsTold(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	deaf := func(o *store.Options) { o.Look = time.Hour }
+	n, m := start(t, r.URL(), deaf), start(t, r.URL(), named("another", deaf))
+	put(t, n, "a")
+	until(t, "both listen", func() bool { return listeners(r) == "2" })
+	for i := range 100 {
+		state := put(t, n, numbered(strconv.Itoa(i)+"-", 2+i%10)...)
+		until(t, "the other node has the last one", func() bool { return m.copyOf("things").State().Version == state.Version })
+	}
+}
+
+// A commit to keys that are all still there goes through while their slot moves: the announcement is no part of it.
+func TestCommitsWhileASlotMoves(t *testing.T) {
+	redisOnly(t, "the embedded engine is no cluster")
+	c := redistest.StartCluster(t, 2, 5*time.Second, "--save", "")
+	deaf := func(o *store.Options) { o.Look = time.Hour }
+	n, m := start(t, c.Servers[0].URL(), deaf), start(t, c.Servers[1].URL(), named("another", deaf))
+	put(t, n, "a")
+	from := c.Owner("landings:{things}:meta")
+	to := c.Servers[0]
+	if to == from {
+		to = c.Servers[1]
+	}
+	until(t, "both listen", func() bool { return listeners(from) == "2" })
+	slot := from.Do("CLUSTER", "KEYSLOT", "landings:{things}:meta")
+	to.Do("CLUSTER", "SETSLOT", slot, "IMPORTING", from.Do("CLUSTER", "MYID"))
+	from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", to.Do("CLUSTER", "MYID"))
+	for i := range 20 {
+		state := put(t, n, strconv.Itoa(i))
+		until(t, "the other node has it", func() bool { return m.copyOf("things").State().Version == state.Version })
+	}
+}
+
+// Every answer is Redis's own: no connection of a node has Redis keep account of what it read, for a cache.
+func TestNothingIsCached(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL())
+	put(t, n, "a")
+	until(t, "it listens", func() bool { return listeners(r) == "1" })
+	if tracked := info(r, "tracking_clients"); tracked != "0" {
+		t.Fatalf("%s connections keep a cache", tracked)
+	}
+}
+
+// A burst of announcements does not hold up what goes over the same connection: who hears them sends nothing.
+func TestBurstOfAnnouncements(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL(), func(o *store.Options) { o.Look = time.Hour })
+	state := put(t, n, "a")
+	until(t, "it listens", func() bool { return listeners(r) == "1" })
+	c, err := net.Dial("tcp", r.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	// At once, so that Redis passes all of them on before it reads anything else.
+	if _, err := io.WriteString(c, strings.Repeat(fmt.Sprintf("SPUBLISH landings:{things}:commits \"another %d\"\r\n", state.Version+1), 100)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(c, make([]byte, 100*len(":1\r\n"))); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for range 100 { // there are several connections, one of which is told
+		if _, err := n.Generations(ctx, "things"); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -418,28 +529,35 @@ func TestCommitsAreBounded(t *testing.T) {
 	inRedis(t, r, "things")
 }
 
-// A write that is acknowledged while a load goes on is ordered before it: the load replaces it.
+// Writes that are acknowledged while a load goes on, by whichever node, are ordered before it: the load replaces them,
+// and need not be staged again for them.
 func TestWritesComeBeforeTheLoad(t *testing.T) {
 	r := redistest.Start(t, "--save", "")
-	n := start(t, r.URL())
+	n, m := start(t, r.URL()), start(t, r.URL(), named("another"))
 	put(t, n, "a")
 	var during dataset.State
 	state, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
 		whole := load(600, "x")
 		ahead(whole.Records[0])
 		stagedIn(t, r, "g2", 1)
-		during = put(t, n, "during")
+		put(t, n, "during")
+		during = put(t, m, "during, by another")
 		return whole, nil
 	}, nil)
-	if err != nil || during.Version >= state.Version || state.Count != 600 {
+	if err != nil || during.Version >= state.Version || state.Count != 600 || state.Generation != 2 {
 		t.Fatal(during.Version, state, err)
 	}
-	if _, ok := n.copyOf("things").Lookup("during"); ok {
-		t.Fatal("the load did not replace what was there")
+	for _, on := range []*node{n, m} {
+		if err := on.Reach(t.Context(), "things", state.Version); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{"a", "during", "during, by another"} {
+			if _, ok := on.copyOf("things").Lookup(id); ok {
+				t.Errorf("the load did not replace %s", id)
+			}
+		}
 	}
-	if count, _, _ := inRedis(t, r, "things"); count != 600 {
-		t.Fatalf("Redis has %d records", count)
-	}
+	same(t, r, state)
 }
 
 // A switch needs its own lease, the same run, and a generation that nobody has marked dead: else the load begins again.
