@@ -31,6 +31,7 @@ type keeper struct {
 	behind    atomic.Pointer[behind]        // shared: nil where the copy was not behind at the last look
 	holders   holders                       // shared: who else has what
 	witness   witness                       // shared: how safe Redis keeps it
+	stranger  atomic.Bool                   // shared: a look found another incarnation than meta names
 
 	wire    *wire // nil: not connected
 	suspect bool  // the wire gave an error: ask again who serves it

@@ -90,20 +90,26 @@ func TestPromotedAgain(t *testing.T) {
 	put(t, n, "after")
 }
 
-// A write that was refused by a replica asks again, on the same connection, whom it speaks to: the process may be a
-// master again by then, with the same data but as another incarnation.
-func TestErrorAsksAgain(t *testing.T) {
-	redisOnly(t, "the embedded engine does not replicate")
+// demoted gives a Redis that follows another one with the same data, and a node on it that has noticed nothing.
+func demoted(t *testing.T, change ...func(*store.Options)) (r *redistest.Server, n *node, runID string) {
 	quick := []string{"--save", "", "--repl-diskless-sync-delay", "0"}
 	r, other := redistest.Start(t, quick...), redistest.Start(t, quick...)
-	n := start(t, r.URL(), func(o *store.Options) { o.Look = time.Hour })
+	n = start(t, r.URL(), change...)
 	put(t, n, "before")
 	other.Do("REPLICAOF", "127.0.0.1", strconv.Itoa(r.Port))
 	until(t, "it has the same data", func() bool { return info(other, "master_link_status") == "up" })
 	other.Do("REPLICAOF", "NO", "ONE")
-	run := info(r, "run_id")
+	runID = info(r, "run_id")
 	r.Do("REPLICAOF", "127.0.0.1", strconv.Itoa(other.Port))
 	until(t, "it follows", func() bool { return info(r, "master_link_status") == "up" })
+	return r, n, runID
+}
+
+// A write that was refused by a replica asks again, on the same connection, whom it speaks to: the process may be a
+// master again by then, with the same data but as another incarnation.
+func TestErrorAsksAgain(t *testing.T) {
+	redisOnly(t, "the embedded engine does not replicate")
+	r, n, run := demoted(t, func(o *store.Options) { o.Look = time.Hour })
 	written := make(chan error, 1)
 	go func() {
 		_, err := n.put(t.Context(), "things", "after", `{}`)
@@ -117,6 +123,16 @@ func TestErrorAsksAgain(t *testing.T) {
 	if m := metaOf(r); m["run"] != run+"-"+info(r, "master_replid") {
 		t.Fatalf("it was committed under the run %s, which is no more", m["run"])
 	}
+	inRedis(t, r, "things")
+}
+
+// Though nobody writes meanwhile, so that nothing fails, the look tells that a process came back as another incarnation.
+func TestPromotedUnseen(t *testing.T) {
+	redisOnly(t, "the embedded engine does not replicate")
+	r, n, run := demoted(t)
+	r.Do("REPLICAOF", "NO", "ONE")
+	until(t, "the recovery", func() bool { return metaOf(r)["run"] == run+"-"+info(r, "master_replid") })
+	put(t, n, "after")
 	inRedis(t, r, "things")
 }
 

@@ -95,7 +95,7 @@ func (k *keeper) round(ctx context.Context) (done bool, err error) {
 		}
 		k.suspect = false
 	}
-	if k.suspect {
+	if k.stranger.Swap(false) || k.suspect {
 		if err := k.wire.identify(ctx); err != nil {
 			return false, err
 		}

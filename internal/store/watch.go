@@ -175,6 +175,9 @@ func (s *Store) lookAt(ctx context.Context, w *wire, keepers []*keeper, names []
 		m, err := parseMeta(k.name, values)
 		here := k.published.Load()
 		k.lagging(m.Version)
+		if m.Epoch != "" && m.Run != w.server.run {
+			k.stranger.Store(true)
+		}
 		if err != nil || m.mark() != here.mark() || m.Term != here.Term || m.Epoch != "" && m.Run != w.server.run {
 			k.hint()
 		}
