@@ -33,6 +33,7 @@ const (
 	lookEvery  = 500 * time.Millisecond
 	quietLooks = 10
 	trifle     = 4 << 20 // bytes
+	worthwhile = 3 * trifle
 )
 
 // heap is what the collector tells of itself.
@@ -94,7 +95,7 @@ func boundGarbage(ctx context.Context) {
 			percent = p
 			debug.SetGCPercent(percent)
 		}
-		if allowed.quiet >= quietLooks && now.allocated-collected > leastGarbage {
+		if allowed.quiet >= quietLooks && now.allocated-collected > worthwhile {
 			debug.FreeOSMemory()
 			collected = now.allocated
 		}
