@@ -46,7 +46,7 @@ type serveCommand struct {
 	KeepGenerations    int           `help:"How many earlier loads of a dataset can be gone back to." default:"1"`
 	KeepGenerationsFor time.Duration `help:"How long they can be gone back to; 0s for as long as no newer ones take their places." default:"0s"`
 	QueryTime          time.Duration `help:"How long one query may take." default:"5s"`
-	ResultBytes        int64         `help:"Memory for answers to queries that are asked again, in bytes." default:"33554432" placeholder:"BYTES"`
+	ResultBytes        int64         `help:"Memory for answers to queries that are asked again, in bytes." default:"25165824" placeholder:"BYTES"`
 	HistoryBytes       int64         `help:"Memory for old versions of each dataset, for page tokens and version=, in bytes; 0 keeps none." default:"67108864" placeholder:"BYTES"`
 	HistoryAge         time.Duration `help:"How long old versions are kept." default:"5m"`
 	LogFormat          string        `help:"Format of the log: text or json." enum:"text,json" default:"text"`

@@ -140,7 +140,7 @@ func DefaultLimits() Limits {
 		Positions:    10_000,
 		Fields:       100,
 		QueryTime:    5 * time.Second,
-		ResultBytes:  32 << 20,
+		ResultBytes:  24 << 20,
 	}
 }
 

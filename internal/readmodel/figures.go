@@ -662,8 +662,7 @@ func (g *part) tally(from *values) *tally {
 // figures describes the values of a tally.
 func (t *tally) figures(field string, quantiles []float64) query.Figures {
 	f := query.Figures{Field: field, Missing: t.missing(), Misfits: t.misfits()}
-	var numbers []float64
-	var counts []int
+	numbers, counts := make([]float64, 0, len(t.runs)), make([]int, 0, len(t.runs))
 	sum := 0.0
 	var least, most predicate.Value
 	t.values(func(v predicate.Value, n int) {
