@@ -4,12 +4,13 @@ import "time"
 
 // crowd makes commits wait for those who are about to write.
 //
-// Clients that write one after the other come back together when a commit answers
-// them. The first to come back would get a commit of its own, and all others would
-// wait for it and then for theirs: each pair of commits, and of syncs of the
-// append-only file, would do the work of one. So a keeper whose last commits were
-// shared waits for as many writes as they had, for as long as a commit takes at the
-// most. Who writes alone waits for nobody. Only the keeper's goroutine uses it.
+// Clients that were answered together write again together, but one after the other
+// reaches the keeper. If it began with the first one, that one would get a commit, and
+// a sync of the append-only file, of its own, and all others would wait for it. If it
+// waited for all, Redis would have nothing to do meanwhile, and then the clients. So a
+// keeper whose last commits were shared waits for half as many writes as they had, for
+// as long as a commit takes at the most: while those are committed the others come.
+// Who writes alone waits for nobody. Only the keeper's goroutine uses it.
 type crowd struct {
 	last, before int           // writes of the last two commits
 	took         time.Duration // the last commit, until Redis had answered
@@ -25,7 +26,7 @@ func (c *crowd) committed(writes int, took time.Duration) {
 
 // assemble adds the updates that are about to come to a batch of one.
 func (k *keeper) assemble(batch []*request) []*request {
-	expected := max(k.crowd.last, k.crowd.before)
+	expected := (k.crowd.last + k.crowd.before + 3) / 4
 	if expected < 2 || !batch[0].isUpdate() {
 		return batch
 	}
