@@ -26,6 +26,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"landings/bench/rig"
 )
 
 func main() {
@@ -162,7 +164,7 @@ type sample struct {
 
 // measure runs redis-benchmark once.
 func (s *server) measure(ctx context.Context, test []string, depth string, n int) (sample, error) {
-	before, err := s.processor()
+	before, err := rig.Processor(s.cmd.Process.Pid)
 	if err != nil {
 		return sample{}, err
 	}
@@ -178,7 +180,7 @@ func (s *server) measure(ctx context.Context, test []string, depth string, n int
 	if err != nil || len(rows) != 2 || len(rows[1]) != 8 {
 		return sample{}, fmt.Errorf("redis-benchmark answers %q", out)
 	}
-	after, err := s.processor()
+	after, err := rig.Processor(s.cmd.Process.Pid)
 	if err != nil {
 		return sample{}, err
 	}
@@ -189,25 +191,8 @@ func (s *server) measure(ctx context.Context, test []string, depth string, n int
 	if got.p99, err = strconv.ParseFloat(rows[1][6], 64); err != nil {
 		return sample{}, err
 	}
-	got.processor = (after - before) * 1e6 / float64(n)
+	got.processor = float64((after - before).Microseconds()) / float64(n)
 	return got, nil
-}
-
-// processor gives the processor time that the process has used, in seconds.
-func (s *server) processor() (float64, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	// After the name in parentheses come state and, as the 12th and 13th field
-	// from there, user and system time in hundredths of a second.
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	user, err := strconv.ParseFloat(fields[11], 64)
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.ParseFloat(fields[12], 64)
-	return (user + system) / 100, err
 }
 
 // resident gives the process's resident memory in bytes.

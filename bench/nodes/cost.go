@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"time"
 
 	"landings/bench/rig"
@@ -87,28 +85,15 @@ func (b *bench) cost(ctx context.Context) error {
 	return nil
 }
 
-// processor gives the processor time that Redis and then each of the nodes have taken (proc(5), stat: utime and stime in ticks of 10 ms).
+// processor gives the processor time that Redis and then each of the nodes have taken.
 func (w *world) processor() ([]time.Duration, error) {
 	var each []time.Duration
 	for _, p := range append([]*exec.Cmd{w.redis}, w.running...) {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.Process.Pid))
+		took, err := rig.Processor(p.Process.Pid)
 		if err != nil {
 			return nil, err
 		}
-		_, rest, _ := strings.Cut(string(text), ") ")
-		fields := strings.Fields(rest)
-		if len(fields) < 13 {
-			return nil, fmt.Errorf("/proc/%d/stat: %.100s", p.Process.Pid, text)
-		}
-		var ticks int64
-		for _, f := range fields[11:13] {
-			n, err := strconv.ParseInt(f, 10, 64)
-			if err != nil {
-				return nil, err
-			}
-			ticks += n
-		}
-		each = append(each, time.Duration(ticks)*10*time.Millisecond)
+		each = append(each, took)
 	}
 	return each, nil
 }

@@ -142,10 +142,17 @@ func (c *Column) Order(ctx context.Context) (*Order, error) {
 	})
 }
 
-// Terms gives the index of the different texts by their codes. The column must be of
-// texts. The error is that ctx ended before it was made.
+// Terms gives the index of the different texts by their codes; that of many texts is
+// sharpened afterwards. The column must be of texts. The error is that ctx ended before
+// it was made.
 func (c *Column) Terms(ctx context.Context) (*textsearch.Index, error) {
-	return c.terms.get(ctx, c.builds, func() *textsearch.Index { return textsearch.NewIndex(c.distinct, c.text) })
+	return c.terms.get(ctx, c.builds, func() *textsearch.Index {
+		x := textsearch.NewIndex(c.distinct, c.text)
+		if c.distinct >= textsearch.Many {
+			c.builds.begin(x.Sharpen)
+		}
+		return x
+	})
 }
 
 // Contains says whether the text of a row has the finder's term in it. The column must

@@ -13,12 +13,41 @@ import (
 // for every three characters, which texts have them, and not the texts: a text that
 // has the term's rarest ones is looked at where it is. Behind a text stand two more
 // characters, so that each of its own begins three: a term of one or two is found by
-// the lists of all that begin with it. The index is immutable; its memory is a few
-// slices without pointers for each 65,536 texts.
+// the lists of all that begin with it. Its memory is a few slices without pointers for
+// each 65,536 texts.
+//
+// Of many millions of texts even the lists of rare characters are long. For those
+// [Index.Sharpen] makes a suffix array beside them.
 type Index struct {
 	text   func(i uint32) string
 	blocks []block
 	texts  int
+	sharp  atomic.Pointer[suffixes] // nil: there is none, or not yet
+}
+
+// Many is from how many texts on an index should be sharpened: below, it would cost more
+// memory than it saves time.
+const Many = 1 << 22
+
+// mostSharp is up to how many places of a term are looked up in the suffix array.
+const mostSharp = 1024
+
+// Sharpen makes terms that few texts have be found in a time that does not grow with
+// the texts. It takes about five bytes for each of their characters; meanwhile the
+// index can be used.
+func (x *Index) Sharpen() {
+	if s := newSuffixes(x.texts, x.text); s != nil {
+		x.sharp.Store(s)
+	}
+}
+
+// few gives the texts with a term, where they are few and the index is sharp.
+func (x *Index) few(term string) (texts []uint32, ok bool) {
+	s := x.sharp.Load()
+	if s == nil || len(term) < 3 || strings.IndexByte(term, end) >= 0 {
+		return nil, false
+	}
+	return s.find(term, mostSharp)
 }
 
 // block is 65,536 texts. Texts within it are 16 bits. Of few texts there are no lists.
@@ -158,12 +187,23 @@ func (x *Index) Bytes() int64 {
 		b := &x.blocks[i]
 		n += 8*int64(len(b.present)) + 4*int64(len(b.before)+len(b.starts)) + 2*int64(len(b.lists))
 	}
+	if s := x.sharp.Load(); s != nil {
+		n += s.bytes()
+	}
 	return n
 }
 
 // Search calls yield with the texts that have term in them, in ascending order,
 // until it says false. The term is folded.
 func (x *Index) Search(term string, yield func(i uint32) bool) {
+	if few, ok := x.few(term); ok {
+		for _, i := range few {
+			if !yield(i) {
+				return
+			}
+		}
+		return
+	}
 	for i := range x.blocks {
 		if !x.search(&x.blocks[i], term, uint32(i)*blockTexts, yield) {
 			return
@@ -173,6 +213,9 @@ func (x *Index) Search(term string, yield func(i uint32) bool) {
 
 // Estimate gives a number that the texts with a term are not more than.
 func (x *Index) Estimate(term string) int {
+	if few, ok := x.few(term); ok {
+		return len(few)
+	}
 	n := 0
 	for i := range x.blocks {
 		b := &x.blocks[i]

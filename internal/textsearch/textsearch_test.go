@@ -114,7 +114,10 @@ func TestIndexIsALoop(t *testing.T) {
 			texts[i] = b.String()
 		}
 		x := NewIndex(rows, func(i uint32) string { return texts[i] })
-		for range 100 {
+		for n := range 200 {
+			if n == 100 {
+				x.Sharpen()
+			}
 			term := ""
 			for range 1 + rnd.IntN(4) {
 				term += []string{"al", "lan", "hills", "s ", "y", "é", "\xc3", "7", "a", "b", "zzz", "lss", "e"}[rnd.IntN(13)]
@@ -156,12 +159,20 @@ func BenchmarkIndex(b *testing.B) {
 			}
 			b.ReportMetric(float64(x.Bytes())/float64(rows), "bytes/row")
 		})
-		b.Run("rare", func(b *testing.B) {
+		rare := func(b *testing.B) {
 			for b.Loop() {
 				n := 0
 				term := texts[rnd.IntN(rows)]
 				x.Search(term[len(term)-10:], func(uint32) bool { n++; return true })
 			}
+		}
+		b.Run("rare", rare)
+		b.Run("sharpen", func(b *testing.B) {
+			for b.Loop() {
+				x.Sharpen()
+			}
+			b.ReportMetric(float64(x.Bytes())/float64(rows), "bytes/row")
 		})
+		b.Run("rare-sharp", rare)
 	}
 }
