@@ -17,37 +17,29 @@ import (
 // each 65,536 texts.
 //
 // Of many millions of texts even the lists of rare characters are long. For those
-// [Index.Sharpen] makes a suffix array beside them.
+// [Index.Sharpen] lists longer pieces beside them.
 type Index struct {
 	text   func(i uint32) string
 	blocks []block
 	texts  int
-	sharp  atomic.Pointer[suffixes] // nil: there is none, or not yet
+	rare   atomic.Pointer[rare] // nil: there is none, or not yet
 }
 
 // Many is from how many texts on an index should be sharpened: below, it would cost more
 // memory than it saves time.
 const Many = 1 << 22
 
-// mostSharp is up to how many places of a term are looked up in the suffix array.
-const mostSharp = 1024
+// Sharpen makes terms of five characters and more that few texts have be found in a time
+// that hardly grows with the texts. Meanwhile the index can be used.
+func (x *Index) Sharpen() { x.rare.Store(newRare(x.texts, x.text)) }
 
-// Sharpen makes terms that few texts have be found in a time that does not grow with
-// the texts. It takes about five bytes for each of their characters; meanwhile the
-// index can be used.
-func (x *Index) Sharpen() {
-	if s := newSuffixes(x.texts, x.text); s != nil {
-		x.sharp.Store(s)
-	}
-}
-
-// few gives the texts with a term, where they are few and the index is sharp.
+// few gives texts among which are all that have a term, where the index is sharp and they
+// are few. A text may be there twice, one after the other.
 func (x *Index) few(term string) (texts []uint32, ok bool) {
-	s := x.sharp.Load()
-	if s == nil || len(term) < 3 || strings.IndexByte(term, end) >= 0 {
-		return nil, false
+	if r := x.rare.Load(); r != nil {
+		return r.having(term)
 	}
-	return s.find(term, mostSharp)
+	return nil, false
 }
 
 // block is 65,536 texts. Texts within it are 16 bits. Of few texts there are no lists.
@@ -187,8 +179,8 @@ func (x *Index) Bytes() int64 {
 		b := &x.blocks[i]
 		n += 8*int64(len(b.present)) + 4*int64(len(b.before)+len(b.starts)) + 2*int64(len(b.lists))
 	}
-	if s := x.sharp.Load(); s != nil {
-		n += s.bytes()
+	if r := x.rare.Load(); r != nil {
+		n += r.bytes()
 	}
 	return n
 }
@@ -197,8 +189,9 @@ func (x *Index) Bytes() int64 {
 // until it says false. The term is folded.
 func (x *Index) Search(term string, yield func(i uint32) bool) {
 	if few, ok := x.few(term); ok {
-		for _, i := range few {
-			if !yield(i) {
+		finder := NewFinder(term)
+		for at, i := range few {
+			if (at == 0 || few[at-1] != i) && finder.In(x.text(i)) && !yield(i) {
 				return
 			}
 		}
