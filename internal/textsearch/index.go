@@ -33,15 +33,6 @@ const Many = 1 << 22
 // that hardly grows with the texts. Meanwhile the index can be used.
 func (x *Index) Sharpen() { x.rare.Store(newRare(x.texts, x.text)) }
 
-// few gives texts among which are all that have a term, where the index is sharp and they
-// are few. A text may be there twice, one after the other.
-func (x *Index) few(term string) (texts []uint32, ok bool) {
-	if r := x.rare.Load(); r != nil {
-		return r.having(term)
-	}
-	return nil, false
-}
-
 // block is 65,536 texts. Texts within it are 16 bits. Of few texts there are no lists.
 type block struct {
 	texts   int
@@ -188,13 +179,7 @@ func (x *Index) Bytes() int64 {
 // Search calls yield with the texts that have term in them, in ascending order,
 // until it says false. The term is folded.
 func (x *Index) Search(term string, yield func(i uint32) bool) {
-	if few, ok := x.few(term); ok {
-		finder := NewFinder(term)
-		for at, i := range few {
-			if (at == 0 || few[at-1] != i) && finder.In(x.text(i)) && !yield(i) {
-				return
-			}
-		}
+	if r := x.rare.Load(); r != nil && r.search(term, x.text, yield) {
 		return
 	}
 	for i := range x.blocks {
@@ -206,8 +191,10 @@ func (x *Index) Search(term string, yield func(i uint32) bool) {
 
 // Estimate gives a number that the texts with a term are not more than.
 func (x *Index) Estimate(term string) int {
-	if few, ok := x.few(term); ok {
-		return len(few)
+	if r := x.rare.Load(); r != nil {
+		if lists, ok := r.having(term); ok {
+			return len(lists[0])
+		}
 	}
 	n := 0
 	for i := range x.blocks {
@@ -377,7 +364,7 @@ func (x *Index) search(b *block, term string, first uint32, yield func(uint32) b
 
 // seek gives the first place from at on where list has i or more, in steps that
 // double.
-func seek(list []uint16, at int, i uint16) int {
+func seek[T uint16 | uint32](list []T, at int, i T) int {
 	step := 1
 	for at+step < len(list) && list[at+step] < i {
 		at += step

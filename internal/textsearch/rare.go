@@ -67,18 +67,49 @@ func (r *rare) hash(s string) uint32 {
 
 func (r *rare) isFrequent(hash uint32) bool { return r.frequent[hash/64]&(1<<(hash%64)) != 0 }
 
-// having gives texts among which are all that have a term; false: that may be many.
-func (r *rare) having(term string) (texts []uint32, ok bool) {
+// having gives the two shortest lists of texts among which are all that have a term;
+// false: that may be many.
+func (r *rare) having(term string) (lists [2][]uint32, ok bool) {
+	found := 0
 	for at := 0; at+five <= len(term); at++ {
 		hash := r.hash(term[at:])
 		if r.isFrequent(hash) {
 			continue
 		}
-		if list := r.texts[r.starts[hash]:r.starts[hash+1]]; !ok || len(list) < len(texts) {
-			texts, ok = list, true
+		list := r.texts[r.starts[hash]:r.starts[hash+1]]
+		switch found++; {
+		case found == 1:
+			lists = [2][]uint32{list, list}
+		case len(list) < len(lists[0]):
+			lists[0], lists[1] = list, lists[0]
+		case found == 2 || len(list) < len(lists[1]):
+			lists[1] = list
 		}
 	}
-	return texts, ok
+	return lists, found > 0
+}
+
+// search calls yield with the texts that have a term, until it says false; done: it is
+// not one that may be in many.
+func (r *rare) search(term string, text func(i uint32) string, yield func(i uint32) bool) (done bool) {
+	lists, ok := r.having(term)
+	if !ok {
+		return false
+	}
+	finder := NewFinder(term)
+	at := 0
+	for k, i := range lists[0] {
+		if k > 0 && lists[0][k-1] == i {
+			continue
+		}
+		if at = seek(lists[1], at, i); at == len(lists[1]) {
+			break
+		}
+		if lists[1][at] == i && finder.In(text(i)) && !yield(i) {
+			break
+		}
+	}
+	return true
 }
 
 func (r *rare) bytes() int64 {
