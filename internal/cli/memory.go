@@ -22,9 +22,11 @@ const (
 // together: a request that meets a collection waits for it, and for the processors
 // that it takes. A load, which makes the live objects grow, has the least.
 const (
-	mostGarbage = 4 * leastGarbage
-	oftenCycles = 2  // between two looks: from so many on it is much
-	growthShare = 16 // of the live bytes: it is a load from one in so many on
+	mostGarbage  = 4 * leastGarbage
+	requestShare = 4  // of the live bytes, where that is more than mostGarbage
+	oftenCycles  = 2  // between two looks: from so many on it is much
+	oftenLooks   = 10 // between two collections that take long: up to so many it is much
+	growthShare  = 16 // of the live bytes: it is a load from one in so many on
 )
 
 // After work that allocated much comes quiet: when so many looks in a row have found
@@ -46,6 +48,7 @@ type allowance struct {
 	last    heap
 	garbage uint64 // bytes, beside small amounts of live ones
 	quiet   int    // looks in a row that found little allocated
+	since   int    // looks since the last that found a collection
 }
 
 // look takes in what is told, and gives the collector's percentage (GOGC) for it.
@@ -53,14 +56,20 @@ func (a *allowance) look(now heap) (percent int) {
 	if a.quiet++; now.allocated-a.last.allocated > trifle {
 		a.quiet = 0
 	}
-	switch cycles := now.cycles - a.last.cycles; {
+	share := now.live / garbageShare
+	cycles := now.cycles - a.last.cycles
+	a.since++
+	switch {
 	case a.quiet >= quietLooks, now.live > a.last.live+a.last.live/growthShare:
 		a.garbage = leastGarbage
-	case cycles >= oftenCycles:
-		a.garbage = min(2*a.garbage, mostGarbage)
+	case cycles >= oftenCycles, cycles > 0 && share > leastGarbage && a.since <= oftenLooks:
+		a.garbage = min(2*max(a.garbage, share), max(mostGarbage, now.live/requestShare))
+	}
+	if cycles > 0 {
+		a.since = 0
 	}
 	a.last = now
-	p := 100 * max(a.garbage, now.live/garbageShare) / max(now.live, 1)
+	p := 100 * max(a.garbage, share) / max(now.live, 1)
 	if a.garbage == leastGarbage {
 		p = min(p, mostPercent)
 	}

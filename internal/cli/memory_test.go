@@ -16,11 +16,11 @@ func TestAllowance(t *testing.T) {
 	look("a small node", 20*mb, 0, 0, 100)
 	look("a large one", 480*mb, 480*mb, 5, 10)
 	look("a larger one", 960*mb, 480*mb, 5, 10)
-	look("requests", 960*mb, 90*mb, 1, 10)
-	look("many requests", 960*mb, 200*mb, 2, 10) // 96 MB of 960
-	look("as many", 960*mb, 200*mb, 2, 20)
-	look("as many for long", 960*mb, 200*mb, 2, 20)
-	look("fewer", 960*mb, 200*mb, 1, 20)
+	look("no collection", 960*mb, 40*mb, 0, 10)
+	look("requests", 960*mb, 90*mb, 1, 20) // 192 MB of 960
+	look("as many", 960*mb, 200*mb, 2, 25)
+	look("as many for long", 960*mb, 200*mb, 2, 25)
+	look("fewer", 960*mb, 100*mb, 0, 25)
 	look("a load", 1200*mb, 300*mb, 2, 10)
 	for range quietLooks {
 		look("quiet", 1200*mb, 0, 0, 10)
@@ -28,6 +28,7 @@ func TestAllowance(t *testing.T) {
 	if a.quiet < quietLooks {
 		t.Errorf("quiet for %d looks, want %d", a.quiet, quietLooks)
 	}
+	look("a collection now and then", 1200*mb, 300*mb, 1, 10)
 	look("requests to a small node", 50*mb, 100*mb, 3, 192)
 	look("more of them", 50*mb, 100*mb, 3, 384)
 	look("at the most", 30*mb, 100*mb, 3, 400)
