@@ -185,7 +185,6 @@ func TestLoadAhead(t *testing.T) {
 			stagedIn(t, r, "g1", 1)
 			r.Kill()
 			ahead(first.Records[1])
-			r.Launch()
 			r.Up()
 			return first, nil
 		}, nil)
