@@ -12,10 +12,10 @@
 // came whole in one piece, with few and known header fields, and that the answerer
 // has an ordinary answer for. Nothing here waits for more of a request.
 //
-// A connection begins with a goroutine of its own. When what it asked for was quick, a
-// loop takes it over, which serves many (on Linux); at the first request that is not,
-// it gets a goroutine again, for good. A question that takes longer than others can wait
-// is answered by a goroutine, and its connection stays.
+// A connection begins with a goroutine of its own. When what it asked for was quick, or
+// had a query, a loop takes it over, which serves many (on Linux); at the first request
+// that is neither, it gets a goroutine again, for good. A query that takes longer than
+// others can wait is answered by a goroutine, and its connection stays.
 //
 // At the first request that is anything else, the connection goes to net/http, the
 // bytes that were read in front, and stays there. So there is one implementation of
@@ -48,8 +48,8 @@ type Config struct {
 	// with what writes the answer. Begin may not keep the request, and may not wait.
 	Begin func(r *Request, done func(finish func(*Response))) bool
 	// Quick says whether a request like this one is answered from memory within
-	// microseconds and shortly, or is a write: then many connections can take turns. So
-	// they can at those with a query that turn out to be answered in about as little.
+	// microseconds and shortly, or is a write: then many connections can take turns.
+	// Those with a query take turns too, each within a time, see [Request.Until].
 	Quick func(*Request) bool
 	// Ended is called for every connection that ends without having gone to net/http.
 	Ended func()

@@ -296,24 +296,30 @@ func (a *API) directFigures(q *direct.Request, w *direct.Response, given conditi
 		return false
 	}
 	got := value.(*found)
-	w.Status("200 OK")
-	w.Field("Cache-Control", noCache[0])
-	tag := t.tags[0]
-	if got.coding != encode.Identity {
-		tag = t.tags[1]
-		w.Field("Content-Encoding", codingNames[got.coding][0])
-	}
-	w.Length(int64(len(got.body)))
-	w.Field("Content-Type", typeJSON[0])
-	if state.Exists() {
-		w.Field("Dataset-Version", t.version)
-	}
-	w.Field("Etag", tag)
+	directFound(w, got, t, state, typeJSON[0])
 	w.Field("Vary", varyEncoding[0])
 	w.Field("X-Content-Type-Options", noSniff[0])
 	w.End()
 	w.Body(got.body)
 	return true
+}
+
+// directFound begins an answer to a question: what stands before Link and Vary in the
+// order of names.
+func directFound(w *direct.Response, f *found, t *tagged, state dataset.State, contentType string) {
+	w.Status("200 OK")
+	w.Field("Cache-Control", noCache[0])
+	tag := t.tags[0]
+	if f.coding != encode.Identity {
+		tag = t.tags[1]
+		w.Field("Content-Encoding", codingNames[f.coding][0])
+	}
+	w.Length(int64(len(f.body)))
+	w.Field("Content-Type", contentType)
+	if state.Exists() {
+		w.Field("Dataset-Version", t.version)
+	}
+	w.Field("Etag", tag)
 }
 
 // directItems answers a question. What is too large to be there in one piece,
@@ -354,19 +360,7 @@ func (a *API) directItems(q *direct.Request, w *direct.Response, given condition
 	if f.body == nil {
 		return false
 	}
-	w.Status("200 OK")
-	w.Field("Cache-Control", noCache[0])
-	tag := t.tags[0]
-	if f.coding != encode.Identity {
-		tag = t.tags[1]
-		w.Field("Content-Encoding", codingNames[f.coding][0])
-	}
-	w.Length(int64(len(f.body)))
-	w.Field("Content-Type", formatTypes[i.format][0])
-	if state.Exists() {
-		w.Field("Dataset-Version", t.version)
-	}
-	w.Field("Etag", tag)
+	directFound(w, f, t, state, formatTypes[i.format][0])
 	w.Field("Link", f.link[0])
 	w.Field("Number-Matched", f.matched[0])
 	w.Field("Number-Returned", f.returned[0])

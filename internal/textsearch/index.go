@@ -30,7 +30,8 @@ type Index struct {
 const Many = 1 << 22
 
 // Sharpen makes terms of five characters and more that few texts have be found in a time
-// that hardly grows with the texts. Meanwhile the index can be used.
+// that hardly grows with the texts; very long texts stay as they are. Meanwhile the index
+// can be used.
 func (x *Index) Sharpen() { x.rare.Store(newRare(x.texts, x.text)) }
 
 // block is 65,536 texts. Texts within it are 16 bits. Of few texts there are no lists.

@@ -1,6 +1,9 @@
 package textsearch
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // rare lists which texts have five bytes, of all fives that few texts have: a term that
 // has one of them is in no other texts. It takes four bytes for each five listed, and
@@ -16,8 +19,12 @@ const (
 	five = 5
 	// mostRare is how many texts a hash may have that is listed.
 	mostRare = 4096
+	// mostListed is how many fives may be listed for each text: names have about ten.
+	mostListed = 64
 )
 
+// newRare gives nil where the texts are so long that the lists would take more memory
+// than is allowed for.
 func newRare(texts int, text func(i uint32) string) *rare {
 	hashes := bits.Len(uint(texts))
 	r := &rare{shift: 64 - hashes, frequent: make([]uint64, 1<<hashes/64+1), starts: make([]uint32, 1<<hashes+1)}
@@ -30,7 +37,20 @@ func newRare(texts int, text func(i uint32) string) *rare {
 		}
 	}
 	next := r.starts[1:] // counts at first, then where the next text of a hash goes
-	each(func(hash, _ uint32) { next[hash] += one(next[hash] <= mostRare) })
+	each(func(hash, _ uint32) {
+		if next[hash] <= mostRare {
+			next[hash]++
+		}
+	})
+	listed := uint64(0)
+	for _, n := range next {
+		if n <= mostRare {
+			listed += uint64(n)
+		}
+	}
+	if listed > min(mostListed*uint64(texts), math.MaxUint32) {
+		return nil
+	}
 	at := uint32(0)
 	for hash, n := range next {
 		if n > mostRare {
@@ -49,13 +69,6 @@ func newRare(texts int, text func(i uint32) string) *rare {
 		}
 	})
 	return r
-}
-
-func one(b bool) uint32 {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // hash is the high bits of a product, as Knuth has it (The Art of Computer Programming,

@@ -144,6 +144,27 @@ func TestIndexIsALoop(t *testing.T) {
 	}
 }
 
+// Long texts would take too much: they are found without.
+func TestSharpenLongTexts(t *testing.T) {
+	texts := make([]string, 300)
+	for i := range texts {
+		for k := range 100 {
+			texts[i] += fmt.Sprintf("%d-%d ", i, k)
+		}
+	}
+	x := NewIndex(len(texts), func(i uint32) string { return texts[i] })
+	before := x.Bytes()
+	x.Sharpen()
+	if x.Bytes() != before {
+		t.Errorf("%d bytes, and %d before", x.Bytes(), before)
+	}
+	var got []uint32
+	x.Search("217-99 ", func(i uint32) bool { got = append(got, i); return true })
+	if !slices.Equal(got, []uint32{217}) {
+		t.Errorf("found in %v", got)
+	}
+}
+
 func BenchmarkIndex(b *testing.B) {
 	rnd := rand.New(rand.NewPCG(1, 0))
 	for _, rows := range []int{45_716, 1_000_000} {
