@@ -175,10 +175,11 @@ func (s *Store) lookAt(ctx context.Context, w *wire, keepers []*keeper, names []
 		m, err := parseMeta(k.name, values)
 		here := k.published.Load()
 		k.lagging(m.Version)
-		if m.Epoch != "" && m.Run != w.server.run {
+		stranger := m.Epoch != "" && m.Run != w.server.run
+		if stranger {
 			k.stranger.Store(true)
 		}
-		if err != nil || m.mark() != here.mark() || m.Term != here.Term || m.Epoch != "" && m.Run != w.server.run {
+		if err != nil || stranger || m.mark() != here.mark() || m.Term != here.Term {
 			k.hint()
 		}
 		if here.Exists() && !slices.Contains(names, k.name) {
