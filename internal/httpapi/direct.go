@@ -280,33 +280,38 @@ func (a *API) directFigures(q *direct.Request, w *direct.Response, given conditi
 	if !ok || given != (conditions{}) || len(q.Query) > a.limits.AddressBytes {
 		return false
 	}
-	var room [16]parameter
-	pairs, err := splitPairs(room[:0], q.Query)
+	d := newDesk()
+	defer d.release()
+	pairs, err := splitPairs(d.room[:0], q.Query)
 	if err != nil {
 		return false
 	}
-	f, err := a.figure(c.(*collection), pairs, known, q.AcceptEncoding, answer)
+	f, err := a.figure(d, c.(*collection), pairs, known, q.AcceptEncoding, answer)
 	if err != nil || !q.Until.IsZero() && f.coding != encode.Identity {
 		return false
 	}
-	state := f.snapshot.State()
-	t := tagsOf(state, f.key, f.coding)
-	value, _, err := a.find(q.Until, t.key, f.find)
+	t := d.tags(f.key, f.coding)
+	f.brief = !q.Until.IsZero()
+	value, shared, err := a.find(q.Until, t.key, f.find)
 	if err != nil {
 		return false
 	}
 	got := value.(*found)
-	directFound(w, got, t, state, typeJSON[0])
+	directFound(w, got, d, typeJSON[0])
 	w.Field("Vary", varyEncoding[0])
 	w.Field("X-Content-Type-Options", noSniff[0])
 	w.End()
 	w.Body(got.body)
+	if !shared {
+		release(got.body)
+	}
 	return true
 }
 
 // directFound begins an answer to a question: what stands before Link and Vary in the
 // order of names.
-func directFound(w *direct.Response, f *found, t *tagged, state dataset.State, contentType string) {
+func directFound(w *direct.Response, f *found, d *desk, contentType string) {
+	t := &d.tagged
 	w.Status("200 OK")
 	w.Field("Cache-Control", noCache[0])
 	tag := t.tags[0]
@@ -316,7 +321,7 @@ func directFound(w *direct.Response, f *found, t *tagged, state dataset.State, c
 	}
 	w.Length(int64(len(f.body)))
 	w.Field("Content-Type", contentType)
-	if state.Exists() {
+	if d.state.Exists() {
 		w.Field("Dataset-Version", t.version)
 	}
 	w.Field("Etag", tag)
@@ -340,18 +345,18 @@ func (a *API) directItems(q *direct.Request, w *direct.Response, given condition
 	if given != (conditions{}) || q.Query == "" || len(q.Query) > a.limits.AddressBytes {
 		return false
 	}
-	var room [16]parameter
-	pairs, err := splitPairs(room[:0], q.Query)
+	d := newDesk()
+	defer d.release()
+	pairs, err := splitPairs(d.room[:0], q.Query)
 	if err != nil {
 		return false
 	}
-	i, err := a.inquire(c, pairs, "GET", q.Accept, q.AcceptEncoding, usual, limit)
+	i, err := a.inquire(d, c, pairs, "GET", q.Accept, q.AcceptEncoding, usual, limit)
 	if err != nil || i.format == encode.GeoJSON || i.query.Explain || i.plain() {
 		return false
 	}
 	i.brief = !q.Until.IsZero()
-	state := i.state()
-	t := tagsOf(state, i.key(), i.coding)
+	t := d.tags(i.key(), i.coding)
 	value, shared, err := a.find(q.Until, t.key, i.find)
 	if err != nil {
 		return false
@@ -360,7 +365,7 @@ func (a *API) directItems(q *direct.Request, w *direct.Response, given condition
 	if f.body == nil {
 		return false
 	}
-	directFound(w, f, t, state, formatTypes[i.format][0])
+	directFound(w, f, d, formatTypes[i.format][0])
 	w.Field("Link", f.link[0])
 	w.Field("Number-Matched", f.matched[0])
 	w.Field("Number-Returned", f.returned[0])

@@ -31,7 +31,7 @@ func (a *API) explain(w http.ResponseWriter, i *inquiry) error {
 	if err != nil {
 		return tooCostly(err, a.limits.QueryTime)
 	}
-	got := explained{Matched: page.Matched, Returned: len(page.Records), Version: i.state().Version, Seconds: time.Since(start).Seconds(), Plan: page.Plan}
+	got := explained{Matched: page.Matched, Returned: len(page.Records), Version: i.desk.state.Version, Seconds: time.Since(start).Seconds(), Plan: page.Plan}
 	if q.Filter != nil {
 		got.Filter = cql2.Text(q.Filter)
 	}

@@ -21,8 +21,7 @@ func (a *API) export(w http.ResponseWriter, r *http.Request, i *inquiry, f *foun
 	}
 	out := &exporter{w: w, control: http.NewResponseController(w), limits: a.limits}
 	coded := encode.NewStream(i.coding, out)
-	schema := i.state().Schema
-	form := encode.NewForm(i.format, &schema, i.fields)
+	form := encode.NewForm(i.format, &i.desk.state.Schema, i.fields)
 	returned, _ := strconv.Atoi(f.returned[0])
 	matched, _ := strconv.Atoi(f.matched[0])
 	given := 0

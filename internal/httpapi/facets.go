@@ -108,32 +108,35 @@ type figuring func(context.Context, *readmodel.Snapshot, *question) (any, error)
 // figure is such a question, understood.
 type figure struct {
 	*question
+	desk     *desk
 	snapshot *readmodel.Snapshot
 	coding   encode.Coding
 	key      []byte
 	answer   figuring
+	brief    bool // the answer is the asker's alone, unless it is kept
 }
 
-func (a *API) figure(c *collection, pairs []parameter, known wordSet, acceptEncoding []string, answer figuring) (*figure, error) {
+func (a *API) figure(d *desk, c *collection, pairs []parameter, known wordSet, acceptEncoding []string, answer figuring) (*figure, error) {
 	s, err := c.at(pairs)
 	if err != nil {
 		return nil, err
 	}
-	f := &figure{snapshot: s, answer: answer}
-	schema := s.State().Schema
-	if f.question, err = ask(pairs, &schema, known, &a.limits); err != nil {
+	d.state = s.State()
+	f := &d.figure
+	*f = figure{desk: d, snapshot: s, answer: answer}
+	if f.question, err = d.asker.ask(pairs, &d.state.Schema, known, &a.limits); err != nil {
 		return nil, err
 	}
-	if err := f.checkHistogram(&schema); err != nil {
+	if err := f.checkHistogram(&d.state.Schema); err != nil {
 		return nil, err
 	}
 	if f.coding, err = negotiate(acceptEncoding); err != nil {
 		return nil, err
 	}
-	b := make([]byte, 0, 512)
-	b = strconv.AppendUint(b, uint64(known), 16)
+	b := strconv.AppendUint(d.key, uint64(known), 16)
 	b = append(b, ' ')
 	f.key = f.question.key(b, encode.JSON)
+	d.key = f.key
 	return f, nil
 }
 
@@ -143,7 +146,7 @@ func (f *figure) find(ctx context.Context) (any, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	body := encodeJSON(got)
+	body := appendJSON(bodyOf(0, f.brief), got)
 	out := &found{}
 	if f.coding != encode.Identity && len(body) >= codedFrom {
 		out.coding = f.coding
@@ -160,16 +163,17 @@ func (a *API) figures(w http.ResponseWriter, r *http.Request, known wordSet, ans
 	if err != nil {
 		return err
 	}
-	var room [16]parameter
-	pairs, err := a.questionPairs(w, r, room[:0])
+	d := newDesk()
+	defer d.release()
+	pairs, err := a.questionPairs(w, r, d.room[:0])
 	if err != nil {
 		return err
 	}
-	f, err := a.figure(c, pairs, known, r.Header["Accept-Encoding"], answer)
+	f, err := a.figure(d, c, pairs, known, r.Header["Accept-Encoding"], answer)
 	if err != nil {
 		return err
 	}
-	value, done, err := a.known(w, r, f.snapshot.State(), f.key, f.coding, typeJSON, f.find)
+	value, done, err := a.known(w, r, d, f.key, f.coding, typeJSON, f.find)
 	if done || err != nil {
 		return err
 	}

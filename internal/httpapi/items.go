@@ -65,6 +65,7 @@ type found struct {
 // inquiry is one request for items.
 type inquiry struct {
 	*question
+	desk     *desk
 	c        *collection
 	snapshot *readmodel.Snapshot
 	pairs    []parameter
@@ -78,12 +79,13 @@ type inquiry struct {
 func (a *API) items(w http.ResponseWriter, r *http.Request, c *collection, usual encode.Format, limit int) error {
 	h := w.Header()
 	h["Vary"] = varyFormat
-	var room [16]parameter
-	pairs, err := a.questionPairs(w, r, room[:0])
+	d := newDesk()
+	defer d.release()
+	pairs, err := a.questionPairs(w, r, d.room[:0])
 	if err != nil {
 		return err
 	}
-	i, err := a.inquire(c, pairs, r.Method, r.Header["Accept"], r.Header["Accept-Encoding"], usual, limit)
+	i, err := a.inquire(d, c, pairs, r.Method, r.Header["Accept"], r.Header["Accept-Encoding"], usual, limit)
 	if err != nil {
 		return err
 	}
@@ -97,7 +99,7 @@ func (a *API) items(w http.ResponseWriter, r *http.Request, c *collection, usual
 		i.base = baseOf(r)
 	}
 	key := i.key()
-	value, done, err := a.known(w, r, i.state(), key, i.coding, formatTypes[i.format], i.find)
+	value, done, err := a.known(w, r, d, key, i.coding, formatTypes[i.format], i.find)
 	if done || err != nil {
 		return err
 	}
@@ -120,21 +122,22 @@ func (a *API) items(w http.ResponseWriter, r *http.Request, c *collection, usual
 	return nil
 }
 
-// inquire understands a request for items.
-func (a *API) inquire(c *collection, pairs []parameter, method string, accept, acceptEncoding []string, usual encode.Format, limit int) (*inquiry, error) {
+// inquire understands a request for items, on a desk.
+func (a *API) inquire(d *desk, c *collection, pairs []parameter, method string, accept, acceptEncoding []string, usual encode.Format, limit int) (*inquiry, error) {
 	s, err := c.at(pairs)
 	if err != nil {
 		return nil, err
 	}
-	state := s.State()
-	q, err := ask(pairs, &state.Schema, itemsWords, &a.limits)
+	d.state = s.State()
+	q, err := d.asker.ask(pairs, &d.state.Schema, itemsWords, &a.limits)
 	if err != nil {
 		return nil, err
 	}
 	if q.query.Limit < 0 {
 		q.query.Limit = limit
 	}
-	i := &inquiry{question: q, c: c, snapshot: s, pairs: pairs, method: method}
+	i := &d.inquiry
+	*i = inquiry{question: q, desk: d, c: c, snapshot: s, pairs: pairs, method: method}
 	if i.format, err = formatOf(q.choice, accept, usual); err != nil {
 		return nil, err
 	}
@@ -253,11 +256,9 @@ func (i *inquiry) plain() bool {
 		i.fields == nil && i.format == encode.JSON && q.Limit >= i.snapshot.Len()
 }
 
-func (i *inquiry) state() dataset.State { return i.snapshot.State() }
-
 // key gives what tells the answers of all questions apart.
 func (i *inquiry) key() []byte {
-	b := make([]byte, 0, 512)
+	b := i.desk.key
 	if i.method == methodQuery { // its links are others
 		b = append(b, 'Q')
 	}
@@ -274,7 +275,8 @@ func (i *inquiry) key() []byte {
 		b = strconv.AppendInt(b, i.snapshot.Since().Unix(), 36)
 	}
 	b = append(b, 0)
-	return i.question.key(b, i.format)
+	i.desk.key = i.question.key(b, i.format)
+	return i.desk.key
 }
 
 // tagged is how an answer is named: to clients and in the cache.
@@ -284,8 +286,9 @@ type tagged struct {
 	key     readmodel.Key
 }
 
-// tagsOf names the answer to a question of a key at a version.
-func tagsOf(state dataset.State, key []byte, coding encode.Coding) *tagged {
+// tags names the answer to a question of a key at the version that the desk is about.
+func (d *desk) tags(key []byte, coding encode.Coding) *tagged {
+	state := &d.state
 	key = append(key, 0)
 	key = append(key, state.Name...)
 	key = append(key, 0)
@@ -295,8 +298,9 @@ func tagsOf(state dataset.State, key []byte, coding encode.Coding) *tagged {
 	key = append(key, ' ')
 	key = strconv.AppendUint(key, uint64(state.Chain), 16)
 	sum := sha256.Sum256(key)
-	t := new(tagged)
-	tag := make([]byte, 0, 64)
+	t := &d.tagged
+	var room [64]byte
+	tag := room[:0]
 	tag = append(tag, '"')
 	tag = strconv.AppendUint(tag, state.Version, 10)
 	t.version = string(tag[1:])
@@ -315,12 +319,12 @@ func tagsOf(state dataset.State, key []byte, coding encode.Coding) *tagged {
 
 // known answers with what the client has, or gives the answer of the cache. It sets
 // the header that all answers to questions have; done: nothing is left to send.
-func (a *API) known(w http.ResponseWriter, r *http.Request, state dataset.State, key []byte, coding encode.Coding, contentType []string, find finder) (value any, done bool, err error) {
+func (a *API) known(w http.ResponseWriter, r *http.Request, d *desk, key []byte, coding encode.Coding, contentType []string, find finder) (value any, done bool, err error) {
 	h := w.Header()
 	a.markAge(h)
-	t := tagsOf(state, key, coding)
+	t := d.tags(key, coding)
 	h["Cache-Control"] = noCache
-	if state.Exists() {
+	if d.state.Exists() {
 		h["Dataset-Version"] = []string{t.version}
 	}
 	c, err := parseConditions(r)
@@ -346,9 +350,9 @@ func (a *API) known(w http.ResponseWriter, r *http.Request, state dataset.State,
 	}
 	f := value.(*found)
 	if f.coding == encode.Identity {
-		h["Etag"] = t.tags[:1]
+		h["Etag"] = []string{t.tags[0]}
 	} else {
-		h["Etag"] = t.tags[1:]
+		h["Etag"] = []string{t.tags[1]}
 		h["Content-Encoding"] = codingNames[f.coding]
 	}
 	h["Content-Type"] = contentType
@@ -364,9 +368,15 @@ func (i *inquiry) find(ctx context.Context) (any, int64, error) {
 	if endless {
 		q.Limit = exportPage
 	}
+	if i.brief { // else the page may be of an answer that others share
+		q.Room = i.desk.records
+	}
 	page, err := i.snapshot.Query(ctx, q)
 	if err != nil {
 		return nil, 0, err
+	}
+	if i.brief {
+		i.desk.records = page.Records
 	}
 	given := 0
 	if i.token != nil {
@@ -389,8 +399,7 @@ func (i *inquiry) find(ctx context.Context) (any, int64, error) {
 		f.page, f.coding = page, i.coding
 		return f, 1 << 60, nil // too much to be kept
 	}
-	schema := i.state().Schema
-	form := encode.NewForm(i.format, &schema, i.fields)
+	form := encode.NewForm(i.format, &i.desk.state.Schema, i.fields)
 	b := bodyOf(bytes+len(page.Records)*overhead(i.format)+512, i.brief)
 	b = form.Open(b, head)
 	b = appendRecords(b, form, &page, true)
@@ -432,7 +441,7 @@ func (i *inquiry) links(page *query.Page, given int) (body []encode.Link, header
 		}
 		return at
 	}
-	var all []encode.Link
+	all := i.desk.links[:0]
 	self := ""
 	if i.token != nil {
 		self = i.token.String()
@@ -440,14 +449,14 @@ func (i *inquiry) links(page *query.Page, given int) (body []encode.Link, header
 	all = append(all, encode.Link{Rel: "self", Type: t, Href: short("token", self)})
 	if n := len(page.Records); page.More && i.query.Limit != unlimited && n > 0 {
 		i.snapshot.Hold()
-		state := i.state()
-		next := pageToken{version: state.Version, history: historyOf(state), after: page.Records[n-1].Position, given: given + n, asked: digest(i.identity(nil))}
+		next := pageToken{version: i.desk.state.Version, history: historyOf(i.desk.state), after: page.Records[n-1].Position, given: given + n, asked: digest(i.identity(nil))}
 		all = append(all, encode.Link{Rel: "next", Type: t, Href: short("token", next.String())})
 	}
 	if i.token != nil {
 		all = append(all, encode.Link{Rel: "first", Type: t, Href: short("version", strconv.FormatUint(i.token.version, 10))})
 	}
-	var line []byte
+	i.desk.links = all
+	line := i.desk.line[:0]
 	for k, l := range all {
 		if k > 0 {
 			line = append(line, ", "...)
@@ -458,6 +467,7 @@ func (i *inquiry) links(page *query.Page, given int) (body []encode.Link, header
 		line = append(line, l.Rel...)
 		line = append(line, '"')
 	}
+	i.desk.line = line
 	if i.format == encode.GeoJSON {
 		for k := range all {
 			all[k].Href = i.base + all[k].Href

@@ -112,9 +112,11 @@ func (a *API) getProblem(w http.ResponseWriter, r *http.Request) error {
 
 // encodeJSON gives a value as JSON with a line feed, for people's eyes: <, > and &
 // stay as they are.
-func encodeJSON(v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
+func encodeJSON(v any) []byte { return appendJSON(nil, v) }
+
+func appendJSON(to []byte, v any) []byte {
+	b := bytes.NewBuffer(to)
+	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
 		panic(fmt.Sprintf("httpapi: %T cannot be encoded: %v", v, err)) // values are our own structs

@@ -162,9 +162,9 @@ type column struct {
 }
 
 // ask reads the parameters of a question. It is called for every query: what is
-// usual costs no map and no copy.
-func ask(pairs []parameter, schema *dataset.Schema, known wordSet, limits *Limits) (*question, error) {
-	a := &asker{schema: schema, limits: limits, known: known}
+// usual costs no map and no copy. The question is part of the asker.
+func (a *asker) ask(pairs []parameter, schema *dataset.Schema, known wordSet, limits *Limits) (*question, error) {
+	a.schema, a.limits, a.known = schema, limits, known
 	a.q.query.Limit = -1
 	for i := range pairs {
 		if err := a.take(&pairs[i]); err != nil {

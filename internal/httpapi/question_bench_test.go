@@ -37,7 +37,8 @@ func BenchmarkAsk(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		q, err := ask(pairs, &schema, itemsWords, &limits)
+		var a asker
+		q, err := a.ask(pairs, &schema, itemsWords, &limits)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -29,6 +29,8 @@ type Query struct {
 	Limit   int     // the most records to give; 0: none, for who wants the count alone
 	After   *uint64 // the position of the record after which the page begins, in this order and this snapshot; nil: at the first
 	Explain bool    // tell the plan
+
+	Room []dataset.Record // for those of the page, which may be elsewhere where there are more; nil: none
 }
 
 // Key is one field to sort by. Records without a value, or with one that does not

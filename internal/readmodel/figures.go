@@ -23,7 +23,9 @@ import (
 // how many those are.
 func (s *Snapshot) Facets(ctx context.Context, q query.Facets) (matched int, facets []query.Facet, err error) {
 	facets = make([]query.Facet, len(q.Fields))
-	tallies, matched, err := s.tally(ctx, &q.Where, q.Fields)
+	room := newScratch()
+	defer room.release()
+	tallies, matched, err := s.tally(ctx, room, &q.Where, q.Fields)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -35,11 +37,13 @@ func (s *Snapshot) Facets(ctx context.Context, q query.Facets) (matched int, fac
 
 // tally is how often each value of a field occurs.
 type tally struct {
+	room   *scratch
 	from   *values
 	column *columns.Column // nil: all values stand in others
 	counts []uint32        // by code; nil: few rows beside the codes there are, which stand in runs
 	runs   []run           // in ascending order of code, once settled
 	others []other         // values that the column does not have, or all of them
+	rows   int             // that it was made for
 	none   int             // records without a value, beside those in counts or runs
 	unfit  int             // records with one that does not fit, likewise
 }
@@ -56,14 +60,15 @@ const fewRows = 8
 
 // newTally makes a tally, for at most so many rows: so that it costs in proportion to
 // the rows, whatever the number of different values.
-func newTally(from *values, rows int) *tally {
-	t := &tally{from: from, column: from.column}
+func newTally(room *scratch, from *values, rows int) *tally {
+	t := &room.tallies.take(1)[0]
+	*t = tally{room: room, from: from, column: from.column, rows: rows}
 	switch {
 	case t.column == nil:
 	case rows < t.column.Codes()/fewRows:
-		t.runs = make([]run, 0, rows)
+		t.runs = room.runs.take(rows)[:0]
 	default:
-		t.counts = make([]uint32, t.column.Codes())
+		t.counts = room.codes.take(t.column.Codes())
 	}
 	return t
 }
@@ -226,18 +231,20 @@ func (t *tally) values(see func(v predicate.Value, n int)) {
 	}
 }
 
+// counted is a value of a facet.
+type counted struct {
+	count, at int
+	code      uint32
+	value     predicate.Value
+}
+
 func (t *tally) facet(field string, limit int) query.Facet {
 	f := query.Facet{Field: field, Missing: t.missing()}
-	type entry struct {
-		count, at int
-		code      uint32
-		value     predicate.Value
-	}
 	// The most frequent first: the heap has the one that goes next on top.
-	before := func(a, b entry) int { return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.at, b.at)) }
-	best := make([]entry, 0, max(0, min(limit, usualLimit)))
+	before := func(a, b counted) int { return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.at, b.at)) }
+	best := t.room.counted.take(max(0, min(limit, usualLimit)))[:0]
 	total := 0
-	keep := func(e entry) {
+	keep := func(e counted) {
 		f.Distinct++
 		total += e.count
 		if limit > 0 && (len(best) < limit || before(e, best[0]) < 0) {
@@ -246,13 +253,13 @@ func (t *tally) facet(field string, limit int) query.Facet {
 	}
 	if len(t.others) == 0 && t.column != nil {
 		for code, n := range t.codes() {
-			keep(entry{count: n, at: int(code), code: code})
+			keep(counted{count: n, at: int(code), code: code})
 		}
 		for i := range best {
 			best[i].value = t.column.Value(best[i].code)
 		}
 	} else {
-		t.values(func(v predicate.Value, n int) { keep(entry{count: n, at: f.Distinct, value: v}) })
+		t.values(func(v predicate.Value, n int) { keep(counted{count: n, at: f.Distinct, value: v}) })
 	}
 	slices.SortFunc(best, before)
 	f.Values = make([]query.Count, 0, len(best))
@@ -332,11 +339,11 @@ func (s *Snapshot) fieldsOf(names []string) ([]int, error) {
 }
 
 // valuesOf gives the values of fields.
-func (s *Snapshot) valuesOf(ctx context.Context, fields []int) ([]*values, error) {
+func (s *Snapshot) valuesOf(ctx context.Context, room *scratch, fields []int) ([]*values, error) {
 	all := make([]*values, len(fields))
 	for i, f := range fields {
 		var err error
-		if all[i], err = newValues(ctx, s.columns(), f); err != nil {
+		if all[i], err = newValues(ctx, room, s.columns(), f); err != nil {
 			return nil, err
 		}
 	}
@@ -344,7 +351,7 @@ func (s *Snapshot) valuesOf(ctx context.Context, fields []int) ([]*values, error
 }
 
 // tally counts the values of fields among the records that are meant.
-func (s *Snapshot) tally(ctx context.Context, w *query.Where, names []string) (tallies []*tally, matched int, err error) {
+func (s *Snapshot) tally(ctx context.Context, room *scratch, w *query.Where, names []string) (tallies []*tally, matched int, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
 	}
@@ -352,16 +359,16 @@ func (s *Snapshot) tally(ctx context.Context, w *query.Where, names []string) (t
 	if err != nil {
 		return nil, 0, err
 	}
-	p, err := newPlan(ctx, s.columns(), w, fields...)
+	p, err := newPlan(ctx, room, s.columns(), w, fields...)
 	if err != nil {
 		return nil, 0, err
 	}
-	all, err := s.valuesOf(ctx, fields)
+	all, err := s.valuesOf(ctx, room, fields)
 	if err != nil {
 		return nil, 0, err
 	}
 	for _, from := range all {
-		tallies = append(tallies, newTally(from, p.rows))
+		tallies = append(tallies, newTally(room, from, p.rows))
 	}
 	count := func(rows []uint32, n int) {
 		for _, t := range tallies {
@@ -414,8 +421,9 @@ type values struct {
 	room   predicate.Row
 }
 
-func newValues(ctx context.Context, t *columns.Table, field int) (*values, error) {
-	v := &values{table: t, field: field}
+func newValues(ctx context.Context, room *scratch, t *columns.Table, field int) (*values, error) {
+	v := &room.values.take(1)[0]
+	*v = values{table: t, field: field}
 	var err error
 	if field == t.Reader().Place() {
 		v.places, err = t.Places(ctx)
@@ -444,7 +452,9 @@ func (v *values) of(row uint32) predicate.Value {
 // multiples of 1, 2 or 5 times a power of ten; times are in microseconds so.
 func (s *Snapshot) Histogram(ctx context.Context, q query.Histogram) (query.Bins, error) {
 	bins := query.Bins{Field: q.Field, Borders: []any{}, Counts: []int{}}
-	tallies, _, err := s.tally(ctx, &q.Where, []string{q.Field})
+	room := newScratch()
+	defer room.release()
+	tallies, _, err := s.tally(ctx, room, &q.Where, []string{q.Field})
 	if err != nil {
 		return bins, err
 	}
@@ -506,8 +516,10 @@ func binWidth(low, high float64, most int) float64 {
 
 // Summary gives figures of fields, over all records meant or group by group.
 func (s *Snapshot) Summary(ctx context.Context, q query.Summary) (matched int, groups []query.Group, err error) {
+	room := newScratch()
+	defer room.release()
 	if len(q.By) == 0 {
-		tallies, matched, err := s.tally(ctx, &q.Where, q.Fields)
+		tallies, matched, err := s.tally(ctx, room, &q.Where, q.Fields)
 		if err != nil {
 			return 0, nil, err
 		}
@@ -521,11 +533,11 @@ func (s *Snapshot) Summary(ctx context.Context, q query.Summary) (matched int, g
 	if err != nil {
 		return 0, nil, err
 	}
-	p, err := newPlan(ctx, s.columns(), &q.Where, names...)
+	p, err := newPlan(ctx, room, s.columns(), &q.Where, names...)
 	if err != nil {
 		return 0, nil, err
 	}
-	all, err := s.valuesOf(ctx, names)
+	all, err := s.valuesOf(ctx, room, names)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -544,7 +556,7 @@ func (s *Snapshot) Summary(ctx context.Context, q query.Summary) (matched int, g
 			g.By = append(g.By, json.RawMessage(spelled(v)))
 		}
 		for i, f := range fields {
-			t := part.tally(f)
+			t := part.tally(room, f)
 			g.Fields[i] = t.figures(q.Fields[i], q.Quantiles)
 		}
 		groups = append(groups, g)
@@ -555,6 +567,8 @@ func (s *Snapshot) Summary(ctx context.Context, q query.Summary) (matched int, g
 // part is the records of one group.
 type part struct {
 	by      []predicate.Value
+	place   uint32 // among the parts as they were found
+	count   int
 	rows    []uint32
 	changed []*change
 }
@@ -570,7 +584,7 @@ func (s *Snapshot) partition(ctx context.Context, p *plan, by []*values) (parts 
 		}
 		g := byKey[string(key)]
 		if g == nil {
-			g = &part{}
+			g = &part{place: uint32(len(parts))}
 			for _, f := range by {
 				g.by = append(g.by, fitting(value(f)))
 			}
@@ -586,16 +600,21 @@ func (s *Snapshot) partition(ctx context.Context, p *plan, by []*values) (parts 
 	var lastCodes codes
 	known := len(by) <= len(lastCodes) && !slices.ContainsFunc(by, func(v *values) bool { return v.column == nil })
 	changed := s.recent.count() > 0
+	usual := min(p.rows, 8*batch)
+	all := p.room.codes.take(usual)[:0] // the rows, and the places of their parts
+	in := p.room.codes.take(usual)[:0]
+	put := func(row uint32, g *part) {
+		all, in = append(all, row), append(in, g.place)
+		g.count++
+	}
 	err = p.each(ctx, func(rows []uint32) {
 		for _, row := range rows {
 			if changed && s.isDead(row) {
 				continue
 			}
-			matched++
 			value := func(v *values) predicate.Value { return v.of(row) }
 			if !known {
-				g := group(value)
-				g.rows = append(g.rows, row)
+				put(row, group(value))
 				continue
 			}
 			var c codes
@@ -609,11 +628,18 @@ func (s *Snapshot) partition(ctx context.Context, p *plan, by []*values) (parts 
 					byCodes[c] = last
 				}
 			}
-			last.rows = append(last.rows, row)
+			put(row, last)
 		}
 	})
 	if err != nil {
 		return nil, 0, err
+	}
+	for _, g := range parts {
+		g.rows = p.room.codes.take(g.count)[:0]
+	}
+	for i, row := range all {
+		g := parts[in[i]]
+		g.rows = append(g.rows, row)
 	}
 	f, err := s.correct(ctx, p)
 	if err != nil {
@@ -624,7 +650,7 @@ func (s *Snapshot) partition(ctx context.Context, p *plan, by []*values) (parts 
 		g := group(func(v *values) predicate.Value { return c.values[v.field] })
 		g.changed = append(g.changed, c)
 	}
-	matched += len(f.changed)
+	matched = len(all) + len(f.changed)
 	key := sortKey{}
 	slices.SortFunc(parts, func(a, b *part) int {
 		if c := cmp.Compare(len(b.rows)+len(b.changed), len(a.rows)+len(a.changed)); c != 0 {
@@ -649,8 +675,8 @@ func fitting(v predicate.Value) predicate.Value {
 }
 
 // tally tallies a field among the records of a group.
-func (g *part) tally(from *values) *tally {
-	t := newTally(from, len(g.rows))
+func (g *part) tally(room *scratch, from *values) *tally {
+	t := newTally(room, from, len(g.rows))
 	t.addRows(g.rows, 1)
 	for _, c := range g.changed {
 		t.add(c.values[from.field], 1)
@@ -662,15 +688,22 @@ func (g *part) tally(from *values) *tally {
 // figures describes the values of a tally.
 func (t *tally) figures(field string, quantiles []float64) query.Figures {
 	f := query.Figures{Field: field, Missing: t.missing(), Misfits: t.misfits()}
-	numbers, counts := make([]float64, 0, len(t.runs)), make([]int, 0, len(t.runs))
-	sum := 0.0
+	var numbers []float64 // and how often each occurs; for quantiles
+	var counts []int
+	if len(quantiles) > 0 && t.column != nil {
+		most := max(len(t.runs), min(len(t.counts), t.rows)) + len(t.others)
+		numbers, counts = t.room.numbers.take(most)[:0], t.room.counts.take(most)[:0]
+	}
+	sum, total := 0.0, 0
 	var least, most predicate.Value
 	t.values(func(v predicate.Value, n int) {
 		f.Count += n
 		switch v.Kind {
 		case predicate.Number, predicate.Integer:
 			x := v.Float()
-			numbers, counts = append(numbers, x), append(counts, n)
+			if total += n; len(quantiles) > 0 {
+				numbers, counts = append(numbers, x), append(counts, n)
+			}
 			sum += x * float64(n)
 		case predicate.Text, predicate.Instant, predicate.Boolean:
 		default:
@@ -684,14 +717,7 @@ func (t *tally) figures(field string, quantiles []float64) query.Figures {
 	if most.Kind != predicate.Missing {
 		f.Min, f.Max = json.RawMessage(spelled(least)), json.RawMessage(spelled(most))
 	}
-	if len(numbers) == 0 {
-		return f
-	}
-	total := 0
-	for _, n := range counts {
-		total += n
-	}
-	if total != f.Count {
+	if total == 0 || total != f.Count {
 		return f // of values of several kinds these figures say nothing
 	}
 	if !math.IsInf(sum, 0) && !math.IsNaN(sum) {

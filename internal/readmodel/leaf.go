@@ -199,6 +199,7 @@ type hasText struct {
 	in   []texts
 	rows int // of the table
 	term string
+	room *scratch
 }
 
 // texts are the texts of a field.
@@ -221,12 +222,12 @@ const (
 )
 
 // has says whether the text of a row has the finder's term.
-func (t *texts) has(row uint32, f *textsearch.Finder) bool {
+func (t *texts) has(row uint32, f *textsearch.Finder, room *scratch) bool {
 	if t.having == nil {
 		if t.looked++; t.looked <= mostLooks && !t.few {
 			return t.column.Contains(row, f)
 		}
-		t.having = make([]uint64, (t.column.Codes()+63)/64)
+		t.having = room.keys.take((t.column.Codes() + 63) / 64)
 		have := func(code uint32) bool {
 			t.having[code/64] |= 1 << (code % 64)
 			return true
@@ -249,7 +250,7 @@ func (l *hasText) filter(dst, rows []uint32) []uint32 {
 	finder := textsearch.NewFinder(l.term)
 	for _, row := range rows {
 		for i := range l.in {
-			if l.in[i].has(row, &finder) {
+			if l.in[i].has(row, &finder, l.room) {
 				dst = append(dst, row)
 				break
 			}
@@ -279,7 +280,7 @@ const mostGuessed = 4096
 // list gives just the rows that have it, though count does not know how many.
 func (l *hasText) list() ([]uint32, bool) {
 	guess, _ := l.count()
-	rows := make([]uint32, 0, min(guess, mostGuessed))
+	rows := l.room.codes.take(min(guess, mostGuessed))[:0]
 	fields := 0
 	for i := range l.in {
 		o, before := l.in[i].order, len(rows)
@@ -303,18 +304,18 @@ func (l *hasText) list() ([]uint32, bool) {
 		}
 	}
 	if fields > 1 { // rows may have it in several
-		rows = distinct(rows, l.rows)
+		rows = distinct(l.room, rows, l.rows)
 	}
 	return rows, fields > 1
 }
 
 // distinct gives rows in ascending order, each once; they are below a bound.
-func distinct(rows []uint32, bound int) []uint32 {
+func distinct(room *scratch, rows []uint32, bound int) []uint32 {
 	if len(rows) < bound/64 {
 		slices.Sort(rows)
 		return slices.Compact(rows)
 	}
-	set := make([]uint64, (bound+63)/64)
+	set := room.keys.take((bound + 63) / 64)
 	for _, row := range rows {
 		set[row/64] |= 1 << (row % 64)
 	}
@@ -400,6 +401,7 @@ func (l *anyOf) filter(dst, rows []uint32) []uint32 {
 type union struct {
 	*anyOf
 	rows int // of the table
+	room *scratch
 }
 
 func (l union) count() (int, bool) {
@@ -412,7 +414,7 @@ func (l union) count() (int, bool) {
 }
 
 func (l union) list() ([]uint32, bool) {
-	set := make([]uint64, (l.rows+63)/64)
+	set := l.room.keys.take((l.rows + 63) / 64)
 	for _, x := range l.leaves {
 		rows, _ := x.(source).list()
 		for _, row := range rows {

@@ -137,6 +137,7 @@ func (s *sorting) compareItems(a, b *item) int {
 type top struct {
 	sorting *sorting
 	limit   int
+	room    *scratch
 	keys    []uint64              // one key: place and row, a heap with the last one on top
 	rows    []uint32              // several keys: likewise
 	after   func(row uint32) bool // nil: all rows count; else only those behind a cursor
@@ -221,7 +222,7 @@ func (t *top) sorted() []uint32 {
 		return t.rows
 	}
 	slices.Sort(t.keys)
-	rows := make([]uint32, len(t.keys))
+	rows := t.room.codes.take(len(t.keys))
 	for i, k := range t.keys {
 		rows[i] = uint32(k)
 	}

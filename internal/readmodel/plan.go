@@ -29,8 +29,9 @@ type plan struct {
 	near  *query.Near
 	at    *columns.Places // where near is given
 
-	ctx context.Context // only while the plan is made
-	err error           // something that the plan needs was not there in time
+	room *scratch
+	ctx  context.Context // only while the plan is made
+	err  error           // something that the plan needs was not there in time
 }
 
 // column gives the column of a field; where it could not be had in time, one of no
@@ -69,7 +70,7 @@ func (p *plan) byCode(field int, c *columns.Column, spans ...span) leaf {
 
 // hasText makes a leaf of a term that one of the texts must have in it.
 func (p *plan) hasText(fields []int, term string) *hasText {
-	l := &hasText{rows: p.table.Len(), term: term}
+	l := &hasText{rows: p.table.Len(), term: term, room: p.room}
 	for _, f := range fields {
 		c := p.column(f)
 		if !c.Usable() || c.Kind() != predicate.Text || p.err != nil {
@@ -95,9 +96,11 @@ func (p *plan) hasText(fields []int, term string) *hasText {
 
 // newPlan makes a plan. The filter is bound to the schema first: what does not fit
 // it is a [dataset.Invalid] error. The columns and indexes that it takes are made, if
-// ctx allows for it; with those of other fields that will be asked for after it.
-func newPlan(ctx context.Context, t *columns.Table, w *query.Where, others ...int) (*plan, error) {
-	p := &plan{table: t, near: w.Near, ctx: ctx}
+// ctx allows for it; with those of other fields that will be asked for after it. It lives as
+// long as the room, which is for this plan alone.
+func newPlan(ctx context.Context, room *scratch, t *columns.Table, w *query.Where, others ...int) (*plan, error) {
+	p := &room.plan
+	*p = plan{table: t, near: w.Near, room: room, ctx: ctx, leaves: p.leaves}
 	if w.Filter != nil {
 		pred, err := predicate.Bind(t.Reader(), w.Filter)
 		if err != nil {
@@ -234,7 +237,7 @@ func (p *plan) leaf(pred predicate.Pred) leaf {
 	case predicate.Or:
 		return p.or(x)
 	case predicate.And:
-		inner := plan{table: t, ctx: p.ctx}
+		inner := plan{table: t, room: p.room, ctx: p.ctx}
 		inner.add(x)
 		if inner.err != nil {
 			p.err = inner.err
@@ -447,7 +450,7 @@ func (p *plan) or(x predicate.Or) leaf {
 		some.leaves = append(some.leaves, l)
 	}
 	if sources {
-		return union{some, p.table.Len()}
+		return union{some, p.table.Len(), p.room}
 	}
 	return some
 }

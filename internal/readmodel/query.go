@@ -180,7 +180,9 @@ func (s *Snapshot) Query(ctx context.Context, q query.Query) (query.Page, error)
 	if asksForAll(&q) {
 		return s.page(&q)
 	}
-	p, err := newPlan(ctx, s.columns(), &q.Where, sorted(s.columns(), q.SortBy)...)
+	room := newScratch()
+	defer room.release()
+	p, err := newPlan(ctx, room, s.columns(), &q.Where, sorted(s.columns(), q.SortBy)...)
 	if err != nil {
 		return query.Page{}, err
 	}
@@ -220,7 +222,7 @@ func (s *Snapshot) Query(ctx context.Context, q query.Query) (query.Page, error)
 		page.More = true
 		items = items[:limit-1]
 	}
-	page.Records = make([]dataset.Record, len(items))
+	page.Records = slices.Grow(q.Room[:0], len(items))[:len(items)]
 	for i := range items {
 		if c := items[i].change; c != nil {
 			page.Records[i] = c.record
@@ -268,7 +270,7 @@ func (s *Snapshot) page(q *query.Query) (query.Page, error) {
 	if limit == 0 {
 		return page, nil
 	}
-	page.Records = make([]dataset.Record, 0, limit)
+	page.Records = slices.Grow(q.Room[:0], limit)
 	for c := range s.dir.from(from) {
 		for r := range c.bucket().All() {
 			switch {
@@ -324,7 +326,8 @@ func (s *Snapshot) itemAt(position uint64, p *plan) *item {
 // first gives the first rows in order of fields or of position, and how many rows
 // are meant.
 func (s *Snapshot) first(ctx context.Context, p *plan, order *sorting, limit int, cursor *item) ([]item, int, error) {
-	best := &top{sorting: order, limit: limit}
+	best := &top{sorting: order, limit: limit, room: p.room}
+	best.keys = p.room.keys.take(min(limit, batch))[:0]
 	if s.recent.count() > 0 {
 		best.dead = s.isDead
 	}
@@ -352,7 +355,7 @@ func (s *Snapshot) first(ctx context.Context, p *plan, order *sorting, limit int
 		}
 	}
 	rows := best.sorted()
-	items := make([]item, len(rows))
+	items := p.room.items.take(len(rows))
 	for i, row := range rows {
 		items[i] = item{position: s.columns().Record(row).Position, row: row}
 	}
@@ -484,7 +487,7 @@ func (s *Snapshot) nearest(ctx context.Context, p *plan, order *sorting, limit i
 	if limit == 0 {
 		return nil, matched, nil
 	}
-	var items []item
+	items := p.room.items.take(min(limit, batch))[:0]
 	changed := s.recent.count() > 0
 	take := func(row uint32, metres float64) {
 		i := item{position: s.columns().Record(row).Position, row: row, metres: metres}
