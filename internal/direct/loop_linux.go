@@ -201,7 +201,10 @@ func (l *loop) wait(events []syscall.EpollEvent) int {
 	if n := l.poll(events); n > 0 {
 		return n
 	}
-	// Whoever was given something to do by the last round does it here and now.
+	// Whoever was given something to do by the last round does it here and now. Twice, for
+	// once in 61 times the scheduler gives the processor back at once; and who is left
+	// waiting for this one, while the loop sleeps on it, may wait for 10 ms and more.
+	runtime.Gosched()
 	runtime.Gosched()
 	if n := l.spin(events); n > 0 || l.called.Load() {
 		return n
