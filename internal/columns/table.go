@@ -26,6 +26,8 @@ type Table struct {
 	places  slot[Places]
 	texts   []int // fields that are texts
 	builds  *builds
+
+	composites composites
 }
 
 // builds is what makes columns and indexes, one at a time: each of them takes all
@@ -264,5 +266,5 @@ func (t *Table) Bytes() int64 {
 	if p := t.places.made.Load(); p != nil {
 		n += p.bytes()
 	}
-	return n
+	return n + t.composites.bytes()
 }

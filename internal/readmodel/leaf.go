@@ -63,8 +63,11 @@ func newByCode(field string, c *columns.Column, o *columns.Order, spans ...span)
 	return l
 }
 
+// isValue says that it holds for one code alone.
+func (l *byCode) isValue() bool { return len(l.spans) == 1 && l.spans[0].high-l.spans[0].low == 1 }
+
 func (l *byCode) name() string {
-	if len(l.spans) == 1 && l.spans[0].high-l.spans[0].low == 1 {
+	if l.isValue() {
 		return "value of " + l.field
 	}
 	return "range of " + l.field
@@ -103,6 +106,23 @@ func (l *byCode) list() ([]uint32, bool) {
 	}
 	return rows, false
 }
+
+// composed holds for rows with a value in one column and a range in another.
+type composed struct {
+	value, in *byCode
+	rows      []uint32
+}
+
+func (l *composed) name() string { return l.value.name() + " and " + l.in.name() }
+
+func (l *composed) filter(dst, rows []uint32) []uint32 {
+	at := len(dst)
+	dst = l.value.filter(dst, rows)
+	return l.in.filter(dst[:at], dst[at:])
+}
+
+func (l *composed) count() (int, bool)     { return len(l.rows), true }
+func (l *composed) list() ([]uint32, bool) { return l.rows, false }
 
 // inBox holds for rows whose place meets a box.
 type inBox struct {

@@ -1,0 +1,80 @@
+package columns
+
+import (
+	"slices"
+	"sort"
+	"sync"
+)
+
+// Composite is the rows in order of two columns: by the codes of the first, those of one
+// code by the codes of the second, then ascending.
+type Composite struct {
+	rows   []uint32
+	first  *Order
+	second *Column
+}
+
+// Between gives the rows with one code in the first column and codes from low to below
+// high in the second.
+func (c *Composite) Between(code, low, high uint32) []uint32 {
+	rows := c.rows[c.first.Starts[code]:c.first.Starts[code+1]]
+	from := func(bound uint32) int {
+		return sort.Search(len(rows), func(i int) bool { return c.second.Code(rows[i]) >= bound })
+	}
+	return rows[from(low):from(high)]
+}
+
+// maxComposites bounds how many of them a table has: each takes four bytes for a row.
+const maxComposites = 4
+
+// composites are those of a table.
+type composites struct {
+	mu   sync.Mutex
+	made map[[2]*Column]*slot[Composite] // guarded by mu
+}
+
+// Composite gives the rows in order of two columns; nil: they are not there, though they
+// may be later, for they are made in the background. The columns must have orders.
+func (t *Table) Composite(first, second *Column) *Composite {
+	t.composites.mu.Lock()
+	defer t.composites.mu.Unlock()
+	of := [2]*Column{first, second}
+	s := t.composites.made[of]
+	if s == nil {
+		if len(t.composites.made) == maxComposites {
+			return nil
+		}
+		fresh := newSlot[Composite]()
+		s = &fresh
+		if t.composites.made == nil {
+			t.composites.made = map[[2]*Column]*slot[Composite]{}
+		}
+		t.composites.made[of] = s
+		a, b := first.order.made.Load(), second.order.made.Load()
+		t.builds.begin(func() { s.set(newComposite(first, second, a, b)) })
+	}
+	return s.made.Load()
+}
+
+func newComposite(first, second *Column, a, b *Order) *Composite {
+	c := &Composite{rows: make([]uint32, len(a.Rows)), first: a, second: second}
+	next := slices.Clone(a.Starts)
+	for _, row := range b.Rows {
+		code := first.Code(row)
+		c.rows[next[code]] = row
+		next[code]++
+	}
+	return c
+}
+
+func (c *composites) bytes() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := int64(0)
+	for _, s := range c.made {
+		if m := s.made.Load(); m != nil {
+			n += 4 * int64(len(m.rows))
+		}
+	}
+	return n
+}
