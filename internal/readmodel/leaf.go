@@ -85,12 +85,15 @@ func (l *byCode) filter(dst, rows []uint32) []uint32 {
 	return l.column.Filter(dst, rows, l.spans[0].low, l.spans[0].high)
 }
 
-func (l *byCode) count() (int, bool) {
+func (l *byCode) count() (int, bool) { return l.len(), true }
+
+// len is how many rows it holds for.
+func (l *byCode) len() int {
 	n := 0
 	for _, s := range l.spans {
 		n += int(l.order.Starts[s.high] - l.order.Starts[s.low])
 	}
-	return n, true
+	return n
 }
 
 func (l *byCode) list() ([]uint32, bool) {
@@ -99,8 +102,7 @@ func (l *byCode) list() ([]uint32, bool) {
 		s := l.spans[0]
 		return o.Between(s.low, s.high), s.high-s.low == 1
 	}
-	n, _ := l.count()
-	rows := make([]uint32, 0, n)
+	rows := make([]uint32, 0, l.len())
 	for _, s := range l.spans {
 		rows = append(rows, o.Between(s.low, s.high)...)
 	}

@@ -192,13 +192,12 @@ func (p *plan) compose() {
 		if !ok || !value.isValue() {
 			continue
 		}
-		n, _ := value.count()
 		for j, l := range p.leaves {
 			rows, ok := l.(*byCode)
 			if !ok || i == j || len(rows.spans) != 1 {
 				continue
 			}
-			m, _ := rows.count()
+			n, m := value.len(), rows.len()
 			both := int(float64(n) / float64(p.table.Len()) * float64(m)) // if the one says nothing of the other
 			if min(n, m) >= composeFrom && both < min(n, m)/4 && both < least {
 				one, other, least = i, j, both
