@@ -24,17 +24,25 @@ func (c *Composite) Between(code, low, high uint32) []uint32 {
 	return rows[from(low):from(high)]
 }
 
-// maxComposites bounds how many of them a table has: each takes four bytes for a row.
-const maxComposites = 4
+const (
+	// maxComposites bounds how many of them a table has: each takes four bytes for a row.
+	maxComposites = 4
+	// oftenAsked is how often one has to be asked for before it is made.
+	oftenAsked = 8
+	// mostAsked bounds for how many it is counted.
+	mostAsked = 64
+)
 
 // composites are those of a table.
 type composites struct {
-	mu   sync.Mutex
-	made map[[2]*Column]*slot[Composite] // guarded by mu
+	mu    sync.Mutex
+	made  map[[2]*Column]*slot[Composite] // guarded by mu: or being made
+	asked map[[2]*Column]int              // guarded by mu: how often, of others
 }
 
 // Composite gives the rows in order of two columns; nil: they are not there, though they
-// may be later, for they are made in the background. The columns must have orders.
+// may be later, for they are made in the background once they are asked for often. The
+// columns must have orders.
 func (t *Table) Composite(first, second *Column) *Composite {
 	t.composites.mu.Lock()
 	defer t.composites.mu.Unlock()
@@ -44,11 +52,18 @@ func (t *Table) Composite(first, second *Column) *Composite {
 		if len(t.composites.made) == maxComposites {
 			return nil
 		}
-		fresh := newSlot[Composite]()
-		s = &fresh
+		if t.composites.made == nil || len(t.composites.asked) == mostAsked {
+			t.composites.asked = map[[2]*Column]int{}
+		}
 		if t.composites.made == nil {
 			t.composites.made = map[[2]*Column]*slot[Composite]{}
 		}
+		if t.composites.asked[of]++; t.composites.asked[of] < oftenAsked {
+			return nil
+		}
+		delete(t.composites.asked, of)
+		fresh := newSlot[Composite]()
+		s = &fresh
 		t.composites.made[of] = s
 		a, b := first.order.made.Load(), second.order.made.Load()
 		t.builds.begin(func() { s.set(newComposite(first, second, a, b)) })

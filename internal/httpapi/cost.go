@@ -74,8 +74,12 @@ func bodyOf(bytes int, once bool) []byte {
 	return make([]byte, 0, bytes)
 }
 
-// release takes a body that nobody has any more.
-func release(body []byte) { bodies.Put(&body) }
+// release takes a body that nobody has any more; a large one is not worth keeping.
+func release(body []byte) {
+	if cap(body) <= 2*shortBytes {
+		bodies.Put(&body)
+	}
+}
 
 func tooCostly(err error, most time.Duration) error {
 	if _, says := errors.AsType[*dataset.Error](err); says || !errors.Is(err, context.DeadlineExceeded) {

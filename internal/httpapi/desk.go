@@ -8,7 +8,7 @@ import (
 )
 
 // desk is where a question is understood and answered; the next one gets the same. Nothing
-// that lies on it is part of an answer.
+// that lies on it is part of an answer that anybody else may have.
 type desk struct {
 	room    [16]parameter
 	state   dataset.State
@@ -26,13 +26,15 @@ var desks = sync.Pool{New: func() any { return &desk{key: make([]byte, 0, 512), 
 
 func newDesk() *desk { return desks.Get().(*desk) }
 
-// deskRecords is for how many records of a page a desk keeps room.
-const deskRecords = 256
+const (
+	deskRecords = 256     // of a page: for so many a desk keeps room
+	deskBytes   = 8 << 10 // of a key and of links
+)
 
 // release clears the desk for another question.
 func (d *desk) release() {
-	if cap(d.records) > deskRecords {
-		d.records = nil
+	if cap(d.records) > deskRecords || cap(d.key)+cap(d.line) > deskBytes {
+		return
 	}
 	clear(d.records[:cap(d.records)])
 	clear(d.links[:cap(d.links)])

@@ -153,7 +153,7 @@ func (f *figure) find(ctx context.Context) (any, int64, error) {
 		body = encode.Whole(f.coding, body)
 	}
 	out.body, out.length = body, []string{strconv.Itoa(len(body))}
-	return out, int64(len(body)) + 512, nil
+	return out, int64(cap(body)) + 512, nil
 }
 
 // figures answers a question whose answer is one JSON object.

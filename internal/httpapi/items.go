@@ -73,7 +73,7 @@ type inquiry struct {
 	coding   encode.Coding // as negotiated; a small answer is not coded
 	base     string        // scheme and host, for links in a body
 	method   string
-	brief    bool // nothing that takes long to write
+	brief    bool // nothing that takes long to write; the answer is the asker's alone, unless it is kept
 }
 
 func (a *API) items(w http.ResponseWriter, r *http.Request, c *collection, usual encode.Format, limit int) error {
@@ -313,6 +313,7 @@ func (d *desk) tags(key []byte, coding encode.Coding) *tagged {
 		t.tags[1] = t.tags[0][:len(t.tags[0])-1] + "-" + coding.String() + `"`
 	}
 	key = append(key, byte(coding))
+	d.key = key
 	t.key = readmodel.Key{Dataset: state.Name, Epoch: state.Epoch, Version: state.Version, Text: string(key)}
 	return t
 }
@@ -375,7 +376,7 @@ func (i *inquiry) find(ctx context.Context) (any, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	if i.brief {
+	if i.brief && page.Records != nil {
 		i.desk.records = page.Records
 	}
 	given := 0

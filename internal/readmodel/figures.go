@@ -556,8 +556,7 @@ func (s *Snapshot) Summary(ctx context.Context, q query.Summary) (matched int, g
 			g.By = append(g.By, json.RawMessage(spelled(v)))
 		}
 		for i, f := range fields {
-			t := part.tally(room, f)
-			g.Fields[i] = t.figures(q.Fields[i], q.Quantiles)
+			g.Fields[i] = part.figures(f, q.Fields[i], q.Quantiles)
 		}
 		groups = append(groups, g)
 	}
@@ -674,15 +673,17 @@ func fitting(v predicate.Value) predicate.Value {
 	return v
 }
 
-// tally tallies a field among the records of a group.
-func (g *part) tally(room *scratch, from *values) *tally {
+// figures describes the values of a field among the records of a group.
+func (g *part) figures(from *values, field string, quantiles []float64) query.Figures {
+	room := newScratch() // of its own: there may be many groups
+	defer room.release()
 	t := newTally(room, from, len(g.rows))
 	t.addRows(g.rows, 1)
 	for _, c := range g.changed {
 		t.add(c.values[from.field], 1)
 	}
 	t.settle()
-	return t
+	return t.figures(field, quantiles)
 }
 
 // figures describes the values of a tally.

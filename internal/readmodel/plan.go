@@ -137,8 +137,10 @@ func newPlan(ctx context.Context, room *scratch, t *columns.Table, w *query.Wher
 		return nil, p.err
 	}
 	p.leaves = meet(p.leaves)
-	p.compose()
 	p.choose()
+	if p.compose() {
+		p.choose()
+	}
 	p.ctx = nil
 	return p, nil
 }
@@ -184,8 +186,12 @@ func common(a, b []span) []span {
 const composeFrom = 16 << 10
 
 // compose makes one leaf of a value and a range that few of their many rows have both,
-// where the composite of their columns is there.
-func (p *plan) compose() {
+// where the composite of their columns is there; it says whether it did. It has a
+// composite made that is asked for often.
+func (p *plan) compose() bool {
+	if p.rows < composeFrom {
+		return false
+	}
 	one, other, least := -1, -1, p.table.Len()
 	for i, l := range p.leaves {
 		value, ok := l.(*byCode)
@@ -194,31 +200,54 @@ func (p *plan) compose() {
 		}
 		for j, l := range p.leaves {
 			rows, ok := l.(*byCode)
-			if !ok || i == j || len(rows.spans) != 1 {
+			if !ok || i == j || len(rows.spans) != 1 || rows.isValue() && rows.field < value.field {
 				continue
 			}
 			n, m := value.len(), rows.len()
 			both := int(float64(n) / float64(p.table.Len()) * float64(m)) // if the one says nothing of the other
-			if min(n, m) >= composeFrom && both < min(n, m)/4 && both < least {
+			if both < min(n, m)/4 && both < least {
 				one, other, least = i, j, both
 			}
 		}
 	}
 	if one < 0 {
-		return
+		return false
 	}
 	value, in := p.leaves[one].(*byCode), p.leaves[other].(*byCode)
-	if c := p.table.Composite(value.column, in.column); c != nil {
-		s := in.spans[0]
-		p.leaves[one] = &composed{value, in, c.Between(value.spans[0].low, s.low, s.high)}
-		p.leaves = append(p.leaves[:other], p.leaves[other+1:]...)
+	c := p.table.Composite(value.column, in.column)
+	if c == nil {
+		return false
 	}
+	s := in.spans[0]
+	p.leaves[one] = &composed{value, in, c.Between(value.spans[0].low, s.low, s.high)}
+	p.leaves = slices.Delete(p.leaves, other, other+1)
+	return true
+}
+
+// codes gives between which codes of a column the rows that are meant have theirs.
+func (p *plan) codes(c *columns.Column) (low, high uint32) {
+	high = uint32(c.Codes())
+	within := func(l *byCode) {
+		if l.column == c && len(l.spans) > 0 {
+			low, high = max(low, l.spans[0].low), min(high, l.spans[len(l.spans)-1].high)
+		}
+	}
+	for _, l := range p.leaves {
+		switch l := l.(type) {
+		case *byCode:
+			within(l)
+		case *composed:
+			within(l.value)
+			within(l.in)
+		}
+	}
+	return low, max(low, high)
 }
 
 // choose picks the leaf with the fewest rows.
 func (p *plan) choose() {
 	p.rows, p.exact = p.table.Len(), len(p.leaves) == 0
-	p.drives = -1
+	p.drive, p.drives = nil, -1
 	for i, l := range p.leaves {
 		s, ok := l.(source)
 		if !ok {

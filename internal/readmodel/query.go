@@ -410,12 +410,14 @@ func (s *Snapshot) walk(ctx context.Context, p *plan, order *sorting, best *top)
 		return err
 	}
 	missing := key.column.Missing()
+	low, high := p.codes(key.column)
+	low, high = min(low, missing), min(high, missing)
 	if !key.down {
-		if err := see(o.Between(0, missing)); err != nil {
+		if err := see(o.Between(low, high)); err != nil {
 			return err
 		}
 	} else {
-		for code := missing; code > 0 && !best.full(); code-- {
+		for code := high; code > low && !best.full(); code-- {
 			if err := see(o.Between(code-1, code)); err != nil {
 				return err
 			}

@@ -41,8 +41,12 @@ func (s *scratch) release() {
 	scratches.Put(s)
 }
 
-// forgotten empties a list and keeps its room.
-func forgotten[T any](list []T) []T {
+// forgotten empties a list and keeps its room, where that is no more than usual.
+func forgotten(list []leaf) []leaf {
+	const usual = 32
+	if cap(list) > usual {
+		return nil
+	}
 	clear(list[:cap(list)])
 	return list[:0]
 }
@@ -55,24 +59,24 @@ type room[T any] struct {
 
 const (
 	leastRoom = 1 << 10   // bytes of the first block
-	mostRoom  = 256 << 10 // bytes of a block that is kept: more is needed too seldom
+	mostRoom  = 256 << 10 // bytes of the largest: more is needed too seldom to be kept
 )
 
 // take gives n zero values.
 func (r *room[T]) take(n int) []T {
 	if len(r.block)-r.used < n {
-		// What was given out of the block before stays with those who have it.
 		size := int(unsafe.Sizeof(*new(T)))
-		r.block, r.used = make([]T, max(n, 2*len(r.block), leastRoom/size)), 0
+		if n > mostRoom/size {
+			return make([]T, n)
+		}
+		// What was given out of the block before stays with those who have it.
+		r.block, r.used = make([]T, max(n, min(2*len(r.block), mostRoom/size), leastRoom/size)), 0
 	}
 	r.used += n
 	return r.block[r.used-n : r.used : r.used]
 }
 
 func (r *room[T]) reset() {
-	if len(r.block)*int(unsafe.Sizeof(*new(T))) > mostRoom {
-		r.block = nil
-	}
-	clear(r.block[:min(r.used, len(r.block))])
+	clear(r.block[:r.used])
 	r.used = 0
 }
