@@ -48,6 +48,8 @@ type bench struct {
 	out   io.Writer
 	short []string // lines that are less than what is wanted
 	wrong []string // answers that differ
+
+	runs, repeated, stalled int // see steady
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
