@@ -44,8 +44,8 @@ const growthConnections = 2
 
 // The time of the slowest hundredth is not to be had while the machine itself stalls for longer: such a run is made again, a few times.
 const (
-	mostStalled = 0.005 // of a run
-	mostRepeats = 6
+	mostStalled = 0.003 // of a run
+	mostRepeats = 8
 )
 
 // checked is how many questions of each kind are asked before any is timed: indexes are built when they are first wanted, and the rows
