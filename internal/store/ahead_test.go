@@ -158,12 +158,12 @@ func TestLoadAhead(t *testing.T) {
 	})
 	t.Run("slower than its lease", func(t *testing.T) {
 		r := redistest.Start(t, "--save", "")
-		n := start(t, r.URL(), func(o *store.Options) { o.Lease = 300 * time.Millisecond })
+		n := start(t, r.URL(), func(o *store.Options) { o.Lease = 600 * time.Millisecond })
 		state, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
 			ahead(first.Records[0])
 			stagedIn(t, r, "g1", 1)
 			// Every other load collects what it takes for abandoned.
-			for begun := time.Now(); time.Since(begun) < time.Second; {
+			for begun := time.Now(); time.Since(begun) < 2*time.Second; {
 				if _, err := n.Replace(t.Context(), "things", load(1, "between"), nil); err != nil {
 					t.Fatal(err)
 				}

@@ -120,10 +120,15 @@ func (st *staging) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, st.store.opts.WriteTimeout)
 	defer cancel()
 	st.renewed = time.Now()
-	// Another load may have changed the hash in between: the lease is long enough
-	// to be renewed the next time.
-	_, err := st.wire.renew(ctx, st.name, st.g, st.store.opts.Lease)
-	return st.store.explain(err)
+	// Another load may change the hash in between. Where it does so each time, the lease
+	// is long enough to be renewed later.
+	for range 5 {
+		done, err := st.wire.renew(ctx, st.name, st.g, st.store.opts.Lease)
+		if done || err != nil {
+			return st.store.explain(err)
+		}
+	}
+	return nil
 }
 
 // finish writes what is not written of the load.
