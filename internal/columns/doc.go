@@ -6,7 +6,7 @@
 // column reads its field of all records when the first query names it, an index is
 // made when the first query can use it. Whoever asks waits as long as its context
 // allows; what was begun is made to the end, one thing at a time, and stays as long
-// as the table.
+// as the table. Nobody waits for a [Composite]: it is used once it is there.
 //
 // Memory beside the records decides how many of them a node holds, so nothing stands
 // twice: codes are as narrow as they fit, texts are indexed by their codes and looked
