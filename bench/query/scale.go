@@ -191,6 +191,14 @@ func (b *bench) growth(ctx context.Context, small, large *sized) error {
 	measure := func(name string, files [2]string, matching string, first time.Duration, most float64) error {
 		var times [2]rig.Series
 		var p50, p99 rig.Series
+		for i, s := range []*sized{small, large} { // what a node makes of its own accord for questions that are asked again
+			if _, err := b.wrk(ctx, growthConnections, s.url, files[i], b.pool/2, 0); err != nil {
+				return err
+			}
+			if err := rig.WaitQuiet(ctx, longest, s.cmd.Process.Pid); err != nil {
+				return err
+			}
+		}
 		for round := range b.rounds {
 			for i := range 2 {
 				who := (i + round) % 2
