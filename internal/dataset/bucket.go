@@ -17,23 +17,25 @@ func BucketOf(position uint64) uint64 { return position / BucketSize }
 const Separator = ",\n"
 
 // Bucket holds the records of positions number*256 to number*256+255, in order
-// of position, in a handful of allocations without inner pointers. It is
-// immutable. Some positions, or all, may be vacant.
+// of position. It is immutable. Some positions, or all, may be vacant.
+//
+// It is three pieces of memory however many records it has, and only the first holds
+// pointers: what the garbage collector does for ten million records is to look at
+// every piece.
 type Bucket struct {
-	number  uint64
-	text    []byte   // the records' JSON, joined by the separator
-	ends    []uint32 // ends[i]: where record i ends in text
-	ids     string   // the ids, one after the other
-	idEnds  []uint32 // idEnds[i]: where id i ends in ids
-	offsets []uint8  // offsets[i]: position of record i within the bucket, ascending
-	digest  Digest
+	text   []byte // the records' JSON, joined by the separator
+	index  string // see packer
+	number uint64
+	digest Digest
+	n      int  // records
+	gaps   bool // whether record i is not at position i within the bucket
 }
 
 // Number gives the bucket's number: the position of its first place / 256.
 func (b *Bucket) Number() uint64 { return b.number }
 
 // Len gives the number of records.
-func (b *Bucket) Len() int { return len(b.ends) }
+func (b *Bucket) Len() int { return b.n }
 
 // Text gives all records as a piece of a JSON list: joined by a comma and a line
 // feed, without brackets. It is empty when there are no records, and must not be
@@ -45,20 +47,48 @@ func (b *Bucket) Digest() Digest { return b.digest }
 
 // Memory gives how many bytes the bucket takes.
 func (b *Bucket) Memory() int64 {
-	return int64(unsafe.Sizeof(*b)) + int64(cap(b.text)+len(b.ids)+4*(cap(b.ends)+cap(b.idEnds))+cap(b.offsets))
+	return int64(unsafe.Sizeof(*b)) + int64(cap(b.text)+len(b.index))
+}
+
+// word gives number i of the words of four bytes that the index begins with.
+func (b *Bucket) word(i int) int {
+	w := b.index[4*i : 4*i+4]
+	return int(uint32(w[0]) | uint32(w[1])<<8 | uint32(w[2])<<16 | uint32(w[3])<<24)
+}
+
+// end gives where record i ends in the text.
+func (b *Bucket) end(i int) int { return b.word(i) }
+
+// idEnd gives where the id of record i ends among the ids.
+func (b *Bucket) idEnd(i int) int { return b.word(b.n + i) }
+
+// ids gives the ids, one after the other.
+func (b *Bucket) ids() string {
+	if b.gaps {
+		return b.index[9*b.n:]
+	}
+	return b.index[8*b.n:]
+}
+
+// offset gives the position of record i within the bucket.
+func (b *Bucket) offset(i int) uint8 {
+	if b.gaps {
+		return b.index[8*b.n+i]
+	}
+	return uint8(i)
 }
 
 // At gives record i, 0 <= i < Len, in order of position. Nothing is copied.
 func (b *Bucket) At(i int) Record {
 	start, idStart := 0, 0
 	if i > 0 {
-		start = int(b.ends[i-1]) + len(Separator)
-		idStart = int(b.idEnds[i-1])
+		start = b.end(i-1) + len(Separator)
+		idStart = b.idEnd(i - 1)
 	}
-	end := int(b.ends[i])
+	end := b.end(i)
 	return Record{
-		ID:       b.ids[idStart:b.idEnds[i]],
-		Position: b.number*BucketSize + uint64(b.offsets[i]),
+		ID:       b.ids()[idStart:b.idEnd(i)],
+		Position: b.number*BucketSize + uint64(b.offset(i)),
 		JSON:     b.text[start:end:end],
 	}
 }
@@ -68,9 +98,13 @@ func (b *Bucket) Find(position uint64) (Record, bool) {
 	if b == nil || BucketOf(position) != b.number {
 		return Record{}, false
 	}
-	want := uint8(position % BucketSize)
-	i := sort.Search(len(b.offsets), func(i int) bool { return b.offsets[i] >= want })
-	if i == len(b.offsets) || b.offsets[i] != want {
+	i, found := int(position%BucketSize), false
+	if b.gaps {
+		i, found = sort.Find(b.n, func(i int) int { return int(position%BucketSize) - int(b.offset(i)) })
+	} else {
+		found = i < b.n
+	}
+	if !found {
 		return Record{}, false
 	}
 	return b.At(i), true
@@ -96,46 +130,28 @@ func NewBucket(number uint64, records []Record) *Bucket {
 		size += len(r.JSON) + len(Separator)
 		idSize += len(r.ID)
 	}
-	b := &Bucket{
-		number:  number,
-		text:    make([]byte, 0, max(0, size-len(Separator))),
-		ends:    make([]uint32, 0, len(records)),
-		idEnds:  make([]uint32, 0, len(records)),
-		offsets: make([]uint8, 0, len(records)),
-	}
-	ids := make([]byte, 0, idSize)
+	p := packer{text: make([]byte, 0, max(0, size-len(Separator))), ids: make([]byte, 0, idSize)}
 	for i, r := range records {
 		if BucketOf(r.Position) != number || i > 0 && r.Position <= records[i-1].Position {
 			panic("dataset: records of a bucket are out of order")
 		}
-		if i > 0 {
-			b.text = append(b.text, Separator...)
-		}
-		b.text = append(b.text, r.JSON...)
-		b.ends = append(b.ends, uint32(len(b.text)))
-		ids = append(ids, r.ID...)
-		b.idEnds = append(b.idEnds, uint32(len(ids)))
-		b.offsets = append(b.offsets, uint8(r.Position%BucketSize))
-		b.digest += r.Hash()
+		p.add(r)
+		p.digest += r.Hash()
 	}
-	b.ids = string(ids)
-	return b
+	return p.bucket(number)
 }
 
 // AssembleBucket makes bucket number of records that fill its positions from the
-// first without a gap, out of parts that the caller gives away: the text as
-// [Bucket.Text] describes it, the ids one after the other, and where each record
-// and each id ends. Nothing is copied. It panics on parts that do not fit
-// together, for that is a fault of the caller.
+// first without a gap, out of parts: the text as [Bucket.Text] describes it, which
+// the caller gives away and which is not copied, the ids one after the other, and
+// where each record and each id ends. It panics on parts that do not fit together,
+// for that is a fault of the caller.
 func AssembleBucket(number uint64, text []byte, ends []uint32, ids string, idEnds []uint32) *Bucket {
 	n := len(ends)
 	if n > BucketSize || len(idEnds) != n || n > 0 && (int(ends[n-1]) != len(text) || int(idEnds[n-1]) != len(ids)) {
 		panic("dataset: the parts of a bucket do not fit together")
 	}
-	b := &Bucket{number: number, text: text, ends: ends, ids: ids, idEnds: idEnds, offsets: make([]uint8, n)}
-	for i := range b.offsets {
-		b.offsets[i] = uint8(i)
-	}
+	b := &Bucket{number: number, text: text, n: n, index: index(ends, idEnds, nil, ids)}
 	for i := range n {
 		b.digest += b.At(i).Hash()
 	}

@@ -6,7 +6,7 @@ package dataset
 // copied in whole stretches and not hashed again, so that a write costs little
 // more than copying the text.
 func (b *Bucket) With(changes []Change) *Bucket {
-	size, idSize, places := len(b.text), len(b.ids), len(b.ends)
+	size, idSize := len(b.text), len(b.ids())
 	for i, c := range changes {
 		if BucketOf(c.Record.Position) != b.number || i > 0 && c.Record.Position <= changes[i-1].Record.Position {
 			panic("dataset: changes of a bucket are out of order")
@@ -14,66 +14,48 @@ func (b *Bucket) With(changes []Change) *Bucket {
 		if !c.Delete {
 			size += len(Separator) + len(c.Record.JSON)
 			idSize += len(c.Record.ID)
-			places++
 		}
 	}
-	next := &Bucket{
-		number:  b.number,
-		text:    make([]byte, 0, size),
-		ends:    make([]uint32, 0, places),
-		idEnds:  make([]uint32, 0, places),
-		offsets: make([]uint8, 0, places),
-		digest:  b.digest,
-	}
-	ids := make([]byte, 0, idSize)
+	next := packer{text: make([]byte, 0, size), ids: make([]byte, 0, idSize), digest: b.digest}
 	done := 0 // records of b that are copied or left out
 	keep := func(until int) {
-		if until == done {
-			return
+		if until > done {
+			next.copy(b, done, until)
+			done = until
 		}
-		from, idFrom := 0, 0
-		if done > 0 {
-			from = int(b.ends[done-1]) + len(Separator)
-			idFrom = int(b.idEnds[done-1])
-		}
-		if len(next.ends) > 0 {
-			next.text = append(next.text, Separator...)
-		}
-		move, idMove := len(next.text)-from, len(ids)-idFrom
-		next.text = append(next.text, b.text[from:b.ends[until-1]]...)
-		ids = append(ids, b.ids[idFrom:b.idEnds[until-1]]...)
-		for i := done; i < until; i++ {
-			next.ends = append(next.ends, uint32(int(b.ends[i])+move))
-			next.idEnds = append(next.idEnds, uint32(int(b.idEnds[i])+idMove))
-		}
-		next.offsets = append(next.offsets, b.offsets[done:until]...)
-		done = until
 	}
 	for _, c := range changes {
 		offset := uint8(c.Record.Position % BucketSize)
 		at := done
-		for at < len(b.offsets) && b.offsets[at] < offset {
+		for at < b.n && b.offset(at) < offset {
 			at++
 		}
 		keep(at)
-		if at < len(b.offsets) && b.offsets[at] == offset {
+		if at < b.n && b.offset(at) == offset {
 			next.digest -= b.At(at).Hash()
 			done++
 		}
-		if c.Delete {
-			continue
+		if !c.Delete {
+			next.add(c.Record)
+			next.digest += c.Record.Hash()
 		}
-		if len(next.ends) > 0 {
-			next.text = append(next.text, Separator...)
-		}
-		next.text = append(next.text, c.Record.JSON...)
-		ids = append(ids, c.Record.ID...)
-		next.ends = append(next.ends, uint32(len(next.text)))
-		next.idEnds = append(next.idEnds, uint32(len(ids)))
-		next.offsets = append(next.offsets, offset)
-		next.digest += c.Record.Hash()
 	}
-	keep(len(b.offsets))
-	next.ids = string(ids)
-	return next
+	keep(b.n)
+	return next.bucket(b.number)
+}
+
+// copy takes some consecutive records of a bucket as they are.
+func (p *packer) copy(b *Bucket, from, until int) {
+	start, idStart := 0, 0
+	if from > 0 {
+		start, idStart = b.end(from-1)+len(Separator), b.idEnd(from-1)
+	}
+	p.separate()
+	move, idMove := len(p.text)-start, len(p.ids)-idStart
+	p.text = append(p.text, b.text[start:b.end(until-1)]...)
+	p.ids = append(p.ids, b.ids()[idStart:b.idEnd(until-1)]...)
+	for i := from; i < until; i++ {
+		p.ends[p.n], p.idEnds[p.n], p.offsets[p.n] = uint32(b.end(i)+move), uint32(b.idEnd(i)+idMove), b.offset(i)
+		p.n++
+	}
 }

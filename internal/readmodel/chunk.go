@@ -16,8 +16,9 @@ import (
 // bytes: it leaves the bucket and adds to the edits on top. They become one when
 // somebody wants the text, or when the edits are many.
 type chunk struct {
-	content atomic.Pointer[content] // of another form, the same records
-	records int                     // never 0 in a directory
+	edited  atomic.Pointer[content]        // nil: nothing is edited
+	whole   atomic.Pointer[dataset.Bucket] // all records; set before edited becomes nil
+	records int                            // never 0 in a directory
 	coded   [encode.Codings]atomic.Pointer[encode.Part]
 	mu      sync.Mutex // held while another form is made
 }
@@ -42,14 +43,22 @@ const maxEdits = 64
 
 func newChunk(b *dataset.Bucket) *chunk {
 	c := &chunk{records: b.Len()}
-	c.content.Store(&content{bucket: b})
+	c.whole.Store(b)
 	return c
+}
+
+// content gives the records as they are at hand.
+func (c *chunk) content() content {
+	if now := c.edited.Load(); now != nil {
+		return *now
+	}
+	return content{bucket: c.whole.Load()}
 }
 
 // bucket gives the records as a bucket.
 func (c *chunk) bucket() *dataset.Bucket {
-	if now := c.content.Load(); now.edits == nil {
-		return now.bucket
+	if c.edited.Load() == nil {
+		return c.whole.Load()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,12 +67,13 @@ func (c *chunk) bucket() *dataset.Bucket {
 
 // merged is bucket, with mu held.
 func (c *chunk) merged() *dataset.Bucket {
-	now := c.content.Load()
-	if now.edits == nil {
-		return now.bucket
+	now := c.edited.Load()
+	if now == nil {
+		return c.whole.Load()
 	}
 	b := now.merged()
-	c.content.Store(&content{bucket: b})
+	c.whole.Store(b)
+	c.edited.Store(nil)
 	return b
 }
 
@@ -97,7 +107,7 @@ func (c *content) merged() *dataset.Bucket {
 
 // find gives the record at a position within the chunk, and whether there is one.
 func (c *chunk) find(position uint64) (dataset.Record, bool) {
-	now := c.content.Load()
+	now := c.content()
 	if i, ok := now.edit(offsetOf(position)); ok {
 		if r := now.edits[i].record; r != nil {
 			return *r, true
@@ -123,7 +133,7 @@ func (c *content) edit(offset uint8) (int, bool) {
 // with gives the chunk after changes, which are in strictly ascending order of
 // position and lie within it; nil where no record is left.
 func (c *chunk) with(changes []dataset.Change) *chunk {
-	now := c.content.Load()
+	now := c.content()
 	next := &chunk{records: c.records}
 	all := make([]edited, 0, len(now.edits)+len(changes))
 	done := 0
@@ -148,11 +158,11 @@ func (c *chunk) with(changes []dataset.Change) *chunk {
 		}
 	}
 	all = append(all, now.edits[done:]...)
-	after := &content{bucket: now.bucket, edits: all}
-	if len(all) > maxEdits {
-		after = &content{bucket: after.merged()}
+	if after := (content{bucket: now.bucket, edits: all}); len(all) > maxEdits {
+		next.whole.Store(after.merged())
+	} else {
+		next.edited.Store(&after)
 	}
-	next.content.Store(after)
 	if next.records == 0 {
 		return nil
 	}
@@ -162,8 +172,8 @@ func (c *chunk) with(changes []dataset.Change) *chunk {
 // memory gives about how many bytes the chunk holds. One with edits counts as if
 // its bucket were its own, for so it is as soon as somebody reads a list.
 func (c *chunk) memory() int64 {
-	n := int64(unsafe.Sizeof(*c)+unsafe.Sizeof(content{})) + c.textBytes()
-	now := c.content.Load()
+	n := int64(unsafe.Sizeof(*c)) + c.textBytes()
+	now := c.content()
 	n += now.bucket.Memory() - int64(len(now.bucket.Text())) + int64(len(now.edits))*int64(unsafe.Sizeof(edited{})+unsafe.Sizeof(dataset.Record{}))
 	for coding := encode.Gzip; coding < encode.Codings; coding++ {
 		if p := c.coded[coding].Load(); p != nil {
@@ -175,7 +185,7 @@ func (c *chunk) memory() int64 {
 
 // textBytes gives how many bytes of records the chunk holds.
 func (c *chunk) textBytes() int64 {
-	now := c.content.Load()
+	now := c.content()
 	n := int64(len(now.bucket.Text()))
 	for _, e := range now.edits {
 		if e.record != nil {

@@ -66,7 +66,7 @@ func TestChunkIsABucket(t *testing.T) {
 					t.Fatalf("position %d holds %v %v, want %v %v", position, got, ok, wanted, exists)
 				}
 			}
-			if edits := len(p.chunk.content.Load().edits); edits > maxEdits {
+			if edits := len(p.chunk.content().edits); edits > maxEdits {
 				t.Fatalf("%d edits", edits)
 			}
 			got := p.chunk.bucket()
