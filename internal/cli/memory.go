@@ -36,6 +36,7 @@ const (
 	quietLooks = 10
 	trifle     = 4 << 20 // bytes
 	worthwhile = 3 * trifle
+	worthShare = 40 // of the live bytes, where that is more: what little requests leave is not worth looking at all of them
 )
 
 // heap is what the collector tells of itself.
@@ -104,7 +105,7 @@ func boundGarbage(ctx context.Context) {
 			percent = p
 			debug.SetGCPercent(percent)
 		}
-		if allowed.quiet >= quietLooks && now.allocated-collected > worthwhile {
+		if allowed.quiet >= quietLooks && now.allocated-collected > max(worthwhile, now.live/worthShare) {
 			debug.FreeOSMemory()
 			collected = now.allocated
 		}

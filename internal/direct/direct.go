@@ -157,16 +157,17 @@ func (f *Front) toLoop(c *conn, h *handover) bool {
 	if f.closing.Load() {
 		return false
 	}
-	if f.loops == nil {
-		for range runtime.GOMAXPROCS(0) {
-			l, err := newLoop(f)
-			if err != nil {
-				break // the goroutines do it
-			}
-			f.loops = append(f.loops, l)
+	// The runtime follows what processors the process may use. More loops than those
+	// would hold one another up, so what comes from now on goes to no more than so many.
+	processors := runtime.GOMAXPROCS(0)
+	for len(f.loops) < processors {
+		l, err := newLoop(f)
+		if err != nil {
+			break // the others do it, or the goroutines
 		}
+		f.loops = append(f.loops, l)
 	}
-	loops := f.loops
+	loops := f.loops[:min(len(f.loops), processors)]
 	if quick {
 		// Half the processors: those who ask and who keep the data need the others, and
 		// the fewer loops, the more there is for each to do in a round.
