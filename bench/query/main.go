@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&o.tile38, "tile38", "", "tile38-server, to measure beside it")
 	flags.StringVar(&o.jsonServer, "json-server", "", "json-server 0.17, to measure beside it")
 	flags.IntVar(&o.rounds, "rounds", 3, "alternating rounds")
-	flags.IntVar(&o.seconds, "seconds", 1, "length of each measurement")
+	flags.IntVar(&o.seconds, "seconds", 1, "length of each measurement; percentiles are those of a node at work where it is longer than the time between two collections, 7 at ten million records")
 	flags.IntVar(&o.pool, "pool", 100_000, "different requests of each kind")
 	flags.IntVar(&o.compared, "compared", 100, "questions of each kind whose answers are compared")
 	flags.StringVar(&o.skip, "skip", "", "parts to leave out: postgis, sqlite, webdis, questions, list, writes; with -records growth, latency, memory, start")

@@ -29,11 +29,13 @@ const (
 	growthShare  = 16 // of the live bytes: it is a load from one in so many on
 )
 
-// After work that allocated much comes quiet: when so many looks in a row have found
-// less than a trifle allocated, what the work left is collected and given back.
+// After work that allocated much comes quiet: so many looks in a row that found less than
+// a trifle allocated. When it has lasted, what the work left is collected and given back.
+// Requests that leave next to nothing may go on meanwhile, and meet that collection.
 const (
 	lookEvery  = 500 * time.Millisecond
 	quietLooks = 10
+	lastsLooks = 40
 	trifle     = 4 << 20 // bytes
 	worthwhile = 3 * trifle
 	worthShare = 40 // of the live bytes, where that is more: what little requests leave is not worth looking at all of them
@@ -105,7 +107,7 @@ func boundGarbage(ctx context.Context) {
 			percent = p
 			debug.SetGCPercent(percent)
 		}
-		if allowed.quiet >= quietLooks && now.allocated-collected > max(worthwhile, now.live/worthShare) {
+		if allowed.quiet >= lastsLooks && now.allocated-collected > max(worthwhile, now.live/worthShare) {
 			debug.FreeOSMemory()
 			collected = now.allocated
 		}

@@ -157,8 +157,19 @@ func (f *Front) toLoop(c *conn, h *handover) bool {
 	if f.closing.Load() {
 		return false
 	}
+	loops := f.loopsFor(quick)
+	if len(loops) == 0 {
+		return false
+	}
+	f.turn++
+	return loops[f.turn%len(loops)].take(c, h)
+}
+
+// loopsFor gives the loops among which connections take turns, with mu held.
+func (f *Front) loopsFor(quick bool) []*loop {
 	// The runtime follows what processors the process may use. More loops than those
-	// would hold one another up, so what comes from now on goes to no more than so many.
+	// hold one another up: one that sleeps keeps its processor until the runtime takes
+	// it away, which may be after 10 ms.
 	processors := runtime.GOMAXPROCS(0)
 	for len(f.loops) < processors {
 		l, err := newLoop(f)
@@ -167,17 +178,13 @@ func (f *Front) toLoop(c *conn, h *handover) bool {
 		}
 		f.loops = append(f.loops, l)
 	}
-	loops := f.loops[:min(len(f.loops), processors)]
+	n := min(len(f.loops), processors)
 	if quick {
 		// Half the processors: those who ask and who keep the data need the others, and
 		// the fewer loops, the more there is for each to do in a round.
-		loops = loops[:(len(loops)+1)/2]
+		n = (n + 1) / 2
 	}
-	if len(loops) == 0 {
-		return false
-	}
-	f.turn++
-	return loops[f.turn%len(loops)].take(c, h)
+	return f.loops[:n]
 }
 
 func (f *Front) remove(c *conn) {
