@@ -332,6 +332,11 @@ func (b *bench) latency(ctx context.Context, s *sized) error {
 		}
 		return nil
 	}
+	for k := range s.files { // growth may be left out
+		if _, _, err := b.warm(ctx, s, k); err != nil {
+			return err
+		}
+	}
 	if err := pin("0"); err != nil {
 		return err
 	}
