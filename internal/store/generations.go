@@ -66,7 +66,7 @@ func (s *Store) RollBack(ctx context.Context, name string, number uint64, check 
 	if err != nil {
 		return dataset.State{}, err
 	}
-	return s.replace(ctx, name, load, nil, check)
+	return s.replace(ctx, name, load, s.prepare(name, load), nil, check)
 }
 
 // readKept reads a kept generation over one connection.

@@ -74,7 +74,7 @@ func (s *Store) Replace(ctx context.Context, name string, load dataset.Load, che
 	if err := dataset.CheckName(name); err != nil {
 		return dataset.State{}, err
 	}
-	return s.replace(ctx, name, load, nil, check)
+	return s.replace(ctx, name, load, s.prepare(name, load), nil, check)
 }
 
 // Load is Replace for what is still to be read: the buckets that read hands over
@@ -85,19 +85,33 @@ func (s *Store) Load(ctx context.Context, name string, read dataset.Read, check 
 	}
 	a := s.stageAhead(ctx, name)
 	defer func() { a.staging.discard() }()
-	load, err := a.read(read)
+	var prepare func() func(dataset.State)
+	load, err := a.read(func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+		load, err := read(ahead)
+		if err == nil { // while the last buckets are written
+			prepare = s.prepare(name, load)
+		}
+		return load, err
+	})
 	if err != nil {
 		return dataset.State{}, err
 	}
-	return s.replace(ctx, name, load, a.take(load.Records), check)
+	return s.replace(ctx, name, load, prepare, a.take(load.Records), check)
 }
 
-// replace is Replace, where begun, if it is not nil, has written the first of the
-// load's buckets.
-func (s *Store) replace(ctx context.Context, name string, load dataset.Load, begun *staging, check dataset.Check) (dataset.State, error) {
+// prepare begins with what takes time of putting a load into the copy, and gives what waits
+// for it.
+func (s *Store) prepare(name string, load dataset.Load) func() func(dataset.State) {
 	k := s.keeper(name)
 	prepare := sync.OnceValue(func() func(dataset.State) { return k.replica.Prepare(load.Records) })
 	s.wg.Go(func() { prepare() })
+	return prepare
+}
+
+// replace is Replace of what is being prepared, where begun, if it is not nil, has written
+// the first of the load's buckets.
+func (s *Store) replace(ctx context.Context, name string, load dataset.Load, prepare func() func(dataset.State), begun *staging, check dataset.Check) (dataset.State, error) {
+	k := s.keeper(name)
 	deadline := time.Now().Add(s.opts.WriteTimeout)
 	for attempts := 0; ; attempts++ {
 		g, err := s.stage(ctx, name, load, begun)

@@ -21,7 +21,6 @@ type staging struct {
 	g       *staged
 	renewed time.Time
 	written dataset.Sequence
-	values  []byte // room for those of one write: free again once it is answered, and never used after one that failed
 }
 
 // bucketsAtATime is how many buckets are written before the answers are read:
@@ -72,41 +71,114 @@ func (s *Store) begin(ctx context.Context, name string, buckets uint64) (*stagin
 	return &staging{store: s, name: name, wire: w, g: g, renewed: time.Now()}, nil
 }
 
-// write writes buckets, and keeps the lease.
-func (st *staging) write(ctx context.Context, buckets dataset.Sequence) error {
-	ctx, cancel := context.WithTimeout(ctx, st.store.opts.WriteTimeout)
-	defer cancel()
-	if err := st.reach(ctx, buckets[len(buckets)-1].Number()); err != nil {
-		return st.store.explain(err)
+// write writes the buckets that next gives, from so many on, until it gives none, and keeps
+// the lease. A batch is made ready while Redis has the one before, except where next says
+// that more may come meanwhile.
+func (st *staging) write(ctx context.Context, next func(from int) (buckets dataset.Sequence, more bool)) error {
+	from := len(st.written)
+	var sent func() error // waits for the batch before; nil: there is none
+	for {
+		buckets, more := next(from)
+		if sent != nil && more {
+			if err := sent(); err != nil {
+				return err
+			}
+			sent = nil
+			buckets, _ = next(from)
+		}
+		var b *batch
+		if len(buckets) > 0 {
+			b = st.batch(buckets)
+			from += len(buckets)
+		}
+		if sent != nil {
+			if err := sent(); err != nil {
+				return err
+			}
+			sent = nil
+		}
+		if b == nil {
+			return nil
+		}
+		if err := st.reach(ctx, buckets[len(buckets)-1].Number()); err != nil {
+			return err
+		}
+		sent = st.send(ctx, b)
 	}
-	commands := make([]command, 0, len(buckets))
-	values := st.values[:0]
-	for _, b := range buckets {
-		if b.Len() > 0 {
-			var fields []string
-			fields, values = bucketFields(b, values)
-			commands = append(commands, cmd("HSET", bucketKey(st.name, st.g.generation, b.Number()), fields...))
+}
+
+// batch is what is written at a time, and room that is used again.
+type batch struct {
+	buckets  dataset.Sequence
+	commands []command
+	fields   []string
+	values   []byte
+}
+
+func (st *staging) batch(buckets dataset.Sequence) *batch {
+	b, _ := st.store.batches.Get().(*batch)
+	if b == nil {
+		b = &batch{}
+	}
+	b.buckets = buckets
+	for _, bucket := range buckets {
+		if bucket.Len() > 0 {
+			b.add(bucketKey(st.name, st.g.generation, bucket.Number()), bucket)
 		}
 	}
-	st.values = values
-	if err := st.wire.all(ctx, commands); err != nil {
-		return st.store.explain(err)
+	return b
+}
+
+// add puts a bucket's records in as HSET wants them, id and value.
+func (b *batch) add(key string, bucket *dataset.Bucket) {
+	b.values = slices.Grow(b.values, len(bucket.Text())+21*bucket.Len())
+	first := len(b.fields)
+	for i := range bucket.Len() {
+		r := bucket.At(i)
+		start := len(b.values)
+		b.values = strconv.AppendUint(b.values, r.Position, 10)
+		b.values = append(b.values, ' ')
+		b.values = append(b.values, r.JSON...)
+		b.fields = append(b.fields, r.ID, rueidis.BinaryString(b.values[start:]))
 	}
-	st.written = append(st.written, buckets...)
-	if time.Since(st.renewed) > st.store.opts.Lease/3 {
-		return st.renew(ctx)
+	b.commands = append(b.commands, command{"HSET", key, b.fields[first:]})
+}
+
+// send begins to write a batch; sent waits until Redis has answered. The room of one that
+// failed is not used again, for the connection may still read it.
+func (st *staging) send(ctx context.Context, b *batch) (sent func() error) {
+	answer := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, st.store.opts.WriteTimeout)
+		defer cancel()
+		answer <- st.wire.all(ctx, b.commands)
+	}()
+	return func() error {
+		if err := <-answer; err != nil {
+			return st.store.explain(err)
+		}
+		st.written = append(st.written, b.buckets...)
+		clear(b.commands)
+		clear(b.fields)
+		b.buckets, b.commands, b.fields, b.values = nil, b.commands[:0], b.fields[:0], b.values[:0]
+		st.store.batches.Put(b)
+		if time.Since(st.renewed) > st.store.opts.Lease/3 {
+			return st.renew(ctx)
+		}
+		return nil
 	}
-	return nil
 }
 
 // reach raises the bound on the buckets' numbers before it is reached, so that
 // the collector would find them all.
 func (st *staging) reach(ctx context.Context, bucket uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, st.store.opts.WriteTimeout)
+	defer cancel()
 	for known := st.g.entry.Buckets; bucket >= known; {
 		st.g.entry.Buckets = max(2*known, bucket+1)
 		done, err := st.wire.renew(ctx, st.name, st.g, st.store.opts.Lease)
 		if err != nil {
-			return err
+			return st.store.explain(err)
 		}
 		if done {
 			known = st.g.entry.Buckets
@@ -133,17 +205,19 @@ func (st *staging) renew(ctx context.Context) error {
 
 // finish writes what is not written of the load.
 func (st *staging) finish(ctx context.Context) error {
-	for rest := range slices.Chunk(st.g.load.Records[len(st.written):], bucketsAtATime) {
-		if err := st.write(ctx, rest); err != nil {
-			return err
-		}
+	err := st.write(ctx, func(from int) (dataset.Sequence, bool) {
+		rest := st.g.load.Records[from:]
+		return rest[:min(bucketsAtATime, len(rest))], false
+	})
+	if err != nil {
+		return err
 	}
 	if len(st.g.load.Rejected) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, st.store.opts.WriteTimeout)
 	defer cancel()
-	err := st.wire.do(ctx, cmd("RPUSH", rejectedKey(st.name, st.g.generation), encodeRejected(st.g.load)...)).Error()
+	err = st.wire.do(ctx, cmd("RPUSH", rejectedKey(st.name, st.g.generation), encodeRejected(st.g.load)...)).Error()
 	return st.store.explain(err)
 }
 
@@ -244,17 +318,12 @@ func (a *ahead) write(ctx context.Context) error {
 			return err
 		}
 	}
-	for {
+	return a.staging.write(ctx, func(from int) (dataset.Sequence, bool) {
 		a.mu.Lock()
-		next := a.buckets[len(a.staging.written):]
-		a.mu.Unlock()
-		if len(next) == 0 {
-			return nil
-		}
-		if err := a.staging.write(ctx, next[:min(bucketsAtATime, len(next))]); err != nil {
-			return err
-		}
-	}
+		defer a.mu.Unlock()
+		next := a.buckets[from:]
+		return next[:min(bucketsAtATime, len(next))], len(next) < bucketsAtATime
+	})
 }
 
 // begin takes a number for a generation and makes it known as being loaded,
@@ -303,20 +372,4 @@ func (w *wire) renew(ctx context.Context, name string, g *staged, lease time.Dur
 		return false, err
 	}
 	return err == nil, nil
-}
-
-// bucketFields gives a bucket's records as HSET wants them, id and value. The
-// values lie in room, which is given back extended.
-func bucketFields(b *dataset.Bucket, room []byte) (fields []string, extended []byte) {
-	fields = make([]string, 0, 2*b.Len())
-	room = slices.Grow(room, len(b.Text())+21*b.Len())
-	for i := range b.Len() {
-		r := b.At(i)
-		start := len(room)
-		room = strconv.AppendUint(room, r.Position, 10)
-		room = append(room, ' ')
-		room = append(room, r.JSON...)
-		fields = append(fields, r.ID, rueidis.BinaryString(room[start:]))
-	}
-	return fields, room
 }

@@ -105,7 +105,8 @@ type Store struct {
 	health   atomic.Pointer[health]
 	lastSeen atomic.Int64 // when a look at Redis last found it well, in nanoseconds since 1970
 
-	counts counts
+	counts  counts
+	batches sync.Pool // of *batch, not in use
 }
 
 // health is what the last look at Redis found.
