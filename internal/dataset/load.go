@@ -18,7 +18,11 @@ type Load struct {
 // What it gives in the end is what counts; whoever gets a bucket early compares,
 // for the records may have got other ids since. It hands nothing over once it has
 // returned.
-type Read func(ahead func(*Bucket)) (Load, error)
+type Read func(Ahead) (Load, error)
+
+// Ahead takes a bucket of a load that is still being read. To make it is left to
+// whoever has time first: make gives the same one to every goroutine that calls it.
+type Ahead func(make func() *Bucket)
 
 // Rejection is one record of the input that was left out because it is bad.
 type Rejection struct {

@@ -82,7 +82,7 @@ func (a *API) restore(r *http.Request, body *upload) (answer, error) {
 	}
 	defer done()
 	var header backup.Header
-	state, err := a.config.Store.Load(r.Context(), c.name, func(func(*dataset.Bucket)) (dataset.Load, error) {
+	state, err := a.config.Store.Load(r.Context(), c.name, func(dataset.Ahead) (dataset.Load, error) {
 		set, standard := a.limits.Ingest, ingest.DefaultLimits()
 		h, records, err := backup.Read(body, backup.Limits{
 			Bytes:       cmp.Or(set.MaxBytes, standard.MaxBytes),

@@ -222,7 +222,7 @@ func (a *API) load(r *http.Request, body *upload) (answer, error) {
 	}
 	defer done()
 	var result *ingest.Result
-	read := func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+	read := func(ahead dataset.Ahead) (dataset.Load, error) {
 		var err error
 		if hasBody(r) {
 			result, err = a.readBody(r, body, c, p, ahead)
@@ -279,7 +279,7 @@ func isForm(contentType string) bool {
 	return t == "application/x-www-form-urlencoded"
 }
 
-func (a *API) readBody(r *http.Request, body *upload, c *collection, p loadParameters, ahead func(*dataset.Bucket)) (*ingest.Result, error) {
+func (a *API) readBody(r *http.Request, body *upload, c *collection, p loadParameters, ahead dataset.Ahead) (*ingest.Result, error) {
 	contentType := r.Header.Get("Content-Type")
 	if strings.HasPrefix(strings.ToLower(contentType), "multipart/") {
 		return nil, &dataset.Error{
@@ -298,7 +298,7 @@ func (a *API) readBody(r *http.Request, body *upload, c *collection, p loadParam
 	return ingest.Read(r.Context(), body, p.apply(o))
 }
 
-func readSource(ctx context.Context, c *collection, p loadParameters, ahead func(*dataset.Bucket)) (*ingest.Result, error) {
+func readSource(ctx context.Context, c *collection, p loadParameters, ahead dataset.Ahead) (*ingest.Result, error) {
 	const remedy = "send the data as the body, or set another source in the configuration"
 	if c.source == nil {
 		return nil, &dataset.Error{Code: dataset.Invalid, Message: "there is no body, and no source is configured", Remedy: remedy}

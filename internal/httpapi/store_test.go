@@ -95,7 +95,7 @@ func (m *memoryStore) Begin(name, id string, decide dataset.Decide, done func(da
 }
 
 func (m *memoryStore) Load(ctx context.Context, name string, read dataset.Read, check dataset.Check) (dataset.State, error) {
-	load, err := read(func(*dataset.Bucket) {})
+	load, err := read(func(func() *dataset.Bucket) {})
 	if err != nil {
 		return dataset.State{}, err
 	}
@@ -184,7 +184,7 @@ func (m *memoryStore) RollBack(ctx context.Context, name string, number uint64, 
 	}
 	e := m.earlier[name][at]
 	m.mu.Unlock()
-	return m.Load(ctx, name, func(func(*dataset.Bucket)) (dataset.Load, error) {
+	return m.Load(ctx, name, func(dataset.Ahead) (dataset.Load, error) {
 		return dataset.Load{Records: e.records, Schema: e.state.Schema, Source: e.state.Source}, nil
 	}, check)
 }

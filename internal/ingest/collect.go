@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"landings/internal/dataset"
@@ -28,9 +29,9 @@ type collector struct {
 	numbers    []uint32
 	learnt     *inference
 	candidates []*candidate
-	ahead      func(*dataset.Bucket) // nil: nobody wants buckets, or what was handed over was of no use
-	assumed    *candidate            // whose ids the buckets that were handed over have; nil: positions
-	inner      scanner               // of a Feature's properties
+	ahead      dataset.Ahead // nil: nobody wants buckets, or what was handed over was of no use
+	assumed    *candidate    // whose ids the buckets that were handed over have; nil: positions
+	inner      scanner       // of a Feature's properties
 
 	places        []dataset.Place
 	code          dataset.Code // of the first bad record
@@ -45,7 +46,7 @@ type part struct {
 	lines   []uint32 // where each begins in the input
 	numbers []uint32 // the how manieth of the input each is, from 1
 
-	bucket *dataset.Bucket // handed over already; nil: not
+	bucket func() *dataset.Bucket // handed over already; nil: not
 }
 
 func newCollector(o Options, l Limits) *collector {
@@ -295,15 +296,20 @@ func (c *collector) handOver(i int) {
 	c.ahead(c.parts[i].bucket)
 }
 
-// bucket makes the bucket of a part, named by a candidate or, without one, by
-// position.
-func (c *collector) bucket(i int, by *candidate) *dataset.Bucket {
-	p := &c.parts[i]
-	if by == nil {
-		text, ends := positions(i, len(p.ends))
-		return dataset.AssembleBucket(uint64(i), p.text, p.ends, text, ends)
+// bucket gives what makes the bucket of a part, named by a candidate or, without one,
+// by position.
+func (c *collector) bucket(i int, by *candidate) (make func() *dataset.Bucket) {
+	p := c.parts[i]
+	var ids idPart
+	if by != nil {
+		ids = by.parts[i]
 	}
-	return dataset.AssembleBucket(uint64(i), p.text, p.ends, by.parts[i].ids, by.parts[i].ends)
+	return sync.OnceValue(func() *dataset.Bucket {
+		if by == nil {
+			ids = positions(i, len(p.ends))
+		}
+		return dataset.AssembleBucket(uint64(i), p.text, p.ends, ids.ids, ids.ends)
+	})
 }
 
 // finish gives the load, or the error that lists what is bad.
@@ -336,10 +342,11 @@ func (c *collector) finish() (*dataset.Load, error) {
 		load.Schema.IDField = id.field
 	}
 	for i := range c.parts {
-		load.Records[i] = c.parts[i].bucket
-		if load.Records[i] == nil || id != c.assumed {
-			load.Records[i] = c.bucket(i, id)
+		bucket := c.parts[i].bucket
+		if bucket == nil || id != c.assumed {
+			bucket = c.bucket(i, id)
 		}
+		load.Records[i] = bucket()
 		c.parts[i] = part{} // its lines are of no more use
 	}
 	return load, c.settings(&load.Schema)

@@ -195,14 +195,14 @@ func (c *collector) chooseID() (*candidate, error) {
 }
 
 // positions names the records of a part by their positions.
-func positions(part, n int) (string, []uint32) {
+func positions(part, n int) idPart {
 	var text []byte
 	ends := make([]uint32, n)
 	for i := range ends {
 		text = strconv.AppendInt(text, int64(part*dataset.BucketSize+i), 10)
 		ends[i] = uint32(len(text))
 	}
-	return string(text), ends
+	return idPart{string(text), ends}
 }
 
 // badID is a record that a candidate does not name: as, where it is not -1, is the
@@ -216,6 +216,7 @@ func (c *collector) badIDs(cd *candidate) []badID {
 		size *= 2
 	}
 	table := make([]uint32, size) // of records + 1, at the hash of their id
+	clear(table)                  // fresh memory that is read before it is written costs a second fault for each page
 	seed := maphash.MakeSeed()
 	var bad []badID
 	record := -1

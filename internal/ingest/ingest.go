@@ -47,7 +47,7 @@ type Options struct {
 	// with them while the rest is read. That one is handed over promises nothing: the
 	// input may turn out to be bad, or its ids to be in another field. Those of
 	// [dataset.Load.Records] which were handed over are the same pointers.
-	Ahead func(*dataset.Bucket)
+	Ahead dataset.Ahead
 
 	SkipBad bool   // load the good records and report the bad ones (on_error=skip)
 	Source  string // what is read, for [dataset.Load.Source]

@@ -153,6 +153,7 @@ const maxPosition = 1<<48 - 2
 
 func newTable(seed maphash.Seed, dir directory) *table {
 	t := &table{slots: make([]uint64, uint64(dir.records)*10/7+8)}
+	clear(t.slots) // fresh memory that is read before it is written costs a second fault for each page
 	for c := range dir.all() {
 		for r := range c.bucket().All() {
 			if r.Position > maxPosition {

@@ -30,20 +30,25 @@ func stagedIn(t *testing.T, r *redistest.Server, generation string, buckets int)
 	until(t, "buckets are staged", func() bool { return generations(r, "things")[generation] == buckets })
 }
 
+// given is a bucket as it is handed over.
+func given(b *dataset.Bucket) (make func() *dataset.Bucket) {
+	return func() *dataset.Bucket { return b }
+}
+
 func TestLoadAhead(t *testing.T) {
 	first := load(1000, "first")
 	const buckets = 2500 // so many that the bound on their numbers has to be raised on the way
-	many := func(ahead func(*dataset.Bucket)) {
+	many := func(ahead dataset.Ahead) {
 		for i := range uint64(buckets) {
-			ahead(dataset.NewBucket(i, []dataset.Record{{ID: strconv.FormatUint(i, 10), Position: i * dataset.BucketSize, JSON: []byte("{}")}}))
+			ahead(given(dataset.NewBucket(i, []dataset.Record{{ID: strconv.FormatUint(i, 10), Position: i * dataset.BucketSize, JSON: []byte("{}")}})))
 		}
 	}
 	t.Run("staged while it is read", func(t *testing.T) {
 		r := redistest.Start(t, "--save", "")
 		n := start(t, r.URL())
-		state, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+		state, err := n.Load(t.Context(), "things", func(ahead dataset.Ahead) (dataset.Load, error) {
 			for i, b := range first.Records[:3] {
-				ahead(b)
+				ahead(given(b))
 				stagedIn(t, r, "g1", i+1)
 			}
 			if n.copyOf("things").State().Exists() {
@@ -61,9 +66,9 @@ func TestLoadAhead(t *testing.T) {
 	t.Run("other ids in the end", func(t *testing.T) {
 		r := redistest.Start(t, "--save", "")
 		n := start(t, r.URL())
-		state, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+		state, err := n.Load(t.Context(), "things", func(ahead dataset.Ahead) (dataset.Load, error) {
 			for _, b := range load(1000, "wrong").Records {
-				ahead(b)
+				ahead(given(b))
 			}
 			stagedIn(t, r, "g1", 4)
 			return first, nil
@@ -83,9 +88,9 @@ func TestLoadAhead(t *testing.T) {
 		n := start(t, r.URL())
 		fewer := first
 		fewer.Records = first.Records[:2]
-		state, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+		state, err := n.Load(t.Context(), "things", func(ahead dataset.Ahead) (dataset.Load, error) {
 			for _, b := range first.Records {
-				ahead(b)
+				ahead(given(b))
 			}
 			stagedIn(t, r, "g1", 4)
 			return fewer, nil
@@ -104,7 +109,7 @@ func TestLoadAhead(t *testing.T) {
 			t.Fatal(err)
 		}
 		bad := errors.New("the input is bad")
-		_, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+		_, err := n.Load(t.Context(), "things", func(ahead dataset.Ahead) (dataset.Load, error) {
 			many(ahead)
 			stagedIn(t, r, "g2", buckets)
 			return dataset.Load{}, bad
@@ -124,7 +129,7 @@ func TestLoadAhead(t *testing.T) {
 		p := newProxy(t, r.Addr(), seeded(t))
 		short := func(o *store.Options) { o.Lease = 300 * time.Millisecond }
 		n, m := start(t, "redis://"+p.addr, short), start(t, r.URL(), named("another", short))
-		_, _ = n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+		_, _ = n.Load(t.Context(), "things", func(ahead dataset.Ahead) (dataset.Load, error) {
 			// It dies when its first bucket above the first bound has arrived.
 			p.last.Store("landings:{things}:g1:1024\r\n")
 			many(ahead)
@@ -144,8 +149,8 @@ func TestLoadAhead(t *testing.T) {
 		r := redistest.Start(t, "--save", "")
 		n := start(t, r.URL())
 		refusal := &dataset.Error{Code: dataset.PreconditionFailed, Message: "no"}
-		_, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
-			ahead(first.Records[0])
+		_, err := n.Load(t.Context(), "things", func(ahead dataset.Ahead) (dataset.Load, error) {
+			ahead(given(first.Records[0]))
 			stagedIn(t, r, "g1", 1)
 			return first, nil
 		}, func(dataset.State) error { return refusal })
@@ -159,8 +164,8 @@ func TestLoadAhead(t *testing.T) {
 	t.Run("slower than its lease", func(t *testing.T) {
 		r := redistest.Start(t, "--save", "")
 		n := start(t, r.URL(), func(o *store.Options) { o.Lease = 600 * time.Millisecond })
-		state, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
-			ahead(first.Records[0])
+		state, err := n.Load(t.Context(), "things", func(ahead dataset.Ahead) (dataset.Load, error) {
+			ahead(given(first.Records[0]))
 			stagedIn(t, r, "g1", 1)
 			// Every other load collects what it takes for abandoned.
 			for begun := time.Now(); time.Since(begun) < 2*time.Second; {
@@ -180,11 +185,11 @@ func TestLoadAhead(t *testing.T) {
 	t.Run("Redis dies below it", func(t *testing.T) {
 		r := redistest.Start(t, "--save", "")
 		n := start(t, r.URL())
-		state, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
-			ahead(first.Records[0])
+		state, err := n.Load(t.Context(), "things", func(ahead dataset.Ahead) (dataset.Load, error) {
+			ahead(given(first.Records[0]))
 			stagedIn(t, r, "g1", 1)
 			r.Kill()
-			ahead(first.Records[1])
+			ahead(given(first.Records[1]))
 			r.Up()
 			return first, nil
 		}, nil)
@@ -207,8 +212,8 @@ func TestLoadAheadPanics(t *testing.T) {
 				t.Error("the panic was swallowed")
 			}
 		}()
-		_, _ = n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
-			ahead(load(256, "x").Records[0])
+		_, _ = n.Load(t.Context(), "things", func(ahead dataset.Ahead) (dataset.Load, error) {
+			ahead(given(load(256, "x").Records[0]))
 			stagedIn(t, r, "g1", 1)
 			panic("a fault of ours")
 		}, nil)

@@ -86,7 +86,7 @@ func (s *Store) Load(ctx context.Context, name string, read dataset.Read, check 
 	a := s.stageAhead(ctx, name)
 	defer func() { a.staging.discard() }()
 	var prepare func() func(dataset.State)
-	load, err := a.read(func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+	load, err := a.read(func(ahead dataset.Ahead) (dataset.Load, error) {
 		load, err := read(ahead)
 		if err == nil { // while the last buckets are written
 			prepare = s.prepare(name, load)

@@ -552,9 +552,9 @@ func TestWritesComeBeforeTheLoad(t *testing.T) {
 	n, m := start(t, r.URL()), start(t, r.URL(), named("another"))
 	put(t, n, "a")
 	var during dataset.State
-	state, err := n.Load(t.Context(), "things", func(ahead func(*dataset.Bucket)) (dataset.Load, error) {
+	state, err := n.Load(t.Context(), "things", func(ahead dataset.Ahead) (dataset.Load, error) {
 		whole := load(600, "x")
-		ahead(whole.Records[0])
+		ahead(given(whole.Records[0]))
 		stagedIn(t, r, "g2", 1)
 		put(t, n, "during")
 		during = put(t, m, "during, by another")

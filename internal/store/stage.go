@@ -239,7 +239,7 @@ type ahead struct {
 	wake  chan struct{} // buckets were added; closed once all is read
 
 	mu      sync.Mutex
-	buckets dataset.Sequence // guarded by mu: all that were added
+	buckets []func() *dataset.Bucket // guarded by mu: all that were added
 
 	staging *staging // nil: nothing was written; the goroutine's while it runs
 }
@@ -255,9 +255,9 @@ func (s *Store) stageAhead(ctx context.Context, name string) *ahead {
 }
 
 // add hands a bucket over. It does not wait.
-func (a *ahead) add(b *dataset.Bucket) {
+func (a *ahead) add(make func() *dataset.Bucket) {
 	a.mu.Lock()
-	a.buckets = append(a.buckets, b)
+	a.buckets = append(a.buckets, make)
 	a.mu.Unlock()
 	select {
 	case a.wake <- struct{}{}:
@@ -320,9 +320,13 @@ func (a *ahead) write(ctx context.Context) error {
 	}
 	return a.staging.write(ctx, func(from int) (dataset.Sequence, bool) {
 		a.mu.Lock()
-		defer a.mu.Unlock()
-		next := a.buckets[from:]
-		return next[:min(bucketsAtATime, len(next))], len(next) < bucketsAtATime
+		waiting := a.buckets[from:]
+		a.mu.Unlock()
+		next := make(dataset.Sequence, min(bucketsAtATime, len(waiting)))
+		for i := range next {
+			next[i] = waiting[i]()
+		}
+		return next, len(next) < bucketsAtATime
 	})
 }
 
