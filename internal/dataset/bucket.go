@@ -98,11 +98,10 @@ func (b *Bucket) Find(position uint64) (Record, bool) {
 	if b == nil || BucketOf(position) != b.number {
 		return Record{}, false
 	}
-	i, found := int(position%BucketSize), false
+	i := int(position % BucketSize)
+	found := i < b.n
 	if b.gaps {
 		i, found = sort.Find(b.n, func(i int) int { return int(position%BucketSize) - int(b.offset(i)) })
-	} else {
-		found = i < b.n
 	}
 	if !found {
 		return Record{}, false

@@ -21,8 +21,9 @@ type Load struct {
 type Read func(Ahead) (Load, error)
 
 // Ahead takes a bucket of a load that is still being read. To make it is left to
-// whoever has time first: make gives the same one to every goroutine that calls it.
-type Ahead func(make func() *Bucket)
+// whoever has time first: the function gives the same one to every goroutine that calls
+// it.
+type Ahead func(made func() *Bucket)
 
 // Rejection is one record of the input that was left out because it is bad.
 type Rejection struct {

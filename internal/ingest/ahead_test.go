@@ -47,7 +47,7 @@ func TestAhead(t *testing.T) {
 			c.options.Format = NDJSON
 			without := mustRead(t, c.text, c.options)
 			var handed []*dataset.Bucket
-			c.options.Ahead = func(make func() *dataset.Bucket) { handed = append(handed, make()) }
+			c.options.Ahead = func(made func() *dataset.Bucket) { handed = append(handed, made()) }
 			with := mustRead(t, c.text, c.options)
 			if d := cmp.Diff(records(without), records(with)); d != "" {
 				t.Fatal(d)

@@ -298,7 +298,7 @@ func (c *collector) handOver(i int) {
 
 // bucket gives what makes the bucket of a part, named by a candidate or, without one,
 // by position.
-func (c *collector) bucket(i int, by *candidate) (make func() *dataset.Bucket) {
+func (c *collector) bucket(i int, by *candidate) (made func() *dataset.Bucket) {
 	p := c.parts[i]
 	var ids idPart
 	if by != nil {

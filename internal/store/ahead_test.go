@@ -31,7 +31,7 @@ func stagedIn(t *testing.T, r *redistest.Server, generation string, buckets int)
 }
 
 // given is a bucket as it is handed over.
-func given(b *dataset.Bucket) (make func() *dataset.Bucket) {
+func given(b *dataset.Bucket) (made func() *dataset.Bucket) {
 	return func() *dataset.Bucket { return b }
 }
 

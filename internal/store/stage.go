@@ -51,6 +51,10 @@ func (s *Store) stage(ctx context.Context, name string, load dataset.Load, st *s
 	return st.g, nil
 }
 
+// maxRoom bounds the room, in bytes, that is kept for the values of a later batch: records
+// may be far larger than usual.
+const maxRoom = 4 << 20
+
 // begin opens a connection and makes a generation known that will have buckets
 // with numbers below a bound.
 func (s *Store) begin(ctx context.Context, name string, buckets uint64) (*staging, error) {
@@ -77,13 +81,19 @@ func (s *Store) begin(ctx context.Context, name string, buckets uint64) (*stagin
 func (st *staging) write(ctx context.Context, next func(from int) (buckets dataset.Sequence, more bool)) error {
 	from := len(st.written)
 	var sent func() error // waits for the batch before; nil: there is none
+	wait := func() error {
+		before := sent
+		if sent = nil; before == nil {
+			return nil
+		}
+		return before()
+	}
 	for {
 		buckets, more := next(from)
-		if sent != nil && more {
-			if err := sent(); err != nil {
+		if more && sent != nil {
+			if err := wait(); err != nil {
 				return err
 			}
-			sent = nil
 			buckets, _ = next(from)
 		}
 		var b *batch
@@ -91,14 +101,8 @@ func (st *staging) write(ctx context.Context, next func(from int) (buckets datas
 			b = st.batch(buckets)
 			from += len(buckets)
 		}
-		if sent != nil {
-			if err := sent(); err != nil {
-				return err
-			}
-			sent = nil
-		}
-		if b == nil {
-			return nil
+		if err := wait(); err != nil || b == nil {
+			return err
 		}
 		if err := st.reach(ctx, buckets[len(buckets)-1].Number()); err != nil {
 			return err
@@ -141,7 +145,7 @@ func (b *batch) add(key string, bucket *dataset.Bucket) {
 		b.values = append(b.values, r.JSON...)
 		b.fields = append(b.fields, r.ID, rueidis.BinaryString(b.values[start:]))
 	}
-	b.commands = append(b.commands, command{"HSET", key, b.fields[first:]})
+	b.commands = append(b.commands, command{"HSET", key, slices.Clip(b.fields[first:])})
 }
 
 // send begins to write a batch; sent waits until Redis has answered. The room of one that
@@ -158,10 +162,11 @@ func (st *staging) send(ctx context.Context, b *batch) (sent func() error) {
 			return st.store.explain(err)
 		}
 		st.written = append(st.written, b.buckets...)
-		clear(b.commands)
-		clear(b.fields)
-		b.buckets, b.commands, b.fields, b.values = nil, b.commands[:0], b.fields[:0], b.values[:0]
-		st.store.batches.Put(b)
+		if cap(b.values) <= maxRoom {
+			clear(b.commands)
+			clear(b.fields)
+			st.store.batches.Put(&batch{commands: b.commands[:0], fields: b.fields[:0], values: b.values[:0]})
+		}
 		if time.Since(st.renewed) > st.store.opts.Lease/3 {
 			return st.renew(ctx)
 		}
@@ -255,9 +260,9 @@ func (s *Store) stageAhead(ctx context.Context, name string) *ahead {
 }
 
 // add hands a bucket over. It does not wait.
-func (a *ahead) add(make func() *dataset.Bucket) {
+func (a *ahead) add(made func() *dataset.Bucket) {
 	a.mu.Lock()
-	a.buckets = append(a.buckets, make)
+	a.buckets = append(a.buckets, made)
 	a.mu.Unlock()
 	select {
 	case a.wake <- struct{}{}:
