@@ -46,7 +46,7 @@ type composites struct {
 }
 
 // Composite gives the rows in order of two columns; nil: they are not there, though they
-// may be later, for they are made in the background once they are asked for often. The
+// may be later, for they are made in the background once they are asked for again. The
 // columns must have orders.
 func (t *Table) Composite(first, second *Column) *Composite {
 	t.composites.mu.Lock()

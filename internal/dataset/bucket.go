@@ -24,7 +24,7 @@ const Separator = ",\n"
 // every piece.
 type Bucket struct {
 	text   []byte // the records' JSON, joined by the separator
-	index  string // see packer
+	index  string // see the function of this name
 	number uint64
 	digest Digest
 	n      int  // records

@@ -280,7 +280,7 @@ func exact[T byte | uint32](s []T) []T {
 	return c
 }
 
-// handOver makes a bucket of a part under the assumption that the best candidate
+// handOver hands over what makes a bucket of a part, assuming that the best candidate
 // will be the id. Once that is another one than before, there is no point in it.
 func (c *collector) handOver(i int) {
 	var best *candidate

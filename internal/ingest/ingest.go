@@ -43,10 +43,10 @@ type Options struct {
 	// pointer to "": none does.
 	TimeField *string
 
-	// Ahead, when set, is called with buckets as they fill up, for what can be done
-	// with them while the rest is read. That one is handed over promises nothing: the
+	// Ahead, when set, is called with what makes a bucket as it fills up, for what can be
+	// done with it while the rest is read. That one is handed over promises nothing: the
 	// input may turn out to be bad, or its ids to be in another field. Those of
-	// [dataset.Load.Records] which were handed over are the same pointers.
+	// [dataset.Load.Records] which were handed over are the pointers that those give.
 	Ahead dataset.Ahead
 
 	SkipBad bool   // load the good records and report the bad ones (on_error=skip)

@@ -187,7 +187,7 @@ const composeFrom = 16 << 10
 
 // compose makes one leaf of a value and a range that few of their many rows have both,
 // where the composite of their columns is there; it says whether it did. It has a
-// composite made that is asked for often.
+// composite made that is asked for again.
 func (p *plan) compose() bool {
 	if p.rows < composeFrom {
 		return false

@@ -182,6 +182,22 @@ func TestLoadAhead(t *testing.T) {
 			t.Fatal("other records")
 		}
 	})
+	t.Run("Redis refuses the first", func(t *testing.T) {
+		r := redistest.Start(t, "--save", "")
+		n := start(t, r.URL())
+		r.Do("SET", "landings:{things}:g1:0", "of another type")
+		state, err := n.Load(t.Context(), "things", func(ahead dataset.Ahead) (dataset.Load, error) {
+			ahead(given(first.Records[0]))
+			until(t, "what was begun is let go of", func() bool { return generations(r, "things")["g1"] == 0 })
+			return first, nil
+		}, nil)
+		if err != nil || state.Generation != 2 {
+			t.Fatal(state, err)
+		}
+		if _, digest, _ := inRedis(t, r, "things"); digest != first.Records.Digest() {
+			t.Fatal("other records")
+		}
+	})
 	t.Run("Redis dies below it", func(t *testing.T) {
 		r := redistest.Start(t, "--save", "")
 		n := start(t, r.URL())

@@ -23,9 +23,12 @@ type staging struct {
 	written dataset.Sequence
 }
 
-// bucketsAtATime is how many buckets are written before the answers are read:
-// about a megabyte.
-const bucketsAtATime = 16
+// So many buckets are written before the answers are read, about a megabyte of usual
+// records; of large ones fewer, as soon as their texts have so many bytes.
+const (
+	bucketsAtATime = 16
+	bytesAtATime   = 4 << 20
+)
 
 // stage writes a load as a new generation, or what is left of it to one that was
 // begun.
@@ -51,9 +54,8 @@ func (s *Store) stage(ctx context.Context, name string, load dataset.Load, st *s
 	return st.g, nil
 }
 
-// maxRoom bounds the room, in bytes, that is kept for the values of a later batch: records
-// may be far larger than usual.
-const maxRoom = 4 << 20
+// maxRoom bounds the room, in bytes, that is kept for the values of a later batch.
+const maxRoom = 2 * bytesAtATime
 
 // begin opens a connection and makes a generation known that will have buckets
 // with numbers below a bound.
@@ -125,6 +127,11 @@ func (st *staging) batch(buckets dataset.Sequence) *batch {
 		b = &batch{}
 	}
 	b.buckets = buckets
+	room := 0
+	for _, bucket := range buckets {
+		room += len(bucket.Text()) + 21*bucket.Len()
+	}
+	b.values = slices.Grow(b.values, room) // once, for what was made keeps the room before alive
 	for _, bucket := range buckets {
 		if bucket.Len() > 0 {
 			b.add(bucketKey(st.name, st.g.generation, bucket.Number()), bucket)
@@ -135,7 +142,6 @@ func (st *staging) batch(buckets dataset.Sequence) *batch {
 
 // add puts a bucket's records in as HSET wants them, id and value.
 func (b *batch) add(key string, bucket *dataset.Bucket) {
-	b.values = slices.Grow(b.values, len(bucket.Text())+21*bucket.Len())
 	first := len(b.fields)
 	for i := range bucket.Len() {
 		r := bucket.At(i)
@@ -212,7 +218,11 @@ func (st *staging) renew(ctx context.Context) error {
 func (st *staging) finish(ctx context.Context) error {
 	err := st.write(ctx, func(from int) (dataset.Sequence, bool) {
 		rest := st.g.load.Records[from:]
-		return rest[:min(bucketsAtATime, len(rest))], false
+		n, size := 0, 0
+		for ; n < min(bucketsAtATime, len(rest)) && size < bytesAtATime; n++ {
+			size += len(rest[n].Text())
+		}
+		return rest[:n], false
 	})
 	if err != nil {
 		return err
@@ -309,7 +319,8 @@ func (a *ahead) run(ctx context.Context) {
 			}
 		}
 		if err != nil {
-			a.take(nil)
+			a.staging.discard()
+			a.staging = nil
 			return
 		}
 	}
@@ -327,11 +338,13 @@ func (a *ahead) write(ctx context.Context) error {
 		a.mu.Lock()
 		waiting := a.buckets[from:]
 		a.mu.Unlock()
-		next := make(dataset.Sequence, min(bucketsAtATime, len(waiting)))
-		for i := range next {
-			next[i] = waiting[i]()
+		var next dataset.Sequence
+		size := 0
+		for len(next) < min(bucketsAtATime, len(waiting)) && size < bytesAtATime {
+			next = append(next, waiting[len(next)]())
+			size += len(next[len(next)-1].Text())
 		}
-		return next, len(next) < bucketsAtATime
+		return next, len(next) < bucketsAtATime && size < bytesAtATime
 	})
 }
 
