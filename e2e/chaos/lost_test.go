@@ -260,8 +260,15 @@ func (c *checker) fork(o *op) bool {
 	if o.writes() && o.result == done {
 		return false
 	}
-	if i := o.version - c.entries[0].version; o.version > 0 && i < uint64(len(c.entries)) && o.ret.Before(c.entries[i].at) {
-		return true // the history did not have that version yet
+	if first := c.entries[0].version; o.version > 0 && o.version >= first {
+		switch i := o.version - first; {
+		case i >= uint64(len(c.entries)):
+			if len(c.died) > 0 {
+				return true // the history never came so far again
+			}
+		case o.ret.Before(c.entries[i].at):
+			return true // it did not have that version yet
+		}
 	}
 	if o.version == 0 && o.ret.Before(c.entries[0].at) {
 		return true // likewise: all was lost
