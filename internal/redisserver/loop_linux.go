@@ -228,7 +228,8 @@ func (l *loop) wait(events []syscall.EpollEvent) int {
 	l.mu.Lock()
 	busy := len(l.writers) > 0 || len(l.fresh) > 0
 	l.mu.Unlock()
-	if busy {
+	// The wake-up that came with the end may have been read together with an earlier one.
+	if busy || l.ended.Load() {
 		return 0
 	}
 	k, err := syscall.EpollWait(l.epoll, events, -1)
