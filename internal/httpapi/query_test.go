@@ -420,11 +420,17 @@ func TestPagesStayPut(t *testing.T) {
 	}
 	n.want(n.do("POST", "/data", "["+strings.Join(list, ",")+"]", "Content-Type", "application/json"), 200)
 	ctx, stop := context.WithCancel(t.Context())
+	written := make(chan struct{}) // a write at least for each page, and others beside it
 	var writers sync.WaitGroup
 	defer writers.Wait()
 	defer stop()
 	writers.Go(func() {
 		for i := 0; ctx.Err() == nil; i++ {
+			select {
+			case written <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
 			id := itoa(i * 31 % records)
 			switch i % 3 {
 			case 0:
@@ -451,6 +457,7 @@ func TestPagesStayPut(t *testing.T) {
 			if next == "" {
 				break
 			}
+			<-written
 			r = n.want(n.do("GET", next, ""), 200)
 		}
 		if got := "[" + strings.Join(pages, ",\n") + "]"; got != whole.body || count < 15 {
