@@ -33,6 +33,7 @@ type Dataset struct {
 type vanished struct {
 	snapshot *Snapshot
 	at       time.Time
+	forget   *time.Timer // lets go of it after vanishedTime; holds it until then, or until it is stopped
 }
 
 // vanishedTime is how long it stays, for whoever deleted by mistake.
@@ -85,9 +86,11 @@ func (d *Dataset) Clear(s dataset.State) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if last := d.current.Load(); last.state.Exists() && last.Len() > 0 {
-		v := &vanished{last, time.Now()}
-		d.vanished.Store(v)
-		time.AfterFunc(vanishedTime, func() { d.vanished.CompareAndSwap(v, nil) })
+		v := &vanished{snapshot: last, at: time.Now()}
+		v.forget = time.AfterFunc(vanishedTime, func() { d.vanished.CompareAndSwap(v, nil) })
+		if before := d.vanished.Swap(v); before != nil {
+			before.forget.Stop()
+		}
 	}
 	d.become(newSnapshot(s, directory{}, index{seed: d.seed}, d.coder, d.folds))
 }

@@ -7,12 +7,14 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/klauspost/compress/zstd"
 	"pgregory.net/rapid"
@@ -429,6 +431,29 @@ func TestVanished(t *testing.T) {
 			t.Fatalf("version %d of %v is still there", last.State().Version, at)
 		}
 	})
+}
+
+// Only the last of many deleted contents takes memory: who loads and deletes in turn does not fill it.
+func TestVanishedOnce(t *testing.T) {
+	d := newCatalog(t).Dataset("d")
+	var earlier []weak.Pointer[Snapshot]
+	for version := range uint64(3) {
+		d.Replace(at(1+2*version), sequence([]dataset.Record{{ID: "a", JSON: []byte(`{}`)}}))
+		earlier = append(earlier, weak.Make(d.Snapshot()))
+		d.Clear(dataset.State{Name: "d", Epoch: "e", Version: 2 + 2*version})
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		runtime.GC()
+		if earlier[0].Value() == nil && earlier[1].Value() == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("what was deleted before the last time is still held")
+		}
+	}
+	if last, _ := d.Vanished(); last == nil || last != earlier[2].Value() {
+		t.Fatal("what was deleted last is not held")
+	}
 }
 
 var sizes = []int{1000, 45716, 1000000}
