@@ -518,10 +518,11 @@ func resetPeak(pid int) error {
 	return os.WriteFile(filepath.Join("/proc", strconv.Itoa(pid), "clear_refs"), []byte("5"), 0o200)
 }
 
-// settled waits until a process's resident memory has not shrunk for a while, two minutes at most, and gives the least that it was.
+// settled waits until a process's resident memory has not shrunk for longer than a node waits before it gives memory back, three minutes
+// at most, and gives the least that it was.
 func settled(ctx context.Context, pid int) (int64, error) {
 	least, since := int64(math.MaxInt64), time.Now()
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end) && time.Since(since) < 30*time.Second; {
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end) && time.Since(since) < 75*time.Second; {
 		now, err := memoryOf(pid, "VmRSS")
 		if err != nil {
 			return 0, err

@@ -15,7 +15,7 @@ import (
 const (
 	leastGarbage = 48 << 20 // bytes
 	garbageShare = 10       // of the live bytes: one in so many
-	mostPercent  = 100      // where the least holds
+	mostPercent  = 300      // where the least holds: what a load of a small dataset allocates mostly fits in
 )
 
 // While nothing but requests makes garbage, and makes much of it, more may come
@@ -35,7 +35,7 @@ const (
 const (
 	lookEvery  = 500 * time.Millisecond
 	quietLooks = 10
-	lastsLooks = 40
+	lastsLooks = 120
 	trifle     = 4 << 20 // bytes
 	worthwhile = 3 * trifle
 	worthShare = 40 // of the live bytes, where that is more: what little requests leave is not worth looking at all of them

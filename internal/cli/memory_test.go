@@ -13,7 +13,8 @@ func TestAllowance(t *testing.T) {
 			t.Errorf("%s: %d percent, want %d", what, got, want)
 		}
 	}
-	look("a small node", 20*mb, 0, 0, 100)
+	look("an empty node", 2*mb, 0, 0, 300)
+	look("a small node", 20*mb, 0, 0, 240)
 	look("a large one", 480*mb, 480*mb, 5, 10)
 	look("a larger one", 960*mb, 480*mb, 5, 10)
 	look("no collection", 960*mb, 40*mb, 0, 10)

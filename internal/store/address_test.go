@@ -38,6 +38,9 @@ func TestAddresses(t *testing.T) {
 		if _, err := n.put(t.Context(), name, "a", `{}`); err != nil {
 			t.Errorf("%s: %v", url, err)
 		}
+		if state, err := n.Replace(t.Context(), name, load(1000, name), nil); err != nil || state.Count != 1000 {
+			t.Errorf("%s: %v %v", url, state.Count, err)
+		}
 		n.Close()
 		if got := r.Do("INFO", "keyspace"); !strings.Contains(got, "db"+database+":") {
 			t.Errorf("%s: nothing in database %s: %s", url, database, got)
@@ -46,6 +49,12 @@ func TestAddresses(t *testing.T) {
 	works("socket", "unix://"+socket+"?db=2", "2")
 	works("tls", "rediss://127.0.0.1:"+strconv.Itoa(port)+"/4?skip_verify=true", "4")
 	works("user", "redis://publisher:p%40ss@"+r.Addr()+"/5", "5")
+	locked := redistest.Start(t, "--save", "")
+	locked.Do("CONFIG", "SET", "requirepass", "secret")
+	n := start(t, "redis://:secret@"+locked.Addr()+"/6")
+	if state, err := n.Replace(t.Context(), "password", load(1000, "x"), nil); err != nil || state.Count != 1000 {
+		t.Errorf("a password alone: %v %v", state.Count, err)
+	}
 
 	for url, want := range map[string]string{
 		"rediss://127.0.0.1:" + strconv.Itoa(port):                               "certificate is not trusted",

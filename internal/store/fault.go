@@ -11,8 +11,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/redis/rueidis"
-
 	"landings/internal/dataset"
 )
 
@@ -148,8 +146,8 @@ func diagnose(err error) *fault {
 	if f, ok := errors.AsType[*fault](err); ok {
 		return f
 	}
-	if reply, ok := rueidis.IsRedisErr(err); ok {
-		text := strings.TrimPrefix(reply.Error(), "ERR ")
+	if text, ok := replyOf(err); ok {
+		text = strings.TrimPrefix(text, "ERR ")
 		for _, known := range faults {
 			if strings.HasPrefix(text, known.prefix) {
 				return &fault{known.message + " (" + dataset.Excerpt(text) + ")", known.remedy, known.heals, err}

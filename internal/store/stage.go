@@ -12,22 +12,25 @@ import (
 	"landings/internal/dataset"
 )
 
-// staging is a generation that is being written, over one connection of its own.
+// staging is a generation that is being written, over connections of its own.
 // A nil staging has written nothing.
 type staging struct {
 	store   *Store
 	name    string
-	wire    *wire
+	wire    *wire // for the lease
+	bulk    *bulk // for the buckets
 	g       *staged
 	renewed time.Time
 	written dataset.Sequence
 }
 
-// So many buckets are written before the answers are read, about a megabyte of usual
-// records; of large ones fewer, as soon as their texts have so many bytes.
+// So many buckets are written at a time, a quarter of a megabyte of usual records; of large
+// ones fewer, as soon as their texts have so many bytes. So many times may be on their way:
+// while Redis works on one, the next are being sent.
 const (
-	bucketsAtATime = 16
-	bytesAtATime   = 4 << 20
+	bucketsAtATime = 4
+	bytesAtATime   = 1 << 20
+	inFlight       = 4
 )
 
 // stage writes a load as a new generation, or what is left of it to one that was
@@ -46,7 +49,7 @@ func (s *Store) stage(ctx context.Context, name string, load dataset.Load, st *s
 		st.discard()
 		return nil, err
 	}
-	st.wire.close()
+	st.close()
 	if err != nil {
 		return nil, err
 	}
@@ -54,10 +57,7 @@ func (s *Store) stage(ctx context.Context, name string, load dataset.Load, st *s
 	return st.g, nil
 }
 
-// maxRoom bounds the room, in bytes, that is kept for the values of a later batch.
-const maxRoom = 2 * bytesAtATime
-
-// begin opens a connection and makes a generation known that will have buckets
+// begin opens connections and makes a generation known that will have buckets
 // with numbers below a bound.
 func (s *Store) begin(ctx context.Context, name string, buckets uint64) (*staging, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.WriteTimeout)
@@ -70,114 +70,92 @@ func (s *Store) begin(ctx context.Context, name string, buckets uint64) (*stagin
 	if err = w.begin(ctx, name, g, s.opts.Lease); err == nil {
 		err = s.shared(ctx, cmd("SADD", datasetsKey, name)).Error()
 	}
+	var b *bulk
+	if err == nil {
+		b, err = s.openBulk(ctx, w)
+	}
 	if err != nil {
 		w.close()
 		return nil, s.explain(err)
 	}
-	return &staging{store: s, name: name, wire: w, g: g, renewed: time.Now()}, nil
+	return &staging{store: s, name: name, wire: w, bulk: b, g: g, renewed: time.Now()}, nil
 }
 
 // write writes the buckets that next gives, from so many on, until it gives none, and keeps
-// the lease. A batch is made ready while Redis has the one before, except where next says
-// that more may come meanwhile.
+// the lease. Buckets are made ready and sent while Redis has those before, except where next
+// says that more may come meanwhile.
 func (st *staging) write(ctx context.Context, next func(from int) (buckets dataset.Sequence, more bool)) error {
+	var sent []dataset.Sequence // what Redis has not answered, in order
+	err := st.send(ctx, next, &sent)
+	for len(sent) > 0 && !st.bulk.broken {
+		_ = st.answers(sent[0]) // whoever lets go of what was written is to find all of it
+		sent = sent[1:]
+	}
+	return st.store.explain(err)
+}
+
+func (st *staging) send(ctx context.Context, next func(from int) (buckets dataset.Sequence, more bool), sent *[]dataset.Sequence) error {
 	from := len(st.written)
-	var sent func() error // waits for the batch before; nil: there is none
-	wait := func() error {
-		before := sent
-		if sent = nil; before == nil {
-			return nil
-		}
-		return before()
-	}
-	for {
-		buckets, more := next(from)
-		if more && sent != nil {
-			if err := wait(); err != nil {
-				return err
-			}
-			buckets, _ = next(from)
-		}
-		var b *batch
-		if len(buckets) > 0 {
-			b = st.batch(buckets)
-			from += len(buckets)
-		}
-		if err := wait(); err != nil || b == nil {
+	receive := func() error {
+		first := (*sent)[0]
+		*sent = (*sent)[1:]
+		if err := st.answers(first); err != nil {
 			return err
 		}
-		if err := st.reach(ctx, buckets[len(buckets)-1].Number()); err != nil {
-			return err
-		}
-		sent = st.send(ctx, b)
-	}
-}
-
-// batch is what is written at a time, and room that is used again.
-type batch struct {
-	buckets  dataset.Sequence
-	commands []command
-	fields   []string
-	values   []byte
-}
-
-func (st *staging) batch(buckets dataset.Sequence) *batch {
-	b, _ := st.store.batches.Get().(*batch)
-	if b == nil {
-		b = &batch{}
-	}
-	b.buckets = buckets
-	room := 0
-	for _, bucket := range buckets {
-		room += len(bucket.Text()) + 21*bucket.Len()
-	}
-	b.values = slices.Grow(b.values, room) // once, for what was made keeps the room before alive
-	for _, bucket := range buckets {
-		if bucket.Len() > 0 {
-			b.add(bucketKey(st.name, st.g.generation, bucket.Number()), bucket)
-		}
-	}
-	return b
-}
-
-// add puts a bucket's records in as HSET wants them, id and value.
-func (b *batch) add(key string, bucket *dataset.Bucket) {
-	first := len(b.fields)
-	for i := range bucket.Len() {
-		r := bucket.At(i)
-		start := len(b.values)
-		b.values = strconv.AppendUint(b.values, r.Position, 10)
-		b.values = append(b.values, ' ')
-		b.values = append(b.values, r.JSON...)
-		b.fields = append(b.fields, r.ID, rueidis.BinaryString(b.values[start:]))
-	}
-	b.commands = append(b.commands, command{"HSET", key, slices.Clip(b.fields[first:])})
-}
-
-// send begins to write a batch; sent waits until Redis has answered. The room of one that
-// failed is not used again, for the connection may still read it.
-func (st *staging) send(ctx context.Context, b *batch) (sent func() error) {
-	answer := make(chan error, 1)
-	go func() {
-		ctx, cancel := context.WithTimeout(ctx, st.store.opts.WriteTimeout)
-		defer cancel()
-		answer <- st.wire.all(ctx, b.commands)
-	}()
-	return func() error {
-		if err := <-answer; err != nil {
-			return st.store.explain(err)
-		}
-		st.written = append(st.written, b.buckets...)
-		if cap(b.values) <= maxRoom {
-			clear(b.commands)
-			clear(b.fields)
-			st.store.batches.Put(&batch{commands: b.commands[:0], fields: b.fields[:0], values: b.values[:0]})
-		}
+		st.written = append(st.written, first...)
 		if time.Since(st.renewed) > st.store.opts.Lease/3 {
 			return st.renew(ctx)
 		}
 		return nil
 	}
+	for ctx.Err() == nil {
+		buckets, more := next(from)
+		if len(*sent) > 0 && (more || len(buckets) == 0 || len(*sent) == inFlight) {
+			if err := receive(); err != nil {
+				return err
+			}
+			continue
+		}
+		if len(buckets) == 0 {
+			return nil
+		}
+		if err := st.reach(ctx, buckets[len(buckets)-1].Number()); err != nil {
+			return err
+		}
+		*sent = append(*sent, buckets)
+		from += len(buckets)
+		for _, b := range buckets {
+			if b.Len() == 0 {
+				continue
+			}
+			if err := st.bulk.put(bucketKey(st.name, st.g.generation, b.Number()), b); err != nil {
+				return err
+			}
+		}
+		if err := st.bulk.flush(); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// answers reads the answers to some buckets that were sent, and gives the first error.
+func (st *staging) answers(buckets dataset.Sequence) error {
+	var first error
+	for _, b := range buckets {
+		if b.Len() == 0 {
+			continue
+		}
+		_, err := st.bulk.answer()
+		st.wire.topology.learn(st.wire.addr, st.wire.key, err)
+		if first == nil {
+			first = err
+		}
+		if st.bulk.broken {
+			break
+		}
+	}
+	return first
 }
 
 // reach raises the bound on the buckets' numbers before it is reached, so that
@@ -236,10 +214,15 @@ func (st *staging) finish(ctx context.Context) error {
 	return st.store.explain(err)
 }
 
-// discard closes the connection and lets go of what was written.
+func (st *staging) close() {
+	st.wire.close()
+	st.bulk.close()
+}
+
+// discard closes the connections and lets go of what was written.
 func (st *staging) discard() {
 	if st != nil {
-		st.wire.close()
+		st.close()
 		st.store.discard(st.name, st.g)
 	}
 }

@@ -105,8 +105,7 @@ type Store struct {
 	health   atomic.Pointer[health]
 	lastSeen atomic.Int64 // when a look at Redis last found it well, in nanoseconds since 1970
 
-	counts  counts
-	batches sync.Pool // of *batch, not in use
+	counts counts
 }
 
 // health is what the last look at Redis found.

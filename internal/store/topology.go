@@ -196,18 +196,22 @@ func isFault(err error) bool {
 	return ok
 }
 
-// movedTo gives the server that MOVED names; one without a host is the host that was asked.
+// movedTo gives the server that "MOVED <slot> <host:port>" names; one without a host is the host that was asked.
 func movedTo(err error, asked string) (string, bool) {
-	reply, ok := rueidis.IsRedisErr(err)
-	if !ok {
+	text, _ := replyOf(err)
+	parts := strings.Fields(text)
+	if len(parts) != 3 || parts[0] != "MOVED" {
 		return "", false
 	}
-	to, ok := reply.IsMoved()
-	if ok && strings.HasPrefix(to, ":") {
-		host, _, _ := net.SplitHostPort(asked)
-		to = net.JoinHostPort(host, to[1:])
+	colon := strings.LastIndexByte(parts[2], ':') // an IPv6 address comes without brackets
+	if colon < 0 {
+		return "", false
 	}
-	return to, ok
+	host, port := strings.Trim(parts[2][:colon], "[]"), parts[2][colon+1:]
+	if host == "" {
+		host, _, _ = net.SplitHostPort(asked)
+	}
+	return net.JoinHostPort(host, port), true
 }
 
 // isReplica says whether err tells that the server is not a master.
@@ -215,8 +219,8 @@ func isReplica(err error) bool {
 	if errors.Is(err, errReplica) {
 		return true
 	}
-	reply, ok := rueidis.IsRedisErr(err)
-	return ok && (strings.HasPrefix(reply.Error(), "READONLY") || strings.HasPrefix(reply.Error(), "MASTERDOWN"))
+	text, ok := replyOf(err)
+	return ok && (strings.HasPrefix(text, "READONLY") || strings.HasPrefix(text, "MASTERDOWN"))
 }
 
 // refresh asks who serves what: everybody at once, for some may be dead, and the

@@ -558,6 +558,15 @@ func streamID(version uint64) string { return strconv.FormatUint(version, 10) + 
 
 // isReply says whether err is an answer of Redis, not a failure to get one.
 func isReply(err error) bool {
-	var reply *rueidis.RedisError
-	return errors.As(err, &reply) && !reply.IsNil()
+	_, is := replyOf(err)
+	return is
+}
+
+// replyOf gives the text of an error that is an answer of Redis.
+func replyOf(err error) (text string, is bool) {
+	if reply, ok := errors.AsType[*rueidis.RedisError](err); ok {
+		return reply.Error(), !reply.IsNil()
+	}
+	r, ok := errors.AsType[refusal](err)
+	return string(r), ok
 }
