@@ -48,6 +48,7 @@ func TestAddresses(t *testing.T) {
 	}
 	works("socket", "unix://"+socket+"?db=2", "2")
 	works("tls", "rediss://127.0.0.1:"+strconv.Itoa(port)+"/4?skip_verify=true", "4")
+	works("needless", "redis://:needless@"+r.Addr()+"/3", "3")
 	works("user", "redis://publisher:p%40ss@"+r.Addr()+"/5", "5")
 	locked := redistest.Start(t, "--save", "")
 	locked.Do("CONFIG", "SET", "requirepass", "secret")

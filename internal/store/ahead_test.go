@@ -4,6 +4,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -183,6 +184,39 @@ func TestLoadAhead(t *testing.T) {
 			t.Fatal(state, err)
 		}
 		holdsFirst(t, r)
+	})
+	t.Run("over a slow link", func(t *testing.T) {
+		r := redistest.Start(t, "--save", "")
+		p := newProxy(t, r.Addr(), seeded(t))
+		p.rate.Store(4 << 20)
+		short := func(o *store.Options) { o.Lease = 900 * time.Millisecond }
+		n, m := start(t, "redis://"+p.addr, short), start(t, r.URL(), named("another", short))
+		large := load(6*dataset.BucketSize, strings.Repeat("x", 8000)) // buckets of 2 MB
+		done := make(chan error, 1)
+		go func() {
+			state, err := n.Replace(t.Context(), "things", large, nil)
+			if err == nil && state.Generation != 1 {
+				err = fmt.Errorf("it was written again: generation %d", state.Generation)
+			}
+			done <- err
+		}()
+		until(t, "it has begun", func() bool { return r.Do("HEXISTS", "landings:{things}:gens", "1") == "1" })
+		others := time.NewTicker(300 * time.Millisecond)
+		defer others.Stop()
+		for {
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			case <-others.C:
+				// Every other load collects what it takes for abandoned.
+				if _, err := m.Replace(t.Context(), "things", load(1, "between"), nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
 	})
 	t.Run("Redis refuses the first", func(t *testing.T) {
 		r := redistest.Start(t, "--save", "")

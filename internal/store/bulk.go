@@ -29,6 +29,7 @@ type bulk struct {
 	in      *bufio.Reader
 	out     []byte
 	timeout time.Duration // for each write and each answer
+	before  func() error  // called before each write, which does not happen where it fails; nil: nothing is
 	broken  bool          // nobody knows any more what Redis got
 }
 
@@ -45,10 +46,19 @@ func (s *Store) openBulk(ctx context.Context, w *wire) (*bulk, error) {
 	option := &s.topology.address.option
 	conn, err := dial(ctx, w.addr, option)
 	if err != nil {
+		w.topology.learn(w.addr, w.key, err)
 		return nil, err
 	}
 	b := &bulk{conn: conn, in: bufio.NewReaderSize(conn, 4<<10), out: make([]byte, 0, 2*bulkBytes), timeout: s.opts.WriteTimeout}
-	if err := b.enter(option, w.server.run); err != nil {
+	stop := context.AfterFunc(ctx, b.close)
+	err = b.enter(option, w.server.run)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		if b.broken || isReply(err) {
+			w.topology.learn(w.addr, w.key, err)
+		}
 		b.close()
 		return nil, err
 	}
@@ -70,16 +80,17 @@ func dial(ctx context.Context, addr string, option *rueidis.ClientOption) (net.C
 // incarnation of Redis is run.
 func (b *bulk) enter(option *rueidis.ClientOption, run string) error {
 	var commands [][]string
-	switch {
-	case option.Username != "":
-		commands = append(commands, []string{"AUTH", option.Username, option.Password})
-	case option.Password != "":
-		commands = append(commands, []string{"AUTH", option.Password})
+	if option.Password != "" || option.Username != "" {
+		user := option.Username
+		if user == "" {
+			user = "default" // takes any password where none is set, as rueidis has it too
+		}
+		commands = append(commands, []string{"AUTH", user, option.Password})
 	}
 	if option.SelectDB != 0 {
 		commands = append(commands, []string{"SELECT", strconv.Itoa(option.SelectDB)})
 	}
-	commands = append(commands, []string{"CLIENT", "SETNAME", option.ClientName}, []string{"INFO", "server", "replication"})
+	commands = append(commands, []string{"INFO", "server", "replication"})
 	for _, c := range commands {
 		b.out = appendLength(b.out, '*', len(c))
 		for _, arg := range c {
@@ -96,6 +107,9 @@ func (b *bulk) enter(option *rueidis.ClientOption, run string) error {
 		if info, err = b.answer(); err != nil && first == nil {
 			first = err
 		}
+		if b.broken {
+			break
+		}
 	}
 	if first == nil && parseServer(info).run != run {
 		first = errStale
@@ -106,9 +120,10 @@ func (b *bulk) enter(option *rueidis.ClientOption, run string) error {
 // put sends the records of a bucket: the fields of the hash key are their ids, the values
 // as [encodeRecord] gives them. It may keep back some of it until flush.
 func (b *bulk) put(key string, bucket *dataset.Bucket) error {
-	out := appendLength(b.out, '*', 2+2*bucket.Len())
-	out = appendArgument(out, "HSET")
-	out = appendArgument(out, key)
+	b.out = appendLength(b.out, '*', 2+2*bucket.Len())
+	b.out = appendArgument(b.out, "HSET")
+	b.out = appendArgument(b.out, key)
+	out := b.out
 	var digits [20]byte
 	for i := range bucket.Len() {
 		r := bucket.At(i)
@@ -119,23 +134,23 @@ func (b *bulk) put(key string, bucket *dataset.Bucket) error {
 		out = append(out, ' ')
 		out = append(out, r.JSON...)
 		out = append(out, '\r', '\n')
+		if len(out) >= bulkBytes {
+			b.out = out
+			if err := b.flush(); err != nil {
+				return err
+			}
+			out = b.out
+		}
 	}
 	b.out = out
-	if len(b.out) < bulkBytes {
-		return nil
-	}
-	return b.flush()
+	return nil
 }
 
 // flush sends what was kept back.
 func (b *bulk) flush() error {
 	for rest := b.out; len(rest) > 0; {
 		n := min(len(rest), bulkBytes)
-		err := b.conn.SetDeadline(time.Now().Add(b.timeout))
-		if err == nil {
-			_, err = b.conn.Write(rest[:n])
-		}
-		if err != nil {
+		if err := b.write(rest[:n]); err != nil {
 			b.broken = true
 			return err
 		}
@@ -143,6 +158,19 @@ func (b *bulk) flush() error {
 	}
 	b.out = b.out[:0]
 	return nil
+}
+
+func (b *bulk) write(p []byte) error {
+	if b.before != nil {
+		if err := b.before(); err != nil {
+			return err
+		}
+	}
+	if err := b.conn.SetDeadline(time.Now().Add(b.timeout)); err != nil {
+		return err
+	}
+	_, err := b.conn.Write(p)
+	return err
 }
 
 // answer reads one answer: a status, a number or a string. A refusal is an error, and so

@@ -53,6 +53,9 @@ func TestRefusals(t *testing.T) {
 	if to, ok := movedTo(refusal("MOVED 3999 :6381"), "h:1"); !ok || to != "h:6381" {
 		t.Error(to, ok)
 	}
+	if to, ok := movedTo(refusal("MOVED 3999 ?:6381"), "h:1"); !ok || to != "h:6381" {
+		t.Error(to, ok)
+	}
 	if to, ok := movedTo(refusal("MOVED 3999 ::1:6381"), "h:1"); !ok || to != "[::1]:6381" {
 		t.Error(to, ok)
 	}

@@ -342,6 +342,7 @@ type proxy struct {
 	cuts atomic.Int64
 	shut atomic.Bool  // nothing more is forwarded to Redis
 	last atomic.Value // a string: once it was forwarded, shut
+	rate atomic.Int64 // bytes that each connection forwards in a second; 0: as they come
 }
 
 func newProxy(t *testing.T, to string, random *rand.Rand) *proxy {
@@ -381,6 +382,9 @@ func newProxy(t *testing.T, to string, random *rand.Rand) *proxy {
 					n, err := client.Read(buf)
 					if err != nil || p.shut.Load() {
 						return
+					}
+					if rate := p.rate.Load(); rate > 0 {
+						time.Sleep(time.Duration(n) * time.Second / time.Duration(rate))
 					}
 					if chance(12) { // it never arrives
 						p.cuts.Add(1)

@@ -26,11 +26,12 @@ type staging struct {
 
 // So many buckets are written at a time, a quarter of a megabyte of usual records; of large
 // ones fewer, as soon as their texts have so many bytes. So many times may be on their way:
-// while Redis works on one, the next are being sent.
+// while Redis works on one, the next are being sent, unless they have so many bytes.
 const (
 	bucketsAtATime = 4
 	bytesAtATime   = 1 << 20
 	inFlight       = 4
+	bytesInFlight  = 4 << 20
 )
 
 // stage writes a load as a new generation, or what is left of it to one that was
@@ -66,16 +67,18 @@ func (s *Store) begin(ctx context.Context, name string, buckets uint64) (*stagin
 	if err != nil {
 		return nil, err
 	}
+	b, err := s.openBulk(ctx, w)
+	if err != nil {
+		w.close()
+		return nil, s.explain(err)
+	}
 	g := &staged{entry: generation{State: loading, Run: w.server.run, Buckets: buckets, Node: s.opts.Node}}
 	if err = w.begin(ctx, name, g, s.opts.Lease); err == nil {
 		err = s.shared(ctx, cmd("SADD", datasetsKey, name)).Error()
 	}
-	var b *bulk
-	if err == nil {
-		b, err = s.openBulk(ctx, w)
-	}
 	if err != nil {
 		w.close()
+		b.close()
 		return nil, s.explain(err)
 	}
 	return &staging{store: s, name: name, wire: w, bulk: b, g: g, renewed: time.Now()}, nil
@@ -85,35 +88,34 @@ func (s *Store) begin(ctx context.Context, name string, buckets uint64) (*stagin
 // the lease. Buckets are made ready and sent while Redis has those before, except where next
 // says that more may come meanwhile.
 func (st *staging) write(ctx context.Context, next func(from int) (buckets dataset.Sequence, more bool)) error {
+	st.bulk.before = func() error { return st.keep(ctx) }
 	var sent []dataset.Sequence // what Redis has not answered, in order
 	err := st.send(ctx, next, &sent)
 	for len(sent) > 0 && !st.bulk.broken {
 		_ = st.answers(sent[0]) // whoever lets go of what was written is to find all of it
 		sent = sent[1:]
 	}
+	if err != nil && ctx.Err() == nil && (st.bulk.broken || isReply(err)) {
+		st.wire.topology.learn(st.wire.addr, st.wire.key, err)
+	}
 	return st.store.explain(err)
 }
 
 func (st *staging) send(ctx context.Context, next func(from int) (buckets dataset.Sequence, more bool), sent *[]dataset.Sequence) error {
-	from := len(st.written)
-	receive := func() error {
-		first := (*sent)[0]
-		*sent = (*sent)[1:]
-		if err := st.answers(first); err != nil {
+	from, bytes := len(st.written), 0 // bytes are on their way
+	for {
+		if err := st.keep(ctx); err != nil {
 			return err
 		}
-		st.written = append(st.written, first...)
-		if time.Since(st.renewed) > st.store.opts.Lease/3 {
-			return st.renew(ctx)
-		}
-		return nil
-	}
-	for ctx.Err() == nil {
 		buckets, more := next(from)
-		if len(*sent) > 0 && (more || len(buckets) == 0 || len(*sent) == inFlight) {
-			if err := receive(); err != nil {
+		if len(*sent) > 0 && (more || len(buckets) == 0 || len(*sent) == inFlight || bytes >= bytesInFlight) {
+			first := (*sent)[0]
+			*sent = (*sent)[1:]
+			if err := st.answers(first); err != nil {
 				return err
 			}
+			bytes -= textBytes(first)
+			st.written = append(st.written, first...)
 			continue
 		}
 		if len(buckets) == 0 {
@@ -123,7 +125,7 @@ func (st *staging) send(ctx context.Context, next func(from int) (buckets datase
 			return err
 		}
 		*sent = append(*sent, buckets)
-		from += len(buckets)
+		from, bytes = from+len(buckets), bytes+textBytes(buckets)
 		for _, b := range buckets {
 			if b.Len() == 0 {
 				continue
@@ -136,7 +138,25 @@ func (st *staging) send(ctx context.Context, next func(from int) (buckets datase
 			return err
 		}
 	}
-	return ctx.Err()
+}
+
+func textBytes(buckets dataset.Sequence) int {
+	n := 0
+	for _, b := range buckets {
+		n += len(b.Text())
+	}
+	return n
+}
+
+// keep renews the lease when it is time to, and fails once the context has ended.
+func (st *staging) keep(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if time.Since(st.renewed) > st.store.opts.Lease/3 {
+		return st.renew(ctx)
+	}
+	return nil
 }
 
 // answers reads the answers to some buckets that were sent, and gives the first error.
@@ -147,7 +167,6 @@ func (st *staging) answers(buckets dataset.Sequence) error {
 			continue
 		}
 		_, err := st.bulk.answer()
-		st.wire.topology.learn(st.wire.addr, st.wire.key, err)
 		if first == nil {
 			first = err
 		}

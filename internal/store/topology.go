@@ -196,7 +196,8 @@ func isFault(err error) bool {
 	return ok
 }
 
-// movedTo gives the server that "MOVED <slot> <host:port>" names; one without a host is the host that was asked.
+// movedTo gives the server that "MOVED <slot> <host:port>" names; one without a host, or with one that it does not know, is
+// the host that was asked.
 func movedTo(err error, asked string) (string, bool) {
 	text, _ := replyOf(err)
 	parts := strings.Fields(text)
@@ -208,7 +209,7 @@ func movedTo(err error, asked string) (string, bool) {
 		return "", false
 	}
 	host, port := strings.Trim(parts[2][:colon], "[]"), parts[2][colon+1:]
-	if host == "" {
+	if host == "" || host == "?" {
 		host, _, _ = net.SplitHostPort(asked)
 	}
 	return net.JoinHostPort(host, port), true
