@@ -33,7 +33,7 @@ type Dataset struct {
 type vanished struct {
 	snapshot *Snapshot
 	at       time.Time
-	forget   *time.Timer // lets go of it after vanishedTime; holds it until then, or until it is stopped
+	forget   *time.Timer // lets go of it after vanishedTime
 }
 
 // vanishedTime is how long it stays, for whoever deleted by mistake.
@@ -86,8 +86,14 @@ func (d *Dataset) Clear(s dataset.State) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if last := d.current.Load(); last.state.Exists() && last.Len() > 0 {
-		v := &vanished{snapshot: last, at: time.Now()}
-		v.forget = time.AfterFunc(vanishedTime, func() { d.vanished.CompareAndSwap(v, nil) })
+		at := time.Now()
+		v := &vanished{snapshot: last, at: at}
+		// By its time, for what a timer refers to may stay in memory long after it was stopped.
+		v.forget = time.AfterFunc(vanishedTime, func() {
+			if v := d.vanished.Load(); v != nil && v.at.Equal(at) {
+				d.vanished.CompareAndSwap(v, nil)
+			}
+		})
 		if before := d.vanished.Swap(v); before != nil {
 			before.forget.Stop()
 		}
