@@ -33,8 +33,8 @@ type bulk struct {
 	broken  bool          // nobody knows any more what Redis got
 }
 
-// bulkBytes is how much is put together before it is written, and how much is written at
-// a time.
+// bulkBytes is how much is put together before it is written, with the rest of a record; at most
+// twice as much is written at a time.
 const bulkBytes = 64 << 10
 
 // longestReply bounds an answer, in bytes; the longest that is asked for is INFO's.
@@ -149,7 +149,7 @@ func (b *bulk) put(key string, bucket *dataset.Bucket) error {
 // flush sends what was kept back.
 func (b *bulk) flush() error {
 	for rest := b.out; len(rest) > 0; {
-		n := min(len(rest), bulkBytes)
+		n := min(len(rest), 2*bulkBytes)
 		if err := b.write(rest[:n]); err != nil {
 			b.broken = true
 			return err
