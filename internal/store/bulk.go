@@ -20,8 +20,8 @@ import (
 // bulk is a connection over which buckets are written, as many as Redis takes in, before
 // the answers are read.
 //
-// To rueidis every argument is a string of its own: a load has two for each record, and what
-// became of them was half of what writing a load took. Here a bucket goes into the bytes
+// To rueidis every argument is a string of its own, and a load has two for each record: to
+// measure and copy them was more than a third of what the node did to write a load. Here a bucket goes into the bytes
 // of the protocol (RESP, redis.io/docs/latest/develop/reference/protocol-spec) at once.
 // Like a wire it never reconnects.
 type bulk struct {
