@@ -284,7 +284,6 @@ func (a *API) write(level slog.Level, f func(*http.Request, *upload) (answer, er
 			if fault := body.fault(); fault != nil {
 				err = fault // what became of the body explains whatever its reader says
 			}
-			body.drain()
 		}
 		// The write may have taken longer than the time that an answer has.
 		_ = http.NewResponseController(w).SetWriteDeadline(answerDeadline(a.limits))

@@ -29,6 +29,9 @@ func newUpload(w http.ResponseWriter, r *http.Request, l Limits) *upload {
 	if r.ContentLength > l.BodyBytes {
 		u.err = tooLong(l.BodyBytes) // said before it is sent
 	}
+	if n, ok := w.(*noted); ok {
+		n.body = u
+	}
 	return u
 }
 
@@ -92,16 +95,46 @@ func tooLong(limit int64) error {
 	}
 }
 
-// drainBytes is how much of a refused body is read on, in bytes.
-const drainBytes = 64 << 20
+// How much of the body of a refused request is read on, in bytes, and for how long
+// nothing may come of it.
+const (
+	drainBytes = 64 << 20
+	drainPause = time.Second
+)
 
-// drain reads what is left of a body that is refused, up to a bound: most clients
-// read no answer before they have sent everything, and a connection that is closed
-// on unread data takes the answer with it.
-func (u *upload) drain() {
-	if u.began && u.err == nil {
-		_, _ = io.CopyN(io.Discard, u, drainBytes) // whatever ends it, the answer is known
+// drain reads what is left of the body of a request that is refused, up to a bound and
+// for StallTime at most: most clients read no answer before they have sent everything, and
+// a connection that is closed on unread data takes the answer with it. Who asks first
+// whether to send it (Expect) is answered before.
+func drain(w http.ResponseWriter, r *http.Request, l Limits) {
+	var began bool
+	if n, ok := w.(*noted); ok && n.body != nil {
+		if began = n.body.began; n.body.err != nil && dataset.CodeOf(n.body.err) != dataset.TooLarge {
+			return
+		}
 	}
+	if r.ContentLength == 0 || !began && r.Header.Get("Expect") != "" {
+		return
+	}
+	conn := http.NewResponseController(w)
+	var piece [4 << 10]byte
+	end := time.Now().Add(l.StallTime)
+	for left := drainBytes; left > 0; {
+		pause := time.Now().Add(drainPause)
+		if pause.After(end) {
+			pause = end
+		}
+		_ = conn.SetReadDeadline(pause)
+		n, err := r.Body.Read(piece[:])
+		left -= n
+		if err == io.EOF {
+			_ = conn.SetReadDeadline(time.Time{})
+		}
+		if err != nil {
+			break // whatever ended it, the answer is known
+		}
+	}
+	_ = conn.SetWriteDeadline(answerDeadline(l))
 }
 
 // whole reads all of a small body.

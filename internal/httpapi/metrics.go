@@ -23,7 +23,8 @@ func (a *API) getMetrics() handler {
 // ReadFrom, through which net/http gets to writev, nor what a ResponseController asks for.
 type noted struct {
 	http.ResponseWriter
-	status int // 0: none was set, which means 200
+	status int     // 0: none was set, which means 200
+	body   *upload // of the request; nil: nobody wanted it
 }
 
 // Unwrap is for [http.ResponseController].

@@ -131,6 +131,64 @@ func TestStalledBody(t *testing.T) {
 	}
 }
 
+// A client that sends everything before it reads gets to see why it was refused, whoever
+// refuses it and whether or not the body was looked at.
+func TestRefusedBodyIsReadOn(t *testing.T) {
+	body := "id\n1,2\n" + strings.Repeat("1\n", 4<<20) // more than the sockets take
+	for _, c := range []struct {
+		name, request string
+		change        func(*Config)
+		close         bool
+		status        int
+	}{
+		{"no token", "POST /data", func(c *Config) { c.Tokens = []string{"secret"} }, false, 401},
+		{"the node is starting", "POST /data", nil, true, 503},
+		{"no such path", "POST /nothing", nil, false, 404},
+		{"no such method", "POST /livez", nil, false, 405},
+		{"no such parameter", "POST /data?x=1", nil, false, 400},
+		{"too long", "POST /data", func(c *Config) { c.Limits.BodyBytes = 1 << 20 }, false, 413},
+		{"too long a record", "PUT /data/1", nil, false, 413},
+		{"bad", "POST /data?format=csv", nil, false, 400},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := start(t, c.change)
+			if c.close {
+				n.api.open.Store(false)
+			}
+			conn := n.dial()
+			if _, err := fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n", c.request, len(body)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(conn, body); err != nil {
+				t.Fatalf("the body: %v", err)
+			}
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatalf("the answer: %v", err)
+			}
+			if resp.StatusCode != c.status {
+				t.Errorf("status %d, want %d", resp.StatusCode, c.status)
+			}
+		})
+	}
+}
+
+// Who asks whether to send a body is answered at once.
+func TestRefusedBodyIsNotAskedFor(t *testing.T) {
+	n := start(t, func(c *Config) { c.Tokens = []string{"secret"} })
+	conn := n.dial()
+	if _, err := io.WriteString(conn, "POST /data HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != 401 {
+		t.Errorf("status %d, want 401", resp.StatusCode)
+	}
+}
+
 // pace gives a reader's bytes in pieces with pauses.
 type pace struct {
 	io.Reader
