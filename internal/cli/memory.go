@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -30,8 +31,10 @@ const (
 )
 
 // After work that allocated much comes quiet: so many looks in a row that found less than
-// a trifle allocated. When it has lasted, what the work left is collected and given back.
-// Requests that leave next to nothing may go on meanwhile, and meet that collection.
+// a trifle allocated. Garbage that is much beside what is live is collected then, where that
+// is little work, so that the next load does not meet the collection. When quiet has lasted,
+// what the work left is collected in any case and given back. Requests that leave next to
+// nothing may go on meanwhile, and meet these collections.
 const (
 	lookEvery  = 500 * time.Millisecond
 	quietLooks = 10
@@ -39,11 +42,15 @@ const (
 	trifle     = 4 << 20 // bytes
 	worthwhile = 3 * trifle
 	worthShare = 40 // of the live bytes, where that is more: what little requests leave is not worth looking at all of them
+	muchShare  = 2  // of the live bytes: garbage is much from one in so many on
 )
 
 // heap is what the collector tells of itself.
 type heap struct {
-	live, allocated, cycles uint64 // bytes at the last collection, bytes since the start, collections since the start
+	live      uint64 // bytes at the last collection
+	objects   uint64 // bytes of what is live and what is not collected yet
+	allocated uint64 // bytes since the start
+	cycles    uint64 // collections since the start
 }
 
 // allowance is how much garbage may come together, look by look.
@@ -79,6 +86,11 @@ func (a *allowance) look(now heap) (percent int) {
 	return int(min(p, 100*mostGarbage/leastGarbage))
 }
 
+// rests says, once when quiet has come, whether to collect before more is allocated.
+func (a *allowance) rests() bool {
+	return a.quiet == quietLooks && a.last.objects > a.last.live+max(worthwhile, a.last.live/muchShare)
+}
+
 // boundGarbage keeps the collector's percentage by what is live, and gives memory
 // back that a load has left, until the context ends. Whoever sets GOGC decides
 // instead.
@@ -86,7 +98,8 @@ func boundGarbage(ctx context.Context) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
+	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
 	percent := mostPercent
 	before := debug.SetGCPercent(percent)
 	defer debug.SetGCPercent(before)
@@ -101,11 +114,14 @@ func boundGarbage(ctx context.Context) {
 		case <-tick.C:
 		}
 		metrics.Read(samples)
-		now := heap{samples[0].Value.Uint64(), samples[1].Value.Uint64(), samples[2].Value.Uint64()}
+		now := heap{samples[0].Value.Uint64(), samples[1].Value.Uint64(), samples[2].Value.Uint64(), samples[3].Value.Uint64()}
 		// Setting it stops the world for a moment, so not for trifles.
 		if p := allowed.look(now); p < percent*9/10 || p > percent*11/10 {
 			percent = p
 			debug.SetGCPercent(percent)
+		}
+		if allowed.rests() {
+			runtime.GC()
 		}
 		if allowed.quiet >= lastsLooks && now.allocated-collected > max(worthwhile, now.live/worthShare) {
 			debug.FreeOSMemory()

@@ -8,7 +8,7 @@ func TestAllowance(t *testing.T) {
 	now := heap{}
 	look := func(what string, live, allocated, cycles uint64, want int) {
 		t.Helper()
-		now = heap{live, now.allocated + allocated, now.cycles + cycles}
+		now = heap{live, live, now.allocated + allocated, now.cycles + cycles}
 		if got := a.look(now); got != want {
 			t.Errorf("%s: %d percent, want %d", what, got, want)
 		}
@@ -33,4 +33,27 @@ func TestAllowance(t *testing.T) {
 	look("requests to a small node", 50*mb, 100*mb, 3, 192)
 	look("more of them", 50*mb, 100*mb, 3, 384)
 	look("at the most", 30*mb, 100*mb, 3, 400)
+}
+
+func TestRests(t *testing.T) {
+	const mb = 1 << 20
+	for _, c := range []struct {
+		what          string
+		live, garbage uint64 // bytes
+		want          bool
+	}{
+		{"a load of a small dataset", 17 * mb, 30 * mb, true},
+		{"little", 2 * mb, 5 * mb, false},
+		{"a load of a large one", 900 * mb, 80 * mb, false},
+	} {
+		a := allowance{garbage: leastGarbage}
+		now := heap{live: c.live, objects: c.live + c.garbage, allocated: c.live + c.garbage}
+		a.look(now)
+		for i := 1; i < 3*quietLooks; i++ {
+			a.look(now)
+			if got := a.rests(); got != (c.want && i == quietLooks) {
+				t.Errorf("%s: %t after %d quiet looks", c.what, got, i)
+			}
+		}
+	}
 }
