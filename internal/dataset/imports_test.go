@@ -46,8 +46,10 @@ var layers = map[string][]string{
 	// what a filter means for a record
 	"internal/predicate": {"internal/dataset", "internal/cql2", "internal/geo", "internal/textsearch"},
 	"internal/readmodel": {"internal/dataset", "internal/cql2", "internal/encode", "internal/query", "internal/columns", "internal/predicate", "internal/geo", "internal/textsearch"},
+	// Redis's protocol over one connection; it knows no dataset
+	"internal/resp": {},
 	// the truth; it sees the read model through an interface of its own
-	"internal/store": {"internal/dataset", "internal/telemetry"},
+	"internal/store": {"internal/dataset", "internal/telemetry", "internal/resp"},
 	// plain reads without net/http; it knows no dataset
 	"internal/direct": {},
 	// embedded files

@@ -252,5 +252,5 @@ func (k *keeper) answerWho(looked bool) {
 	}
 	k.holders.wanted.CompareAndSwap(wanted, 0)
 	at := k.state
-	_ = k.wire.do(k.store.ctx, cmd("SPUBLISH", topic(k.name), fmt.Sprintf("%s %s%s:%d:%d", k.store.opts.Node, saysHas, at.Epoch, at.Term, at.Version))).Error()
+	_ = k.wire.do(k.store.ctx, cmd("SPUBLISH", topic(k.name), fmt.Sprintf("%s %s%s:%d:%d", k.store.opts.Node, saysHas, at.Epoch, at.Term, at.Version))).Err()
 }

@@ -148,10 +148,9 @@ func (a *address) settle(o Options) {
 		a.option.Dialer.Timeout = 2 * time.Second
 	}
 	a.option.ConnWriteTimeout = o.WriteTimeout
-	a.option.BlockingPoolSize = 1 << 14 // one wire a dataset and more; opened when needed
 	a.option.ClientName = "landings"
-	// A wire has one caller: neither a queue of 1,024 nor half a megabyte each way, which
-	// would be touched anew by every wire that is opened, are of use to it.
+	// What goes over the shared connections is little: neither a queue of 1,024 nor half a
+	// megabyte each way is of use to them.
 	a.option.RingScaleEachConn = 6
 	a.option.WriteBufferEachConn = 64 << 10
 	a.option.ReadBufferEachConn = 64 << 10

@@ -41,7 +41,7 @@ func (k *keeper) trim(ctx context.Context) error {
 	if first <= k.trimmed+1 {
 		return nil
 	}
-	if err := k.wire.do(ctx, cmd("XTRIM", changesKey(k.name), "MINID", streamID(first))).Error(); err != nil {
+	if err := k.wire.do(ctx, cmd("XTRIM", changesKey(k.name), "MINID", streamID(first))).Err(); err != nil {
 		return err
 	}
 	k.trimmed = first - 1
@@ -68,11 +68,11 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fields, err := results[1].AsStrMap()
+	fields, err := results[1].Map()
 	if err != nil {
 		return err
 	}
-	now, err := parseTime(results[2].AsStrSlice())
+	now, err := parseTime(results[2].Texts())
 	if err != nil {
 		return err
 	}
@@ -131,13 +131,13 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := results[len(results)-1].ToArray(); err != nil {
+		if _, err := results[len(results)-1].List(); err != nil {
 			if isReply(err) {
 				return err
 			}
 			return errAgain // another load began; the next round will do
 		}
-	} else if err := k.wire.do(ctx, cmd("UNWATCH", "")).Error(); err != nil {
+	} else if err := k.wire.do(ctx, cmd("UNWATCH", "")).Err(); err != nil {
 		return err
 	}
 	for _, number := range gone {
@@ -147,7 +147,7 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 		// A writer that was stopped for longer than its lease may still write a
 		// little after it goes on: its keys are deleted again until then.
 		if now-found[number].Since > 4*k.store.opts.Lease.Milliseconds() {
-			if err := k.wire.do(ctx, cmd("HDEL", gensKey(k.name), strconv.FormatUint(number, 10))).Error(); err != nil {
+			if err := k.wire.do(ctx, cmd("HDEL", gensKey(k.name), strconv.FormatUint(number, 10))).Err(); err != nil {
 				return err
 			}
 		}
@@ -162,7 +162,7 @@ func (w *wire) deleteBuckets(ctx context.Context, name string, generation, bucke
 		keys = append(keys, bucketKey(name, generation, b))
 	}
 	for some := range slices.Chunk(keys, 1024) {
-		if err := w.do(ctx, cmd("UNLINK", some[0], some[1:]...)).Error(); err != nil {
+		if err := w.do(ctx, cmd("UNLINK", some[0], some[1:]...)).Err(); err != nil {
 			return err
 		}
 	}
@@ -188,7 +188,7 @@ func (s *Store) discard(name string, g *staged) {
 	if err != nil {
 		return
 	}
-	entry, err := parseGeneration(results[1].ToString())
+	entry, err := parseGeneration(results[1].Text())
 	if err != nil || entry.State != loading {
 		return
 	}

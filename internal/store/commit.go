@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"landings/internal/dataset"
+	"landings/internal/resp"
 )
 
 // kind says what a commit does.
@@ -93,6 +94,37 @@ func (c *commit) fields() []string {
 		"next", strconv.FormatUint(c.after.Next, 10),
 		"body", string(c.body),
 	}
+}
+
+// entry is one of a stream, as Redis gives it.
+type entry struct {
+	id     string
+	fields map[string]string
+}
+
+// parseEntries reads the reply to XRANGE.
+func parseEntries(r resp.Reply) ([]entry, error) {
+	list, err := r.List()
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]entry, len(list))
+	for i, one := range list {
+		pair, err := one.List()
+		if err == nil && len(pair) != 2 {
+			err = fmt.Errorf("a stream entry of %d parts", len(pair))
+		}
+		if err != nil {
+			return nil, err
+		}
+		if entries[i].id, err = pair[0].Text(); err != nil {
+			return nil, err
+		}
+		if entries[i].fields, err = pair[1].Map(); err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
 }
 
 // size is about how many bytes the commit takes in the stream and in memory.

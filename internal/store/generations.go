@@ -3,13 +3,13 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 
-	"github.com/redis/rueidis"
-
 	"landings/internal/dataset"
+	"landings/internal/resp"
 )
 
 // Generations gives the loads of a dataset that are in Redis, the newest first,
@@ -76,8 +76,8 @@ func (s *Store) readKept(ctx context.Context, name string, number uint64) (datas
 		return dataset.Load{}, err
 	}
 	defer w.close()
-	g, err := parseGeneration(w.do(ctx, cmd("HGET", gensKey(name), strconv.FormatUint(number, 10))).ToString())
-	if err != nil && !rueidis.IsRedisNil(err) {
+	g, err := parseGeneration(w.do(ctx, cmd("HGET", gensKey(name), strconv.FormatUint(number, 10))).Text())
+	if err != nil && !errors.Is(err, resp.ErrNil) {
 		return dataset.Load{}, s.explain(err)
 	}
 	if err != nil || g.State != kept || g.Kept == nil {

@@ -9,9 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redis/rueidis"
-
 	"landings/internal/dataset"
+	"landings/internal/resp"
 )
 
 // generation is one field of the gens hash: what is known of one bulk load.
@@ -145,7 +144,7 @@ func (s *Store) replace(ctx context.Context, name string, load dataset.Load, pre
 // time is Redis's clock in milliseconds: leases are compared by nodes whose own
 // clocks differ.
 func (w *wire) time(ctx context.Context) (int64, error) {
-	return parseTime(w.do(ctx, cmd("TIME", "")).AsStrSlice())
+	return parseTime(w.do(ctx, cmd("TIME", "")).Texts())
 }
 
 func parseTime(parts []string, err error) (int64, error) {
@@ -245,16 +244,16 @@ func (k *keeper) whole(ctx context.Context, g *staged) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	entry, err := parseGeneration(results[1].ToString())
+	entry, err := parseGeneration(results[1].Text())
 	switch {
-	case rueidis.IsRedisNil(err):
+	case errors.Is(err, resp.ErrNil):
 		return false, nil // collected, or never written to this Redis
 	case err != nil:
 		return false, err
 	case entry.State != loading || entry.Run != k.wire.server.run:
 		return false, nil
 	}
-	now, err := parseTime(results[2].AsStrSlice())
+	now, err := parseTime(results[2].Texts())
 	if err != nil {
 		return false, err
 	}
@@ -263,7 +262,7 @@ func (k *keeper) whole(ctx context.Context, g *staged) (bool, error) {
 	}
 	sum := int64(0)
 	for _, r := range results[before:] {
-		n, err := r.AsInt64()
+		n, err := r.Int()
 		if err != nil {
 			return false, err
 		}

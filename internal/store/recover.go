@@ -8,9 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/rueidis"
-
 	"landings/internal/dataset"
+	"landings/internal/resp"
 )
 
 // recover brings Redis and the nodes together after Redis restarted, failed
@@ -87,7 +86,7 @@ func (k *keeper) recover(ctx context.Context, m meta) error {
 	if k.wire == nil {
 		return errAgain // it broke while old generations were collected; the recovery is committed
 	}
-	return k.wire.do(ctx, k.announcement(k.state.Version)).Error()
+	return k.wire.do(ctx, k.announcement(k.state.Version)).Err()
 }
 
 // takeIn makes what Redis has the node's own.
@@ -142,11 +141,11 @@ func (k *keeper) missing(m meta) []*commit {
 
 // streamEnd gives the version of the stream's last entry; 0: it is empty.
 func (k *keeper) streamEnd(ctx context.Context) (uint64, error) {
-	last, err := k.wire.do(ctx, cmd("XREVRANGE", changesKey(k.name), "+", "-", "COUNT", "1")).AsXRange()
+	last, err := parseEntries(k.wire.do(ctx, cmd("XREVRANGE", changesKey(k.name), "+", "-", "COUNT", "1")))
 	if err != nil || len(last) == 0 {
 		return 0, err
 	}
-	version, _, _ := strings.Cut(last[0].ID, "-")
+	version, _, _ := strings.Cut(last[0].id, "-")
 	return strconv.ParseUint(version, 10, 64)
 }
 
@@ -276,12 +275,12 @@ func (k *keeper) streamAgain(ctx context.Context) (key string, err error) {
 // history ever had: the counter in Redis may have gone back.
 func (k *keeper) stageCopy(ctx context.Context) (*staged, error) {
 	for {
-		last, err := k.wire.do(ctx, cmd("HINCRBY", gensKey(k.name), counter, "0")).AsInt64()
+		last, err := k.wire.do(ctx, cmd("HINCRBY", gensKey(k.name), counter, "0")).Int()
 		if err != nil {
 			return nil, err
 		}
 		if behind := int64(k.state.Generation) - last; behind > 0 {
-			if err := k.wire.do(ctx, cmd("HINCRBY", gensKey(k.name), counter, strconv.FormatInt(behind, 10))).Error(); err != nil {
+			if err := k.wire.do(ctx, cmd("HINCRBY", gensKey(k.name), counter, strconv.FormatInt(behind, 10))).Err(); err != nil {
 				return nil, err
 			}
 			continue
@@ -326,11 +325,11 @@ func (k *keeper) transact(ctx context.Context, commands ...command) error {
 		return err
 	}
 	for _, r := range results[:len(results)-1] {
-		if isReply(r.Error()) {
-			return r.Error()
+		if isReply(r.Err()) {
+			return r.Err()
 		}
 	}
-	list, err := results[len(results)-1].ToArray()
+	list, err := results[len(results)-1].List()
 	if isReply(err) {
 		return err
 	}
@@ -338,7 +337,7 @@ func (k *keeper) transact(ctx context.Context, commands ...command) error {
 		return errAgain
 	}
 	for _, reply := range list {
-		if err := reply.Error(); isReply(err) {
+		if err := reply.Err(); isReply(err) {
 			return err // keys of another type under our names
 		}
 	}
@@ -401,11 +400,11 @@ func (k *keeper) elected(ctx context.Context, m meta) (time.Duration, error) {
 		if len(commands) > 2 {
 			results = results[2:]
 		}
-		said, err := results[0].AsStrMap()
+		said, err := results[0].Map()
 		if err != nil {
 			return 0, err
 		}
-		values, err := optionalStrings(results[1])
+		values, err := optionalTexts(results[1])
 		if err != nil {
 			return 0, err
 		}
@@ -438,12 +437,12 @@ func (k *keeper) watchRecovery() []command {
 }
 
 // recovering reads the replies to watchRecovery.
-func (k *keeper) recovering(replies []rueidis.RedisResult) (bool, error) {
-	said, err := replies[1].AsStrMap()
+func (k *keeper) recovering(replies []resp.Reply) (bool, error) {
+	said, err := replies[1].Map()
 	if err != nil {
 		return false, err
 	}
-	now, err := parseTime(replies[2].AsStrSlice())
+	now, err := parseTime(replies[2].Texts())
 	if err != nil {
 		return false, err
 	}
@@ -459,7 +458,7 @@ func (k *keeper) recovering(replies []rueidis.RedisResult) (bool, error) {
 // that nobody waits for it, and waits for them.
 func (k *keeper) abstain(ctx context.Context) error {
 	key := recoverKey(k.name, k.wire.server.run)
-	if err := k.wire.do(ctx, cmd("HSET", key, k.store.opts.Node, announcement{chain: k.state.Chain.String()}.String())).Error(); err != nil {
+	if err := k.wire.do(ctx, cmd("HSET", key, k.store.opts.Node, announcement{chain: k.state.Chain.String()}.String())).Err(); err != nil {
 		return err
 	}
 	if !pause(ctx, repeatAfter/10) {

@@ -2,14 +2,14 @@ package store
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/redis/rueidis"
-
 	"landings/internal/dataset"
+	"landings/internal/resp"
 )
 
 // staging is a generation that is being written, over connections of its own.
@@ -91,11 +91,11 @@ func (st *staging) write(ctx context.Context, next func(from int) (buckets datas
 	st.bulk.before = func() error { return st.keep(ctx) }
 	var sent []dataset.Sequence // what Redis has not answered, in order
 	err := st.send(ctx, next, &sent)
-	for len(sent) > 0 && !st.bulk.broken {
+	for len(sent) > 0 && !st.bulk.conn.Failed() {
 		_ = st.answers(sent[0]) // whoever lets go of what was written is to find all of it
 		sent = sent[1:]
 	}
-	if err != nil && ctx.Err() == nil && (st.bulk.broken || isReply(err)) {
+	if err != nil && ctx.Err() == nil && (st.bulk.conn.Failed() || isReply(err)) {
 		st.wire.topology.learn(st.wire.addr, st.wire.key, err)
 	}
 	return st.store.explain(err)
@@ -166,11 +166,11 @@ func (st *staging) answers(buckets dataset.Sequence) error {
 		if b.Len() == 0 {
 			continue
 		}
-		_, err := st.bulk.answer()
+		err := st.bulk.answer()
 		if first == nil {
 			first = err
 		}
-		if st.bulk.broken {
+		if st.bulk.conn.Failed() {
 			break
 		}
 	}
@@ -229,7 +229,7 @@ func (st *staging) finish(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, st.store.opts.WriteTimeout)
 	defer cancel()
-	err = st.wire.do(ctx, cmd("RPUSH", rejectedKey(st.name, st.g.generation), encodeRejected(st.g.load)...)).Error()
+	err = st.wire.do(ctx, cmd("RPUSH", rejectedKey(st.name, st.g.generation), encodeRejected(st.g.load)...)).Err()
 	return st.store.explain(err)
 }
 
@@ -353,7 +353,7 @@ func (a *ahead) write(ctx context.Context) error {
 // begin takes a number for a generation and makes it known as being loaded,
 // before its first bucket is written, so that the collector will find it.
 func (w *wire) begin(ctx context.Context, name string, g *staged, lease time.Duration) error {
-	number, err := w.do(ctx, cmd("HINCRBY", gensKey(name), counter, "1")).AsInt64()
+	number, err := w.do(ctx, cmd("HINCRBY", gensKey(name), counter, "1")).Int()
 	if err != nil {
 		return err
 	}
@@ -363,7 +363,7 @@ func (w *wire) begin(ctx context.Context, name string, g *staged, lease time.Dur
 		return err
 	}
 	g.entry.Lease = now + lease.Milliseconds()
-	return w.do(ctx, cmd("HSET", gensKey(name), strconv.FormatUint(g.generation, 10), g.entry.String())).Error()
+	return w.do(ctx, cmd("HSET", gensKey(name), strconv.FormatUint(g.generation, 10), g.entry.String())).Err()
 }
 
 // renew makes the entry of a generation that is still being loaded known with a
@@ -375,14 +375,14 @@ func (w *wire) renew(ctx context.Context, name string, g *staged, lease time.Dur
 	if err != nil {
 		return false, err
 	}
-	entry, err := parseGeneration(results[1].ToString())
+	entry, err := parseGeneration(results[1].Text())
 	switch {
-	case err != nil && !rueidis.IsRedisNil(err):
+	case err != nil && !errors.Is(err, resp.ErrNil):
 		return false, err
 	case err != nil || entry.State != loading:
 		return false, errStale
 	}
-	now, err := parseTime(results[2].AsStrSlice())
+	now, err := parseTime(results[2].Texts())
 	if err != nil {
 		return false, err
 	}
@@ -391,7 +391,7 @@ func (w *wire) renew(ctx context.Context, name string, g *staged, lease time.Dur
 	if err != nil {
 		return false, err
 	}
-	err = results[2].Error()
+	err = results[2].Err()
 	if isReply(err) {
 		return false, err
 	}

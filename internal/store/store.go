@@ -245,7 +245,7 @@ func (s *Store) lookOnce(ctx context.Context) (names []string, beside server, er
 	for _, node := range nodes {
 		s.peers.heard(node, true) // it has its time to say that it lives
 	}
-	names, err = w.do(ctx, cmd("SMEMBERS", datasetsKey)).AsStrSlice()
+	names, err = w.do(ctx, cmd("SMEMBERS", datasetsKey)).Texts()
 	return names, w.server, s.explain(err)
 }
 

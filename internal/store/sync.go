@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/rueidis"
-
 	"landings/internal/dataset"
+	"landings/internal/resp"
 )
 
 // markFields are what a commit depends on.
@@ -24,11 +23,11 @@ func (k *keeper) watchMeta() []command {
 }
 
 // stands says whether the replies to watchMeta show the keeper's own state.
-func (k *keeper) stands(results []rueidis.RedisResult) bool {
-	if len(results) != 2 || results[0].Error() != nil {
+func (k *keeper) stands(results []resp.Reply) bool {
+	if len(results) != 2 || results[0].Err() != nil {
 		return false
 	}
-	values, err := optionalStrings(results[1])
+	values, err := optionalTexts(results[1])
 	if err != nil || len(values) != len(markFields) {
 		return false
 	}
@@ -48,7 +47,7 @@ func (k *keeper) stands(results []rueidis.RedisResult) bool {
 }
 
 func (k *keeper) readMeta(ctx context.Context) (meta, error) {
-	values, err := optionalStrings(k.wire.do(ctx, cmd("HMGET", metaKey(k.name), metaFields...)))
+	values, err := optionalTexts(k.wire.do(ctx, cmd("HMGET", metaKey(k.name), metaFields...)))
 	if err != nil {
 		return meta{}, err
 	}
@@ -118,8 +117,8 @@ func (k *keeper) round(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	for _, r := range results {
-		if isReply(r.Error()) {
-			return false, r.Error()
+		if isReply(r.Err()) {
+			return false, r.Err()
 		}
 	}
 	look := results[1:3]
@@ -159,15 +158,15 @@ func (k *keeper) round(ctx context.Context) (done bool, err error) {
 }
 
 // absent says whether a reply to HMGET is that of a hash which does not exist.
-func absent(reply rueidis.RedisResult) bool {
-	values, err := optionalStrings(reply)
+func absent(reply resp.Reply) bool {
+	values, err := optionalTexts(reply)
 	return err == nil && !slices.ContainsFunc(values, func(v *string) bool { return v != nil })
 }
 
 // absorb takes in the commits that others made up to the state of a look, which is
 // under the keeper's own incarnation.
-func (k *keeper) absorb(look, entries rueidis.RedisResult) error {
-	values, err := optionalStrings(look)
+func (k *keeper) absorb(look, entries resp.Reply) error {
+	values, err := optionalTexts(look)
 	if err != nil {
 		return err
 	}
@@ -182,7 +181,7 @@ func (k *keeper) absorb(look, entries rueidis.RedisResult) error {
 	if !readable || *values[4] != k.wire.server.run || term < k.state.Term || version <= k.state.Version {
 		return nil
 	}
-	list, err := entries.AsXRange()
+	list, err := parseEntries(entries)
 	if err != nil {
 		return err
 	}
@@ -262,7 +261,7 @@ func (k *keeper) follow(ctx context.Context) error {
 // errFork say that the stream does not continue the copy.
 func (k *keeper) catchUp(ctx context.Context) error {
 	for {
-		list, err := k.wire.do(ctx, k.entriesAfter(k.state.Version)).AsXRange()
+		list, err := parseEntries(k.wire.do(ctx, k.entriesAfter(k.state.Version)))
 		if err != nil {
 			return err
 		}
@@ -288,9 +287,9 @@ func (k *keeper) catchUp(ctx context.Context) error {
 }
 
 // take makes commits that others made, up to a version, part of the copy.
-func (k *keeper) take(list []rueidis.XRangeEntry, last uint64) error {
+func (k *keeper) take(list []entry, last uint64) error {
 	for _, e := range list {
-		c, err := parseCommit(e.ID, e.FieldValues, &k.state.State)
+		c, err := parseCommit(e.id, e.fields, &k.state.State)
 		if err != nil {
 			return err
 		}
@@ -409,7 +408,7 @@ func (k *keeper) readTail(ctx context.Context, end meta) ([]*commit, error) {
 	var tail []*commit
 	from := uint64(1)
 	for from <= end.Version {
-		entries, err := k.wire.do(ctx, k.entriesAfter(from-1)).AsXRange()
+		entries, err := parseEntries(k.wire.do(ctx, k.entriesAfter(from-1)))
 		if err != nil {
 			return nil, err
 		}
@@ -421,7 +420,7 @@ func (k *keeper) readTail(ctx context.Context, end meta) ([]*commit, error) {
 			if n := len(tail); n > 0 {
 				before = &tail[n-1].after
 			}
-			c, err := parseCommit(e.ID, e.FieldValues, before)
+			c, err := parseCommit(e.id, e.fields, before)
 			if errors.Is(err, errGap) || errors.Is(err, errFork) {
 				return nil, nil
 			}
@@ -433,7 +432,7 @@ func (k *keeper) readTail(ctx context.Context, end meta) ([]*commit, error) {
 			}
 			tail = append(tail, c)
 		}
-		last, _, _ := strings.Cut(entries[len(entries)-1].ID, "-")
+		last, _, _ := strings.Cut(entries[len(entries)-1].id, "-")
 		n, _ := strconv.ParseUint(last, 10, 64)
 		from = n + 1
 	}
@@ -475,7 +474,7 @@ func (w *wire) readGeneration(ctx context.Context, name string, generation, buck
 			return nil, err
 		}
 		for i, r := range results {
-			fields, err := r.AsStrMap()
+			fields, err := r.Map()
 			if err != nil {
 				return nil, err
 			}

@@ -56,15 +56,21 @@ func newTopology(a address) *topology {
 	return &topology{address: a, servers: map[string]*serverClient{}, cluster: a.isCluster()}
 }
 
-// client gives the shared client of a server.
-func (t *topology) client(addr string) (rueidis.Client, error) {
+// server takes note of a server that is spoken to.
+func (t *topology) server(addr string) *serverClient {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	s := t.servers[addr]
 	if s == nil {
 		s = &serverClient{}
 		t.servers[addr] = s
 	}
-	t.mu.Unlock()
+	return s
+}
+
+// client gives the shared client of a server.
+func (t *topology) client(addr string) (rueidis.Client, error) {
+	s := t.server(addr)
 	s.once.Do(func() {
 		option := t.address.option
 		option.InitAddress = []string{addr}

@@ -167,7 +167,7 @@ func (s *Store) lookAt(ctx context.Context, w *wire, keepers []*keeper, names []
 		return err
 	}
 	for i, k := range keepers {
-		values, err := optionalStrings(results[i])
+		values, err := optionalTexts(results[i])
 		if err != nil {
 			k.hint() // it has moved, or the key is of another type: the keeper will say so
 			continue

@@ -2,18 +2,23 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"net"
 	"strconv"
 	"strings"
 
 	"github.com/redis/rueidis"
+
+	"landings/internal/resp"
 )
 
 // wire is one connection of our own: it never reconnects by itself, so what it
 // answers comes from one incarnation of Redis. Whoever opens it closes it. (A
 // wire that was handed back instead would take its WATCH to the next user.)
 type wire struct {
-	client   rueidis.DedicatedClient
+	conn     *resp.Conn
+	out      []byte // commands that are put together
 	topology *topology
 	addr     string // of the server
 	key      string // that it was opened for; "": for the server itself
@@ -46,13 +51,13 @@ func (s *Store) open(ctx context.Context, key string) (*wire, error) {
 
 // openAt makes a connection to one server.
 func (s *Store) openAt(ctx context.Context, addr, key string) (*wire, error) {
-	shared, err := s.topology.client(addr)
-	if err != nil {
-		return nil, s.explain(err)
+	w := &wire{topology: s.topology, addr: addr, key: key}
+	s.topology.server(addr)
+	var err error
+	if w.conn, err = s.connect(ctx, addr); err == nil {
+		err = w.identify(ctx)
 	}
-	client, _ := shared.Dedicate()
-	w := &wire{client: client, topology: s.topology, addr: addr, key: key}
-	if err = w.identify(ctx); err == nil {
+	if err == nil {
 		err = w.server.usable()
 	}
 	if w.server.cluster {
@@ -69,7 +74,54 @@ func (s *Store) openAt(ctx context.Context, addr, key string) (*wire, error) {
 	return w, nil
 }
 
-func (w *wire) close() { w.client.Close() }
+// connect makes a connection to a server, as the user and for the database that the
+// address names.
+func (s *Store) connect(ctx context.Context, addr string) (*resp.Conn, error) {
+	option := &s.topology.address.option
+	conn, err := dial(ctx, addr, option)
+	if err != nil {
+		return nil, err
+	}
+	c := resp.New(conn, s.opts.WriteTimeout)
+	hello := resp.AppendCommand(nil, "CLIENT", "SETNAME", option.ClientName)
+	n := 1
+	if option.Password != "" || option.Username != "" {
+		user := option.Username
+		if user == "" {
+			user = "default" // takes any password where none is set, as rueidis has it too
+		}
+		hello = append(resp.AppendCommand(nil, "AUTH", user, option.Password), hello...)
+		n++
+	}
+	if option.SelectDB != 0 {
+		hello = resp.AppendCommand(hello, "SELECT", strconv.Itoa(option.SelectDB))
+		n++
+	}
+	replies, err := c.Do(ctx, hello, n)
+	for _, r := range replies {
+		if err == nil {
+			err = r.Err()
+		}
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// dial connects as rueidis does with these options.
+func dial(ctx context.Context, addr string, option *rueidis.ClientOption) (net.Conn, error) {
+	switch {
+	case option.DialCtxFn != nil:
+		return option.DialCtxFn(ctx, addr, &option.Dialer, option.TLSConfig)
+	case option.TLSConfig != nil:
+		return (&tls.Dialer{NetDialer: &option.Dialer, Config: option.TLSConfig}).DialContext(ctx, "tcp", addr)
+	}
+	return option.Dialer.DialContext(ctx, "tcp", addr)
+}
+
+func (w *wire) close() { w.conn.Close() }
 
 // identify asks on this very connection which incarnation of Redis serves it, and
 // whether it serves the wire's key.
@@ -82,7 +134,7 @@ func (w *wire) identify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	text, err := results[0].ToString()
+	text, err := results[0].Text()
 	if err != nil {
 		return err
 	}
@@ -90,40 +142,55 @@ func (w *wire) identify(ctx context.Context) error {
 	if w.server.loading || len(results) == 1 {
 		return nil
 	}
-	return results[1].Error()
+	return results[1].Err()
 }
 
-func (w *wire) build(c command) rueidis.Completed {
-	b := w.client.B().Arbitrary(c.name)
+func (w *wire) do(ctx context.Context, c command) resp.Reply {
+	results, err := w.pipeline(ctx, []command{c})
+	if err != nil {
+		return resp.Failed(err)
+	}
+	return results[0]
+}
+
+// pipeline sends all commands at once and gives one reply each. The error is
+// the connection's: once it is not nil, nobody knows which commands were run
+// beyond those whose replies are given.
+func (w *wire) pipeline(ctx context.Context, commands []command) ([]resp.Reply, error) {
+	w.out = w.out[:0]
+	for _, c := range commands {
+		w.out = c.append(w.out)
+	}
+	replies, err := w.conn.Do(ctx, w.out, len(commands))
+	if cap(w.out) > mostKept {
+		w.out = nil
+	}
+	for _, r := range replies {
+		if why := r.Err(); isReply(why) {
+			w.topology.learn(w.addr, w.key, why)
+		}
+	}
+	w.topology.learn(w.addr, w.key, err)
+	return replies, err
+}
+
+// mostKept is how much memory for commands a wire keeps, in bytes.
+const mostKept = 256 << 10
+
+// append appends a command as Redis takes it.
+func (c command) append(b []byte) []byte {
+	n := 1 + len(c.args)
 	if c.key != "" {
-		b = b.Keys(c.key)
+		n++
 	}
-	return b.Args(c.args...).Build()
-}
-
-func (w *wire) do(ctx context.Context, c command) rueidis.RedisResult {
-	r := w.client.Do(ctx, w.build(c))
-	w.topology.learn(w.addr, w.key, r.Error())
-	return r
-}
-
-// pipeline sends all commands at once and gives one result each. The error is
-// the connection's: once it is not nil, nobody knows which commands were run.
-func (w *wire) pipeline(ctx context.Context, commands []command) ([]rueidis.RedisResult, error) {
-	built := make([]rueidis.Completed, len(commands))
-	for i, c := range commands {
-		built[i] = w.build(c)
+	b = resp.AppendText(resp.AppendArray(b, n), c.name)
+	if c.key != "" {
+		b = resp.AppendText(b, c.key)
 	}
-	results := w.client.DoMulti(ctx, built...)
-	for _, r := range results {
-		if err := r.Error(); err != nil {
-			w.topology.learn(w.addr, w.key, err)
-		}
-		if err := r.NonRedisError(); err != nil {
-			return results, err
-		}
+	for _, arg := range c.args {
+		b = resp.AppendText(b, arg)
 	}
-	return results, nil
+	return b
 }
 
 // all sends the commands at once and gives the first error of any kind.
@@ -133,7 +200,7 @@ func (w *wire) all(ctx context.Context, commands []command) error {
 		return err
 	}
 	for _, r := range results {
-		if err := r.Error(); err != nil && !rueidis.IsRedisNil(err) {
+		if err := r.Err(); isReply(err) {
 			return err
 		}
 	}
@@ -197,9 +264,9 @@ func (s *Store) shared(ctx context.Context, c command) rueidis.RedisResult {
 	}
 }
 
-// optionalStrings reads a reply that is a list of values; nil where one is absent.
-func optionalStrings(r rueidis.RedisResult) ([]*string, error) {
-	list, err := r.ToArray()
+// optionalTexts reads a reply that is a list of values; nil where one is absent.
+func optionalTexts(r resp.Reply) ([]*string, error) {
+	list, err := r.List()
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +275,7 @@ func optionalStrings(r rueidis.RedisResult) ([]*string, error) {
 		if m.IsNil() {
 			continue
 		}
-		text, err := m.ToString()
+		text, err := m.Text()
 		if err != nil {
 			return nil, err
 		}

@@ -65,7 +65,7 @@ func (w *wire) safety(ctx context.Context) (safety, error) {
 	if err != nil {
 		return safety{}, err
 	}
-	info, err := results[1].ToString()
+	info, err := results[1].Text()
 	if err != nil {
 		return safety{}, err
 	}
@@ -83,7 +83,7 @@ func (w *wire) safety(ctx context.Context) (safety, error) {
 	if n, _ := fmt.Sscanf(s.version, "%d.%d", &major, &minor); n == 2 {
 		s.waits = major > firstWaitAOF[0] || major == firstWaitAOF[0] && minor >= firstWaitAOF[1]
 	}
-	set, err := results[0].AsStrMap()
+	set, err := results[0].Map()
 	if err != nil && !isReply(err) {
 		return safety{}, err
 	}
@@ -258,7 +258,7 @@ func (w *witness) round(ctx context.Context, open []*question) error {
 			return err
 		}
 	}
-	values, err := optionalStrings(w.wire.do(ctx, cmd("HMGET", metaKey(k.name), markFields...)))
+	values, err := optionalTexts(w.wire.do(ctx, cmd("HMGET", metaKey(k.name), markFields...)))
 	if err != nil {
 		return err
 	}
@@ -339,12 +339,12 @@ func (w *witness) wait(ctx context.Context, disk, replicas []*question) error {
 	if err != nil {
 		return err
 	}
-	if err := results[0].Error(); err != nil {
+	if err := results[0].Err(); err != nil {
 		return err
 	}
 	results = results[1:]
 	if least > 0 {
-		n, err := results[0].AsInt64()
+		n, err := results[0].Int()
 		if err != nil {
 			return err
 		}
@@ -358,14 +358,20 @@ func (w *witness) wait(ctx context.Context, disk, replicas []*question) error {
 		}
 	}
 	if len(disk) > 0 {
-		synced, err := results[0].AsIntSlice()
+		counts, err := results[0].List() // of this server and of replicas
 		if err != nil {
 			return err
+		}
+		synced := int64(0)
+		if len(counts) > 0 {
+			if synced, err = counts[0].Int(); err != nil {
+				return err
+			}
 		}
 		known := "Redis has not synced it yet"
 		for _, q := range disk {
 			q.last.Store(&known)
-			if len(synced) > 0 && synced[0] >= 1 {
+			if synced >= 1 {
 				q.done <- nil
 			}
 		}

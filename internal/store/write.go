@@ -12,6 +12,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"landings/internal/dataset"
+	"landings/internal/resp"
 )
 
 // One commit takes the writes that wait at its time, up to these bounds. Larger
@@ -415,37 +416,34 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 
 	results, broken := k.wire.pipeline(ctx, commands)
 	k.armed = false
-	switch reply := results[exec]; {
-	case reply.NonRedisError() != nil:
+	if len(results) <= exec {
 		for _, r := range p.granted {
 			r.inDoubt = true
 		}
 		k.unresolved = append(k.unresolved, attempt{c.seq, p.granted})
-		return false, k.broke(reply.NonRedisError())
-	case rueidis.IsRedisNil(reply.Error()):
+		return false, k.broke(broken)
+	}
+	list, err := results[exec].List()
+	switch {
+	case errors.Is(err, resp.ErrNil):
 		k.suspect = true
 		return false, nil // another commit was first
-	case reply.Error() != nil:
+	case err != nil:
 		// The reply to the command that was refused says more than EXECABORT.
 		for _, r := range results[:exec] {
-			if isReply(r.Error()) {
-				return false, k.broke(r.Error())
+			if isReply(r.Err()) {
+				return false, k.broke(r.Err())
 			}
 		}
-		return false, k.broke(reply.Error())
-	default:
-		list, err := reply.ToArray()
-		if err != nil {
-			return false, k.broke(err)
-		}
-		for _, m := range list {
-			if why := m.Error(); why != nil && !rueidis.IsRedisNil(why) {
-				// A command inside failed, the others stand: keys of another type
-				// under our names. Nothing but people can mend that.
-				k.suspect = true
-				k.known = false
-				return false, k.store.explain(why)
-			}
+		return false, k.broke(err)
+	}
+	for _, m := range list {
+		if why := m.Err(); isReply(why) {
+			// A command inside failed, the others stand: keys of another type
+			// under our names. Nothing but people can mend that.
+			k.suspect = true
+			k.known = false
+			return false, k.store.explain(why)
 		}
 	}
 	k.fence()
@@ -567,6 +565,6 @@ func replyOf(err error) (text string, is bool) {
 	if reply, ok := errors.AsType[*rueidis.RedisError](err); ok {
 		return reply.Error(), !reply.IsNil()
 	}
-	r, ok := errors.AsType[refusal](err)
+	r, ok := errors.AsType[resp.Error](err)
 	return string(r), ok
 }
