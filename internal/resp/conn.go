@@ -75,9 +75,8 @@ func (c *Conn) Do(ctx context.Context, commands []byte, n int) ([]Reply, error) 
 	stop := context.AfterFunc(ctx, c.Close)
 	replies, err := c.exchange(commands, n)
 	if !stop() {
-		c.Fail(ctx.Err())
-		if err != nil {
-			err = ctx.Err()
+		if ended := c.Fail(ctx.Err()); err != nil {
+			err = ended
 		}
 	}
 	return replies, err

@@ -71,8 +71,7 @@ func (b *bulk) flush() error {
 		n := min(len(rest), 2*bulkBytes)
 		if b.before != nil {
 			if err := b.before(); err != nil {
-				b.conn.Fail(err) // the rest of a command would be taken for the next
-				return err
+				return b.conn.Fail(err) // the rest of a command would be taken for the next
 			}
 		}
 		if err := b.conn.Send(rest[:n]); err != nil {
