@@ -474,14 +474,14 @@ func (w *wire) readGeneration(ctx context.Context, name string, generation, buck
 			return nil, err
 		}
 		for i, r := range results {
-			fields, err := r.Map()
+			pairs, err := r.Texts()
 			if err != nil {
 				return nil, err
 			}
-			if len(fields) == 0 {
+			if len(pairs) == 0 {
 				continue
 			}
-			b, err := decodeBucket(first+uint64(i), fields)
+			b, err := decodeBucket(first+uint64(i), pairs)
 			if err != nil {
 				return nil, damaged(err, bucketKey(name, generation, first+uint64(i))+" in Redis is damaged: "+err.Error(),
 					"restore an earlier dump, or delete the key "+metaKey(name)+" and load the dataset again")
@@ -492,26 +492,29 @@ func (w *wire) readGeneration(ctx context.Context, name string, generation, buck
 	return records, nil
 }
 
-// decodeBucket reads the fields of a bucket's hash.
-func decodeBucket(number uint64, fields map[string]string) (*dataset.Bucket, error) {
-	records := make([]dataset.Record, 0, len(fields))
-	for id, value := range fields {
+// decodeBucket reads a bucket's hash: fields and values, in the order in which Redis has
+// them, which is none.
+func decodeBucket(number uint64, pairs []string) (*dataset.Bucket, error) {
+	var at [dataset.BucketSize]*dataset.Record // by place in the bucket
+	found := make([]dataset.Record, len(pairs)/2)
+	for i := range found {
+		id, value := pairs[2*i], pairs[2*i+1]
 		text, body, ok := strings.Cut(value, " ")
 		position, err := strconv.ParseUint(text, 10, 64)
 		if !ok || err != nil || dataset.BucketOf(position) != number {
 			return nil, fmt.Errorf("the value of field %q is damaged", dataset.Excerpt(id))
 		}
-		records = append(records, dataset.Record{ID: id, Position: position, JSON: []byte(body)})
-	}
-	slices.SortFunc(records, func(a, b dataset.Record) int {
-		if a.Position < b.Position {
-			return -1
+		found[i] = dataset.Record{ID: id, Position: position, JSON: []byte(body)}
+		place := &at[position%dataset.BucketSize]
+		if *place != nil {
+			return nil, fmt.Errorf("the fields %q and %q have the same position", dataset.Excerpt((*place).ID), dataset.Excerpt(id))
 		}
-		return 1
-	})
-	for i := 1; i < len(records); i++ {
-		if records[i].Position == records[i-1].Position {
-			return nil, fmt.Errorf("the fields %q and %q have the same position", dataset.Excerpt(records[i-1].ID), dataset.Excerpt(records[i].ID))
+		*place = &found[i]
+	}
+	records := make([]dataset.Record, 0, len(found))
+	for _, r := range at {
+		if r != nil {
+			records = append(records, *r)
 		}
 	}
 	return dataset.NewBucket(number, records), nil
