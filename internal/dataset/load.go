@@ -34,7 +34,8 @@ type Rejection struct {
 // Edit is what becomes of one record. The zero Edit leaves it as it is.
 type Edit struct {
 	Delete bool
-	JSON   []byte // the whole new record
+	JSON   []byte  // the whole new record
+	Fields []Field // of it that the schema lacks
 }
 
 // Decide looks at a record as it stands when a write's turn has come, and says

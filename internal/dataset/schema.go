@@ -1,5 +1,7 @@
 package dataset
 
+import "slices"
+
 // Type is the meaning of a field's values, whatever their spelling: a field of
 // strings such as "21" has type [Number], and its values stay strings on output.
 type Type string
@@ -32,7 +34,8 @@ type Geometry struct {
 }
 
 // Schema is what is known of a dataset's fields, inferred over all records of a
-// load or set in the configuration.
+// load or set in the configuration. Later writes of single records add fields, and
+// change nothing else: types are not theirs to decide.
 type Schema struct {
 	Fields    []Field   `json:"fields"`               // in order of first appearance
 	IDField   string    `json:"id_field,omitempty"`   // empty: records are named by their position
@@ -43,4 +46,22 @@ type Schema struct {
 	// "geometry" is the Feature's geometry, and the field "id" is the Feature's own
 	// id where it has one. These two hide properties of the same name.
 	Features bool `json:"features,omitempty"`
+}
+
+// Lacks gives those of some fields that the schema does not have.
+func (s *Schema) Lacks(fields []Field) []Field {
+	var lacks []Field
+	for _, f := range fields {
+		if !slices.ContainsFunc(s.Fields, func(known Field) bool { return known.Name == f.Name }) {
+			lacks = append(lacks, f)
+		}
+	}
+	return lacks
+}
+
+// With gives the schema with more fields.
+func (s *Schema) With(fields []Field) Schema {
+	more := *s
+	more.Fields = slices.Concat(s.Fields, fields)
+	return more
 }

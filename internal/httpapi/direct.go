@@ -108,7 +108,7 @@ func (a *API) beginPut(q *direct.Request, done func(func(*direct.Response))) boo
 		return false
 	}
 	path := q.Path
-	e := putting(c, id, conditions, bytes.Clone(q.Body))
+	e := a.putting(c, id, conditions, bytes.Clone(q.Body))
 	ctx := context.Background() // who hangs up does not take the write back
 	if c.ack.Level != dataset.AckMemory {
 		go func() { // it waits for others

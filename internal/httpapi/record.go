@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"landings/internal/dataset"
@@ -75,12 +76,12 @@ func (a *API) putRecord(r *http.Request, body *upload) (answer, error) {
 // put puts a record that is valid, perhaps with white space around it, in the place
 // of what has its id.
 func (a *API) put(ctx context.Context, c *collection, id string, conditions conditions, raw []byte) (answer, error) {
-	return a.edit(ctx, putting(c, id, conditions, raw))
+	return a.edit(ctx, a.putting(c, id, conditions, raw))
 }
 
 // putting is the edit of put.
-func putting(c *collection, id string, conditions conditions, raw []byte) *edit {
-	e := &edit{collection: c, id: id, conditions: conditions}
+func (a *API) putting(c *collection, id string, conditions conditions, raw []byte) *edit {
+	e := &edit{collection: c, id: id, conditions: conditions, limits: a.limits.Ingest}
 	record := bytes.TrimSpace(raw)
 	// A tag in the answer to a PUT says that the body was kept as it was sent
 	// (RFC 9110, 9.3.4), and white space around it was not.
@@ -108,7 +109,7 @@ func (a *API) patchRecord(r *http.Request, body *upload) (answer, error) {
 		return answer{}, err
 	}
 	var patched []byte
-	e := &edit{collection: c, id: r.PathValue("id"), conditions: conditions}
+	e := &edit{collection: c, id: r.PathValue("id"), conditions: conditions, limits: a.limits.Ingest}
 	e.next = func(current dataset.Record, exists bool) ([]byte, error) {
 		if !exists {
 			return nil, noRecord(c, r.PathValue("id"))
@@ -137,6 +138,7 @@ type edit struct {
 	collection *collection
 	id         string
 	conditions conditions
+	limits     ingest.Limits
 	untagged   bool // the answer has no tag
 	// next gives what the record becomes; nil: that is proposed already.
 	next func(current dataset.Record, exists bool) ([]byte, error)
@@ -145,18 +147,22 @@ type edit struct {
 	created  bool // there was none before
 }
 
-// proposal is a record to be and what depends on it alone.
+// proposal is a record to be and what depends on it and the schema alone.
 type proposal struct {
-	record  []byte
-	tag     string
-	idField string
-	err     error // it does not name itself by that field as its address does
+	record []byte
+	tag    string
+	schema dataset.Schema
+	fields []dataset.Field // that the schema lacks
+	err    error           // it does not fit the dataset, or does not name itself as its address does
 }
 
 // propose looks at what the record is to be.
 func (e *edit) propose(record []byte) {
-	field := e.collection.data.State().Schema.IDField
-	e.proposed = proposal{record, contentTag(record), field, checkID(record, field, e.id)}
+	p := proposal{record: record, tag: contentTag(record), schema: e.collection.data.State().Schema}
+	if p.err = checkID(record, p.schema.IDField, e.id); p.err == nil {
+		p.fields, p.err = ingest.NewFields(record, &p.schema, e.limits)
+	}
+	e.proposed = p
 }
 
 func (e *edit) decide(current dataset.Record, exists bool) (dataset.Edit, error) {
@@ -169,7 +175,7 @@ func (e *edit) decide(current dataset.Record, exists bool) (dataset.Edit, error)
 			return dataset.Edit{}, err
 		}
 		e.propose(record)
-	} else if e.proposed.idField != e.collection.data.State().Schema.IDField {
+	} else if now := e.collection.data.State().Schema; now.IDField != e.proposed.schema.IDField || now.Features != e.proposed.schema.Features || !slices.Equal(now.Fields, e.proposed.schema.Fields) {
 		e.propose(e.proposed.record)
 	}
 	if e.proposed.err != nil {
@@ -179,7 +185,7 @@ func (e *edit) decide(current dataset.Record, exists bool) (dataset.Edit, error)
 	if exists && bytes.Equal(e.proposed.record, current.JSON) {
 		return dataset.Edit{}, nil // it is so already: no new version
 	}
-	return dataset.Edit{JSON: e.proposed.record}, nil
+	return dataset.Edit{JSON: e.proposed.record, Fields: e.proposed.fields}, nil
 }
 
 // answer gives the answer to the outcome.

@@ -71,6 +71,7 @@ func (m *memoryStore) Update(_ context.Context, name, id string, decide dataset.
 		d.Apply(s, []dataset.Change{{Delete: true, Record: current}})
 	case edit.JSON != nil:
 		s = m.next(s)
+		s.Schema = s.Schema.With(s.Schema.Lacks(edit.Fields))
 		r := dataset.Record{ID: id, Position: current.Position, JSON: edit.JSON}
 		if !exists {
 			r.Position = s.Next

@@ -29,8 +29,9 @@ type commit struct {
 	node    string // who made it, and
 	seq     uint64 // the node's number for it: after a lost reply these tell whether it was applied
 	at      time.Time
-	after   dataset.State // the state that it makes; of Schema, Source, LoadedAt, Epoch and Generation only a switch tells
+	after   dataset.State // the state that it makes; of Source, LoadedAt, Epoch and Generation only a switch tells, of Schema that too or what has grown
 	changes []dataset.Change
+	schema  []byte // the schema after changes that bring fields which the one before lacks, encoded; nil: it is the same
 	body    []byte // changes or the switch's description, encoded; of a commit that is kept for others, see remember, all that is left of changes
 }
 
@@ -55,10 +56,19 @@ type description struct {
 	LoadedAt   time.Time      `json:"loaded_at"`
 }
 
+func encodeSchema(s dataset.Schema) []byte {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // it is names and booleans
+	}
+	return text
+}
+
 // next gives the chain after the commit. It runs over everything but the term, so
 // that a commit that is made again after a recovery keeps its place in the chain.
 func (c *commit) next(before dataset.Chain) dataset.Chain {
 	head := fmt.Appendf(nil, "%s %s %d %d %d %s %d\n", c.kind, c.node, c.seq, c.at.UnixMilli(), c.after.Count, c.after.Digest, c.after.Next)
+	head = append(head, c.schema...)
 	return before.Next(c.after.Version, head, c.body)
 }
 
@@ -82,7 +92,7 @@ func (c *commit) seal(before dataset.State) error {
 
 // fields gives the stream entry's fields and values, one after the other.
 func (c *commit) fields() []string {
-	return []string{
+	fields := []string{
 		"kind", string(c.kind),
 		"term", strconv.FormatUint(c.term, 10),
 		"chain", c.after.Chain.String(),
@@ -94,6 +104,10 @@ func (c *commit) fields() []string {
 		"next", strconv.FormatUint(c.after.Next, 10),
 		"body", string(c.body),
 	}
+	if c.schema != nil {
+		fields = append(fields, "schema", string(c.schema))
+	}
+	return fields
 }
 
 // entry is one of a stream, as Redis gives it.
@@ -128,7 +142,7 @@ func parseEntries(r resp.Reply) ([]entry, error) {
 }
 
 // size is about how many bytes the commit takes in the stream and in memory.
-func (c *commit) size() int { return len(c.body) + 256 }
+func (c *commit) size() int { return len(c.body) + len(c.schema) + 256 }
 
 // parseCommit reads a stream entry that follows the state before; nil where
 // before is unknown, then the chain is not checked.
@@ -157,6 +171,11 @@ func parseCommit(id string, fields map[string]string, before *dataset.State) (*c
 	case kindChanges:
 		c.changes, err = decodeChanges(c.body)
 		errs = append(errs, err)
+		if text, grown := fields["schema"]; grown {
+			c.schema = []byte(text)
+			c.after.Schema = dataset.Schema{} // what is there shares its memory with other states
+			errs = append(errs, json.Unmarshal(c.schema, &c.after.Schema))
+		}
 	case kindSwitch:
 		var d description
 		errs = append(errs, json.Unmarshal(c.body, &d))

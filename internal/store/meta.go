@@ -47,11 +47,7 @@ var metaFields = []string{
 
 // fields gives the meta hash as field and value, one after the other. The key
 // field stands beside the schema that has it too, for people with redis-cli.
-func (m meta) fields() ([]string, error) {
-	schema, err := json.Marshal(m.Schema)
-	if err != nil {
-		return nil, err
-	}
+func (m meta) fields() []string {
 	return []string{
 		"format", format,
 		"epoch", m.Epoch,
@@ -64,10 +60,10 @@ func (m meta) fields() ([]string, error) {
 		"digest", m.Digest.String(),
 		"next", strconv.FormatUint(m.Next, 10),
 		"key", m.Schema.IDField,
-		"schema", string(schema),
+		"schema", string(encodeSchema(m.Schema)),
 		"source", m.Source,
 		"loaded-at", m.LoadedAt.UTC().Format(time.RFC3339Nano),
-	}, nil
+	}
 }
 
 // advance gives only the fields that a commit of changes alters.

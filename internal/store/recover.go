@@ -159,7 +159,7 @@ func (k *keeper) commitAgain(ctx context.Context, m meta, missing []*commit) err
 			return err
 		}
 		var commands []command
-		size := 0
+		size, grown := 0, false
 		for len(missing) > 0 && size < maxBytes && len(commands) < maxChanges {
 			c := missing[0]
 			missing = missing[1:]
@@ -168,13 +168,18 @@ func (k *keeper) commitAgain(ctx context.Context, m meta, missing []*commit) err
 			commands = append(commands, bucketCommands(k.name, k.state.Generation, c.content())...)
 			commands = append(commands, k.entry(c))
 			stands.State = c.after
+			grown = grown || c.schema != nil
 		}
 		// The history that Redis has a part of now is the node's.
 		stands.Term = k.state.Term
 		if len(missing) == 0 {
 			stands.Term, stands.Run = term, k.wire.server.run
 		}
-		commands = append(commands, cmd("HSET", metaKey(k.name), stands.advance()...))
+		fields := stands.advance()
+		if grown {
+			fields = stands.fields()
+		}
+		commands = append(commands, cmd("HSET", metaKey(k.name), fields...))
 		if err := k.transact(ctx, commands...); err != nil {
 			return err
 		}

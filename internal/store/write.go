@@ -217,7 +217,7 @@ func (k *keeper) planUpdates(batch []*request) *plan {
 	p := &plan{next: k.state}
 	changes := make([]dataset.Change, 0, len(batch))
 	latest := make(map[string]*dataset.Change, len(batch)) // by id: what this commit made of it so far
-	size := 0
+	size, grown := 0, false
 	for i, r := range batch {
 		if len(changes) == maxChanges || size >= maxBytes {
 			p.rest = append(p.rest, batch[i:]...)
@@ -242,8 +242,18 @@ func (k *keeper) planUpdates(batch []*request) *plan {
 			p.refuse(r, k.state.State, nil) // nothing changes; that too has to be true at Redis's state
 			continue
 		}
+		lacks := p.next.Schema.Lacks(edit.Fields)
+		if len(lacks) > 0 && grown {
+			// It has to be decided again at the schema that this commit makes: how many
+			// fields there may be was looked at with the one before.
+			p.rest = append(p.rest, batch[i:]...)
+			break
+		}
 		if !r.take() {
 			continue
+		}
+		if len(lacks) > 0 {
+			p.next.Schema, grown = p.next.Schema.With(lacks), true
 		}
 		c := dataset.Change{Delete: edit.Delete, Record: dataset.Record{ID: r.id, Position: current.Position, JSON: edit.JSON}}
 		switch {
@@ -268,6 +278,9 @@ func (k *keeper) planUpdates(batch []*request) *plan {
 		return p
 	}
 	p.commit = &commit{kind: kindChanges, changes: changes, after: p.next.State}
+	if grown {
+		p.commit.schema = encodeSchema(p.next.Schema)
+	}
 	p.commands = bucketCommands(k.name, k.state.Generation, changes)
 	return p
 }
@@ -373,11 +386,8 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 	}
 	p.next.Version, p.next.Chain = c.after.Version, c.after.Chain
 	fields := p.next.advance()
-	if c.kind != kindChanges {
-		var err error
-		if fields, err = p.next.fields(); err != nil {
-			return false, err
-		}
+	if c.kind != kindChanges || c.schema != nil {
+		fields = p.next.fields()
 	}
 
 	commands := make([]command, 0, len(p.commands)+8)

@@ -1,0 +1,94 @@
+package ingest
+
+import (
+	"fmt"
+
+	"landings/internal/dataset"
+)
+
+// NewFields gives the fields of a valid record that a schema lacks, in the record's
+// order. A load infers types over all records; here there is one, and it says no more
+// than what kind of JSON its value is: a text that looks like a number stays a text.
+// A member that is null is no field yet. The error is that of a load with too many
+// different names.
+func NewFields(record []byte, s *dataset.Schema, l Limits) ([]dataset.Field, error) {
+	l = l.withDefaults()
+	o := openObject(record)
+	defer o.close()
+	n := newFields{schema: s}
+	if !s.Features {
+		n.members(o, false)
+		return n.within(l)
+	}
+	// As in a load: see dataset.Schema.Features.
+	id := o.value("id")
+	n.add([]byte(`"id"`), id)
+	if properties := o.value("properties"); len(properties) > 0 && properties[0] == '{' {
+		inside := openObject(properties)
+		defer inside.close()
+		n.members(inside, id != nil)
+	}
+	return n.within(l)
+}
+
+type newFields struct {
+	schema *dataset.Schema
+	next   int // where in the schema the next member is expected
+	fields []dataset.Field
+}
+
+// members looks at those of an object, of a Feature's properties without what its own
+// members hide.
+func (n *newFields) members(o object, idHidden bool) {
+	for _, m := range o.scanner.members {
+		key := o.text[m.key:m.keyEnd]
+		if n.schema.Features && (string(key) == `"geometry"` || idHidden && string(key) == `"id"`) {
+			continue
+		}
+		n.add(key, o.text[m.value:m.valueEnd])
+	}
+}
+
+func (n *newFields) add(key, value []byte) {
+	if len(value) == 0 || value[0] == 'n' {
+		return
+	}
+	fields := n.schema.Fields
+	// The fields of most records come in the schema's order.
+	if n.next < len(fields) && string(key[1:len(key)-1]) == fields[n.next].Name {
+		n.next++
+		return
+	}
+	name := string(unquote(key, nil))
+	for i := range fields {
+		if fields[i].Name == name {
+			n.next = i + 1
+			return
+		}
+	}
+	n.fields = append(n.fields, dataset.Field{Name: name, Type: typeByKind(value), Nullable: true})
+}
+
+func typeByKind(value []byte) dataset.Type {
+	switch value[0] {
+	case '"':
+		return dataset.Text
+	case 't', 'f':
+		return dataset.Boolean
+	case '{', '[':
+		return dataset.JSON
+	}
+	return dataset.Number
+}
+
+func (n *newFields) within(l Limits) ([]dataset.Field, error) {
+	if len(n.fields) == 0 || len(n.schema.Fields)+len(n.fields) <= l.MaxFields {
+		return n.fields, nil
+	}
+	return nil, &dataset.Error{
+		Code:    dataset.TooLarge,
+		Message: fmt.Sprintf("with this record the records have more than %s different field names", thousands(l.MaxFields)),
+		Remedy:  "put names that vary inside one member",
+		Places:  []dataset.Place{{Pointer: "/" + escapePointer(n.fields[0].Name), Detail: "a new field"}},
+	}
+}
