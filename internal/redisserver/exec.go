@@ -139,7 +139,7 @@ func (e *Engine) dispatch(c *client, args [][]byte) {
 		return
 	}
 	if cmd.flag&flagWrite != 0 || cmd.name == "ping" && !c.internal {
-		if reason := e.refuseWrites(); reason != "" && !c.internal {
+		if reason := e.refuseWrites(cmd); reason != "" && !c.internal {
 			e.reject(c, cmd, reason)
 			return
 		}

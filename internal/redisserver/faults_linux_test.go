@@ -71,7 +71,7 @@ func TestDumpOnFullDisk(t *testing.T) {
 	filler := fillDisk(t, dir)
 	c.want("OK", "set", "b", "1")
 	waitFor(t, func() bool { return info(c, "rdb_last_bgsave_status:err") })
-	for _, cmd := range [][]string{{"set", "a", "2"}, {"del", "a"}, {"flushall"}} {
+	for _, cmd := range [][]string{{"set", "a", "2"}, {"getdel", "a"}, {"flushall"}} {
 		if got := c.do(cmd...); !strings.HasPrefix(got, "MISCONF Redis is configured to save RDB snapshots") {
 			t.Errorf("%q with a full disk: %.80s", cmd, got)
 		}
@@ -90,6 +90,24 @@ func TestDumpOnFullDisk(t *testing.T) {
 	c = dial(t, open(t, dir, "--save", ""))
 	c.want(want, "get", "a")
 	c.want("2", "get", "b")
+}
+
+// What does not fit on the disk can be deleted, and then the rest is saved.
+func TestDumpThatDoesNotFit(t *testing.T) {
+	e := open(t, mount(t, 4), "--save", "1 1")
+	c := dial(t, e)
+	want := noise(1 << 20)
+	c.want("OK", "set", "a", want)
+	c.want("OK", "save")
+	c.want("OK", "set", "b", noise(5<<20))
+	waitFor(t, func() bool { return info(c, "rdb_last_bgsave_status:err") })
+	if got := c.do("set", "c", "1"); !strings.HasPrefix(got, "MISCONF ") {
+		t.Errorf("a write while saves fail: %.80s", got)
+	}
+	c.want("1", "unlink", "b")
+	waitFor(t, func() bool { return info(c, "rdb_last_bgsave_status:ok") })
+	c.want("OK", "set", "c", "1")
+	c.want(want, "get", "a")
 }
 
 func TestDumpInReadOnlyFolder(t *testing.T) {

@@ -105,10 +105,12 @@ func (e *Engine) shouldSaveAtExit() bool {
 	return len(e.cfg.savePoints) > 0
 }
 
-// refuseWrites is the error that writes get while they could not be kept, "" if
-// they can.
-func (e *Engine) refuseWrites() string {
-	if e.saves.failed != nil && e.cfg.stopWrites && len(e.cfg.savePoints) > 0 {
+// refuseWrites is the error that a write gets while it could not be kept, "" if it
+// can. Keys may be deleted while saves fail: where they take more room than the disk
+// has, nothing else would ever make one succeed.
+func (e *Engine) refuseWrites(cmd *command) string {
+	deletes := cmd.name == "del" || cmd.name == "unlink"
+	if e.saves.failed != nil && e.cfg.stopWrites && len(e.cfg.savePoints) > 0 && !deletes {
 		return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
 	}
 	if e.aof != nil {
