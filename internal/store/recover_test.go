@@ -395,13 +395,13 @@ func newProxy(t *testing.T, to string, random *rand.Rand) *proxy {
 						p.cuts.Add(1)
 						client.Close()
 					}
-					if _, err := server.Write(buf[:n]); err != nil {
-						return
-					}
 					if last, ok := p.last.Load().(string); ok && bytes.Contains(buf[:n], []byte(last)) {
 						p.shut.Store(true)
 						lose = true
-						client.Close()
+						client.Close() // first, or else the reply might come through
+					}
+					if _, err := server.Write(buf[:n]); err != nil {
+						return
 					}
 					if lose {
 						// Redis reads what is there before it sees the end.
@@ -437,6 +437,12 @@ func TestAbandonedLoadIsCollected(t *testing.T) {
 		}
 		return r.Do("EXISTS", "landings:{things}:g"+number+":0", "landings:{things}:g"+number+":1") == "0"
 	})
+	until(t, "its number is forgotten", func() bool {
+		if _, err := n.Replace(t.Context(), "things", load(10, "x"), nil); err != nil {
+			t.Fatal(err)
+		}
+		return r.Do("HEXISTS", "landings:{things}:gens", number) == "0"
+	})
 	inRedis(t, r, "things")
 }
 
@@ -452,6 +458,7 @@ func TestGenerations(t *testing.T) {
 	until(t, "older generations are gone", func() bool {
 		return r.Do("EXISTS", "landings:{things}:g1:0", "landings:{things}:g2:0", "landings:{things}:g2:1") == "0"
 	})
+	put(t, n, "after") // which is served once the last load's collection is over
 	if r.Do("EXISTS", "landings:{things}:g3:0", "landings:{things}:g4:0") != "2" {
 		t.Fatal("the generation before was not kept")
 	}

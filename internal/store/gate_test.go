@@ -1,0 +1,295 @@
+//go:build e2e
+
+package store_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"landings/internal/dataset"
+	"landings/internal/redistest"
+	"landings/internal/store"
+)
+
+// gate passes on what clients send to Redis, and holds it back at one place when it is told to.
+type gate struct {
+	addr  string
+	holds atomic.Pointer[hold]
+}
+
+// hold is one place at which a gate holds back what follows, of the connection that sent it.
+type hold struct {
+	at     func(sent []byte) int // gives the place in what was sent at once; below 0: it is not in there
+	held   chan struct{}         // closed once something is held back
+	open   chan struct{}         // closed once it may go on
+	broken atomic.Bool           // the connection breaks instead
+}
+
+func newGate(t *testing.T, to string) *gate {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gate{addr: l.Addr().String()}
+	var wg sync.WaitGroup
+	t.Cleanup(func() { l.Close(); wg.Wait() })
+	wg.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer client.Close()
+				server, err := net.Dial("tcp", to)
+				if err != nil {
+					return
+				}
+				defer server.Close()
+				wg.Go(func() { _, _ = io.Copy(client, server); client.Close() })
+				buf := make([]byte, 64<<10)
+				for {
+					n, err := client.Read(buf)
+					if err != nil {
+						return
+					}
+					sent := buf[:n]
+					if h := g.holds.Load(); h != nil {
+						if place := h.at(sent); place >= 0 && g.holds.CompareAndSwap(h, nil) {
+							if _, err := server.Write(sent[:place]); err != nil {
+								return
+							}
+							close(h.held)
+							<-h.open
+							if h.broken.Load() {
+								return
+							}
+							sent = sent[place:]
+						}
+					}
+					if _, err := server.Write(sent); err != nil {
+						return
+					}
+				}
+			})
+		}
+	})
+	return g
+}
+
+// hold holds back, once, what comes from a place on. Either function lets that go on: pass as it is, lose by breaking
+// the connection without it.
+func (g *gate) hold(t *testing.T, at func(sent []byte) int) (held <-chan struct{}, pass, lose func()) {
+	t.Helper()
+	h := &hold{at: at, held: make(chan struct{}), open: make(chan struct{})}
+	pass = sync.OnceFunc(func() { close(h.open) })
+	t.Cleanup(pass)
+	g.holds.Store(h)
+	return h.held, pass, func() { h.broken.Store(true); pass() }
+}
+
+// transactionWith gives the place where the transaction begins that has a text in it.
+func transactionWith(text string) func([]byte) int {
+	return func(sent []byte) int {
+		if !bytes.Contains(sent, []byte(text)) {
+			return -1
+		}
+		return bytes.Index(sent, []byte("*1\r\n$5\r\nMULTI\r\n"))
+	}
+}
+
+// within waits for a channel to be closed.
+func within(t *testing.T, what string, done <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-done:
+	case <-time.After(15 * time.Second):
+		t.Fatalf("waited too long: %s", what)
+	}
+}
+
+// byHand commits a record as the documentation describes it, without a word to anybody.
+func byHand(t *testing.T, r *redistest.Server, before dataset.State, id string) dataset.State {
+	t.Helper()
+	record := dataset.Record{ID: id, Position: before.Next, JSON: []byte("{}")}
+	after := before
+	after.Version, after.Count, after.Next, after.Digest = before.Version+1, before.Count+1, before.Next+1, before.Digest+record.Hash()
+	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
+	body := fmt.Sprintf("+%d %d 2\n%s{}\n", record.Position, len(id), id)
+	content := fmt.Sprintf("changes by-hand 1 1 %d %s %d\n%s", after.Count, after.Digest, after.Next, body)
+	after.Chain = before.Chain.Next(after.Version, []byte(content))
+	r.Do("HSET", fmt.Sprintf("landings:{things}:g%d:%d", before.Generation, dataset.BucketOf(record.Position)), id, number(record.Position)+" {}")
+	r.Do("XADD", "landings:{things}:changes", number(after.Version)+"-0", "kind", "changes", "term", number(before.Term), "chain", after.Chain.String(),
+		"node", "by-hand", "seq", "1", "at", "1", "count", strconv.Itoa(after.Count), "digest", after.Digest.String(), "next", number(after.Next), "body", body)
+	r.Do("HSET", "landings:{things}:meta", "version", number(after.Version), "chain", after.Chain.String(),
+		"count", strconv.Itoa(after.Count), "digest", after.Digest.String(), "next", number(after.Next))
+	return after
+}
+
+// Another node commits between a node's EXEC and its look at meta for the next commit: that is seen, though meta is watched
+// only after it.
+func TestCommitBetweenExecAndWatch(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	g := newGate(t, r.Addr())
+	n := start(t, "redis://"+g.addr, func(o *store.Options) { o.Look = time.Hour })
+	put(t, n, "a")
+	const exec = "*1\r\n$4\r\nEXEC\r\n"
+	held, pass, _ := g.hold(t, func(sent []byte) int {
+		if i := bytes.Index(sent, []byte(exec)); i >= 0 {
+			return i + len(exec)
+		}
+		return -1
+	})
+	before := n.copyOf("things").State()
+	done := make(chan error, 1)
+	go func() { _, err := n.put(t.Context(), "things", "b", `{}`); done <- err }()
+	within(t, "what follows EXEC is held back", held)
+	version := strconv.FormatUint(before.Version+1, 10)
+	until(t, "it is committed", func() bool { return metaOf(r)["version"] == version })
+	// What the node will have once it hears of its own commit.
+	b := dataset.Record{ID: "b", Position: before.Next, JSON: []byte("{}")}
+	mid := before
+	mid.Version, mid.Count, mid.Next, mid.Digest = before.Version+1, before.Count+1, before.Next+1, before.Digest+b.Hash()
+	var err error
+	if mid.Chain, err = dataset.ParseChain(metaOf(r)["chain"]); err != nil {
+		t.Fatal(err)
+	}
+	after := byHand(t, r, mid, "c")
+	pass()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	state, err := n.put(t.Context(), "things", "d", `{}`)
+	if err != nil || state.Version != after.Version+1 {
+		t.Fatalf("%+v, %v", state, err)
+	}
+	if _, ok := n.copyOf("things").Lookup("c"); !ok {
+		t.Fatal("the other node's commit is missing")
+	}
+	inRedis(t, r, "things")
+}
+
+// A refusal that shares its batch with writes is answered no sooner than they are: whether it is right shows when the
+// commit goes through.
+func TestRefusalBesideWritesIsValidated(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL(), func(o *store.Options) { o.Look = time.Hour })
+	state := put(t, n, "a")
+	for i := range 200 {
+		id := "new" + strconv.Itoa(i)
+		byHand(t, r, n.copyOf("things").State(), id)
+		outcomes := make(chan error, 2)
+		done := func(_ dataset.State, err error) { outcomes <- err }
+		n.Begin("things", "a", func(dataset.Record, bool) (dataset.Edit, error) {
+			return dataset.Edit{JSON: fmt.Appendf(nil, `{"i":%d}`, i)}, nil
+		}, done)
+		n.Begin("things", id, func(_ dataset.Record, exists bool) (dataset.Edit, error) {
+			if !exists {
+				return dataset.Edit{}, &dataset.Error{Code: dataset.NotFound, Message: "no record " + id}
+			}
+			return dataset.Edit{Delete: true}, nil
+		}, done)
+		for range 2 {
+			if err := <-outcomes; err != nil {
+				t.Fatalf("round %d: %v", i, err)
+			}
+		}
+	}
+	if got := n.copyOf("things").State(); got.Count != state.Count {
+		t.Fatalf("%d records, not %d", got.Count, state.Count)
+	}
+	inRedis(t, r, "things")
+}
+
+// A generation is collected between the count of its records and the switch to it: there is no switch.
+func TestCollectedBeforeTheSwitch(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	g := newGate(t, r.Addr())
+	n := start(t, "redis://"+g.addr, func(o *store.Options) { o.Look = time.Hour })
+	held, pass, _ := g.hold(t, transactionWith(`"state":"live"`))
+	type outcome struct {
+		state dataset.State
+		err   error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		state, err := n.Replace(t.Context(), "things", load(600, "x"), nil)
+		done <- outcome{state, err}
+	}()
+	within(t, "the switch is held back", held)
+	// As another node's collector does.
+	entry := r.Do("HGET", "landings:{things}:gens", "1")
+	r.Do("HSET", "landings:{things}:gens", "1", strings.Replace(entry, `"loading"`, `"dead"`, 1))
+	r.Do("DEL", "landings:{things}:g1:0", "landings:{things}:g1:1", "landings:{things}:g1:2")
+	pass()
+	if got := <-done; got.err != nil || got.state.Generation != 2 {
+		t.Fatalf("%+v, %v", got.state, got.err)
+	}
+	if count, _, _ := inRedis(t, r, "things"); count != 600 {
+		t.Fatalf("Redis has %d records", count)
+	}
+}
+
+// The collector marks a generation dead before it deletes anything of it, and leaves it alone where somebody has changed
+// its entry since the collector read it.
+func TestMarkedBeforeDeleted(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	g := newGate(t, r.Addr())
+	n := start(t, "redis://"+g.addr, func(o *store.Options) { o.Look, o.KeepLoads = time.Hour, 10 })
+	put(t, n, "a")
+	number := r.Do("HINCRBY", "landings:{things}:gens", "last", "1")
+	bucket := "landings:{things}:g" + number + ":0"
+	entry := fmt.Sprintf(`{"state":"loading","run":%q,"lease":1,"records":1,"buckets":1}`, metaOf(r)["run"])
+	r.Do("HSET", "landings:{things}:gens", number, entry)
+	r.Do("HSET", bucket, "id", "0 {}")
+	held, pass, _ := g.hold(t, transactionWith(`"state":"dead"`))
+	done := make(chan error, 1)
+	go func() {
+		_, err := n.Replace(t.Context(), "things", load(10, "x"), nil) // every load looks around
+		done <- err
+	}()
+	within(t, "the collector is about to mark it", held)
+	if r.Do("EXISTS", bucket) != "1" {
+		t.Error("it was deleted before it was marked")
+	}
+	entry = strings.Replace(entry, `"loading"`, `"kept"`, 1)
+	r.Do("HSET", "landings:{things}:gens", number, entry)
+	pass()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	// The keeper has done with the collector when it serves the next write.
+	put(t, n, "b")
+	if now := r.Do("HGET", "landings:{things}:gens", number); now != entry || r.Do("EXISTS", bucket) != "1" {
+		t.Fatalf("what is in use again was collected: %s", now)
+	}
+}
+
+// Who makes a dataset where Redis has none is stopped by a node that begins to recover it meanwhile.
+func TestRecoveryStopsMaking(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	g := newGate(t, r.Addr())
+	n := start(t, "redis://"+g.addr, func(o *store.Options) { o.Look = time.Hour })
+	held, pass, _ := g.hold(t, transactionWith("landings:{things}:meta"))
+	go func() { _, _ = n.put(t.Context(), "things", "a", `{}`) }()
+	within(t, "the first commit is held back", held)
+	key := "landings:{things}:recover:" + info(r, "run_id") + "-" + info(r, "master_replid")
+	now := strings.Split(r.Do("TIME"), "\n")
+	r.Do("HSET", key, "another", "3 70 0123456789abcdef "+now[0]+"000")
+	pass()
+	until(t, "the node stands back", func() bool {
+		if r.Do("EXISTS", "landings:{things}:meta") == "1" {
+			t.Fatal("the dataset was made beside its recovery")
+		}
+		return r.Do("HEXISTS", key, t.Name()) == "1"
+	})
+}

@@ -1,0 +1,155 @@
+//go:build e2e
+
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"landings/internal/dataset"
+	"landings/internal/redistest"
+	"landings/internal/store"
+)
+
+// nothingLike is what no connection sends: a proxy with it as its last text goes on.
+const nothingLike = "\x00nothing like this"
+
+// A write that was sent and not answered is never said to have failed: not when its time is over, not when the node
+// stops, not when Redis cannot be used any more. Here each of them was applied.
+func TestUnknownIsNotFailed(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		after func(t *testing.T, r *redistest.Server, p *proxy, n *node)
+	}{
+		{"its time is over", func(*testing.T, *redistest.Server, *proxy, *node) {}},
+		{"the node stops", func(_ *testing.T, _ *redistest.Server, _ *proxy, n *node) { n.Close() }},
+		{"Redis cannot be used", func(_ *testing.T, r *redistest.Server, p *proxy, _ *node) {
+			r.Do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+			p.shut.Store(false)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.name == "Redis cannot be used" {
+				redisOnly(t, "the embedded engine never evicts")
+			}
+			r := redistest.Start(t, "--save", "")
+			p := newProxy(t, r.Addr(), seeded(t))
+			n := start(t, "redis://"+p.addr, func(o *store.Options) { o.WriteTimeout, o.Look = time.Second, time.Hour })
+			state := put(t, n, "a")
+			p.last.Store("the lost one")
+			outcome := make(chan error, 1)
+			go func() {
+				_, err := n.put(t.Context(), "things", "the lost one", `{}`)
+				outcome <- err
+			}()
+			until(t, "its reply is lost", p.shut.Load)
+			p.last.Store(nothingLike)
+			c.after(t, r, p, n)
+			if err := <-outcome; dataset.CodeOf(err) != dataset.OutcomeUnknown {
+				t.Fatalf("got %v", err)
+			}
+			version := strconv.FormatUint(state.Version+1, 10)
+			until(t, "it was applied", func() bool { return metaOf(r)["version"] == version })
+		})
+	}
+}
+
+// A load whose outcome is unknown is left alone: Redis may have switched to it.
+func TestUnknownLoadIsNotDiscarded(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	p := newProxy(t, r.Addr(), seeded(t))
+	n := start(t, "redis://"+p.addr, func(o *store.Options) { o.Look = time.Hour })
+	put(t, n, "a")
+	p.last.Store(`"state":"live"`)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	outcome := make(chan error, 1)
+	go func() {
+		_, err := n.Replace(ctx, "things", load(600, "x"), nil)
+		outcome <- err
+	}()
+	until(t, "the reply to the switch is lost", p.shut.Load)
+	until(t, "the switch was applied", func() bool { return metaOf(r)["generation"] == "2" })
+	p.last.Store(nothingLike)
+	p.shut.Store(false)
+	cancel()
+	if err := <-outcome; err != nil && dataset.CodeOf(err) != dataset.OutcomeUnknown {
+		t.Fatalf("got %v", err)
+	}
+	put(t, n, "b")
+	if count, _, _ := inRedis(t, r, "things"); count != 601 {
+		t.Fatalf("Redis has %d records", count)
+	}
+}
+
+// A node that reads everything again does not take an earlier commit, of its own or of its life before a restart, for
+// one that is in doubt: here that one never got to Redis.
+func TestEarlierCommitIsNotTheOneInDoubt(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	before := start(t, r.URL())
+	put(t, before, numbered("before", 20)...)
+	before.Close()
+	g := newGate(t, r.Addr())
+	n := start(t, "redis://"+g.addr, func(o *store.Options) { o.Look = time.Hour })
+	m := start(t, r.URL(), named("another"))
+	put(t, n, "a") // of the same name, and with a connection that is ready to commit
+	held, _, lose := g.hold(t, transactionWith("the lost one"))
+	outcome := make(chan error, 1)
+	go func() {
+		_, err := n.put(t.Context(), "things", "the lost one", `{}`)
+		outcome <- err
+	}()
+	within(t, "it is held back", held)
+	if _, err := m.Replace(t.Context(), "things", load(10, "x"), nil); err != nil {
+		t.Fatal(err)
+	}
+	lose()
+	if err := <-outcome; err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Reach(t.Context(), "things", dataset.Latest); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := m.copyOf("things").Lookup("the lost one"); !ok {
+		t.Fatal("the write was acknowledged and is missing")
+	}
+}
+
+// Where the stream no longer tells what became of a write whose reply was lost, nobody tries it again: it was applied.
+func TestTrimmedAwayIsUnknown(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	p := newProxy(t, r.Addr(), seeded(t))
+	n := start(t, "redis://"+p.addr, func(o *store.Options) { o.Look = time.Hour })
+	m := start(t, r.URL(), named("another"))
+	state := put(t, n, "counter")
+	p.last.Store(`{"v":1}`)
+	outcome := make(chan error, 1)
+	go func() {
+		_, err := n.Update(t.Context(), "things", "counter", func(now dataset.Record, _ bool) (dataset.Edit, error) {
+			v := 0
+			_, _ = fmt.Sscanf(string(now.JSON), `{"v":%d}`, &v)
+			return dataset.Edit{JSON: fmt.Appendf(nil, `{"v":%d}`, v+1)}, nil
+		})
+		outcome <- err
+	}()
+	until(t, "its reply is lost", p.shut.Load)
+	if err := m.Reach(t.Context(), "things", state.Version+1); err != nil {
+		t.Fatal(err)
+	}
+	put(t, m, "another")
+	r.Do("XTRIM", "landings:{things}:changes", "MAXLEN", "1")
+	p.last.Store(nothingLike)
+	p.shut.Store(false)
+	if err := <-outcome; dataset.CodeOf(err) != dataset.OutcomeUnknown {
+		t.Errorf("got %v", err)
+	}
+	if err := m.Reach(t.Context(), "things", dataset.Latest); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := m.copyOf("things").Lookup("counter"); string(got.JSON) != `{"v":1}` {
+		t.Fatalf("the counter is %s", got.JSON)
+	}
+}
