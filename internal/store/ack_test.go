@@ -253,3 +253,15 @@ func TestAckAfterRecovery(t *testing.T) {
 		t.Fatal("a version that is not there:", err)
 	}
 }
+
+// A Redis that has the commit as another incarnation confirms nothing before it is recovered.
+func TestAckOfAnotherIncarnation(t *testing.T) {
+	redisOnly(t, "the embedded engine does not replicate")
+	r, n, _ := demoted(t, func(o *store.Options) { o.Look, o.WriteTimeout = time.Hour, time.Second })
+	r.Do("REPLICAOF", "NO", "ONE")
+	r.Do("CONFIG", "SET", "appendonly", "yes")
+	r.Do("CONFIG", "SET", "appendfsync", "always")
+	if err := n.Confirm(t.Context(), n.copyOf("things").State(), acked(t, "disk")); dataset.CodeOf(err) != dataset.NotConfirmed {
+		t.Fatalf("got %v", err)
+	}
+}

@@ -30,7 +30,9 @@ type hold struct {
 	at     func(sent []byte) int // gives the place in what was sent at once; below 0: it is not in there
 	held   chan struct{}         // closed once something is held back
 	open   chan struct{}         // closed once it may go on
+	pass   func()                // lets it go on
 	broken atomic.Bool           // the connection breaks instead
+	client net.Conn              // set before held is closed
 }
 
 func newGate(t *testing.T, to string) *gate {
@@ -60,6 +62,9 @@ func newGate(t *testing.T, to string) *gate {
 				for {
 					n, err := client.Read(buf)
 					if err != nil {
+						// Redis reads what is there before it sees the end.
+						_ = server.(*net.TCPConn).CloseWrite()
+						_, _ = io.Copy(io.Discard, server)
 						return
 					}
 					sent := buf[:n]
@@ -68,6 +73,7 @@ func newGate(t *testing.T, to string) *gate {
 							if _, err := server.Write(sent[:place]); err != nil {
 								return
 							}
+							h.client = client
 							close(h.held)
 							<-h.open
 							if h.broken.Load() {
@@ -86,16 +92,24 @@ func newGate(t *testing.T, to string) *gate {
 	return g
 }
 
-// hold holds back, once, what comes from a place on. Either function lets that go on: pass as it is, lose by breaking
-// the connection without it.
-func (g *gate) hold(t *testing.T, at func(sent []byte) int) (held <-chan struct{}, pass, lose func()) {
+// hold holds back, once, what comes from a place on, until it is let pass or lost.
+func (g *gate) hold(t *testing.T, at func(sent []byte) int) *hold {
 	t.Helper()
 	h := &hold{at: at, held: make(chan struct{}), open: make(chan struct{})}
-	pass = sync.OnceFunc(func() { close(h.open) })
-	t.Cleanup(pass)
+	h.pass = sync.OnceFunc(func() { close(h.open) })
+	t.Cleanup(h.pass)
 	g.holds.Store(h)
-	return h.held, pass, func() { h.broken.Store(true); pass() }
+	return h
 }
+
+// lose breaks the connection without what is held back.
+func (h *hold) lose() {
+	h.broken.Store(true)
+	h.pass()
+}
+
+// cut breaks the connection for who sent what is held back; it may still arrive.
+func (h *hold) cut() { h.client.Close() }
 
 // transactionWith gives the place where the transaction begins that has a text in it.
 func transactionWith(text string) func([]byte) int {
@@ -120,16 +134,22 @@ func within(t *testing.T, what string, done <-chan struct{}) {
 // byHand commits a record as the documentation describes it, without a word to anybody.
 func byHand(t *testing.T, r *redistest.Server, before dataset.State, id string) dataset.State {
 	t.Helper()
+	return byHandAs(t, r, before, id, 1)
+}
+
+// byHandAs is byHand of a node that has come to a number of its own.
+func byHandAs(t *testing.T, r *redistest.Server, before dataset.State, id string, seq uint64) dataset.State {
+	t.Helper()
 	record := dataset.Record{ID: id, Position: before.Next, JSON: []byte("{}")}
 	after := before
 	after.Version, after.Count, after.Next, after.Digest = before.Version+1, before.Count+1, before.Next+1, before.Digest+record.Hash()
 	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
 	body := fmt.Sprintf("+%d %d 2\n%s{}\n", record.Position, len(id), id)
-	content := fmt.Sprintf("changes by-hand 1 1 %d %s %d\n%s", after.Count, after.Digest, after.Next, body)
+	content := fmt.Sprintf("changes by-hand %d 1 %d %s %d\n%s", seq, after.Count, after.Digest, after.Next, body)
 	after.Chain = before.Chain.Next(after.Version, []byte(content))
 	r.Do("HSET", fmt.Sprintf("landings:{things}:g%d:%d", before.Generation, dataset.BucketOf(record.Position)), id, number(record.Position)+" {}")
 	r.Do("XADD", "landings:{things}:changes", number(after.Version)+"-0", "kind", "changes", "term", number(before.Term), "chain", after.Chain.String(),
-		"node", "by-hand", "seq", "1", "at", "1", "count", strconv.Itoa(after.Count), "digest", after.Digest.String(), "next", number(after.Next), "body", body)
+		"node", "by-hand", "seq", number(seq), "at", "1", "count", strconv.Itoa(after.Count), "digest", after.Digest.String(), "next", number(after.Next), "body", body)
 	r.Do("HSET", "landings:{things}:meta", "version", number(after.Version), "chain", after.Chain.String(),
 		"count", strconv.Itoa(after.Count), "digest", after.Digest.String(), "next", number(after.Next))
 	return after
@@ -143,7 +163,7 @@ func TestCommitBetweenExecAndWatch(t *testing.T) {
 	n := start(t, "redis://"+g.addr, func(o *store.Options) { o.Look = time.Hour })
 	put(t, n, "a")
 	const exec = "*1\r\n$4\r\nEXEC\r\n"
-	held, pass, _ := g.hold(t, func(sent []byte) int {
+	h := g.hold(t, func(sent []byte) int {
 		if i := bytes.Index(sent, []byte(exec)); i >= 0 {
 			return i + len(exec)
 		}
@@ -152,7 +172,7 @@ func TestCommitBetweenExecAndWatch(t *testing.T) {
 	before := n.copyOf("things").State()
 	done := make(chan error, 1)
 	go func() { _, err := n.put(t.Context(), "things", "b", `{}`); done <- err }()
-	within(t, "what follows EXEC is held back", held)
+	within(t, "what follows EXEC is held back", h.held)
 	version := strconv.FormatUint(before.Version+1, 10)
 	until(t, "it is committed", func() bool { return metaOf(r)["version"] == version })
 	// What the node will have once it hears of its own commit.
@@ -164,7 +184,7 @@ func TestCommitBetweenExecAndWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := byHand(t, r, mid, "c")
-	pass()
+	h.pass()
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +235,7 @@ func TestCollectedBeforeTheSwitch(t *testing.T) {
 	r := redistest.Start(t, "--save", "")
 	g := newGate(t, r.Addr())
 	n := start(t, "redis://"+g.addr, func(o *store.Options) { o.Look = time.Hour })
-	held, pass, _ := g.hold(t, transactionWith(`"state":"live"`))
+	h := g.hold(t, transactionWith(`"state":"live"`))
 	type outcome struct {
 		state dataset.State
 		err   error
@@ -225,12 +245,12 @@ func TestCollectedBeforeTheSwitch(t *testing.T) {
 		state, err := n.Replace(t.Context(), "things", load(600, "x"), nil)
 		done <- outcome{state, err}
 	}()
-	within(t, "the switch is held back", held)
+	within(t, "the switch is held back", h.held)
 	// As another node's collector does.
 	entry := r.Do("HGET", "landings:{things}:gens", "1")
 	r.Do("HSET", "landings:{things}:gens", "1", strings.Replace(entry, `"loading"`, `"dead"`, 1))
 	r.Do("DEL", "landings:{things}:g1:0", "landings:{things}:g1:1", "landings:{things}:g1:2")
-	pass()
+	h.pass()
 	if got := <-done; got.err != nil || got.state.Generation != 2 {
 		t.Fatalf("%+v, %v", got.state, got.err)
 	}
@@ -251,19 +271,19 @@ func TestMarkedBeforeDeleted(t *testing.T) {
 	entry := fmt.Sprintf(`{"state":"loading","run":%q,"lease":1,"records":1,"buckets":1}`, metaOf(r)["run"])
 	r.Do("HSET", "landings:{things}:gens", number, entry)
 	r.Do("HSET", bucket, "id", "0 {}")
-	held, pass, _ := g.hold(t, transactionWith(`"state":"dead"`))
+	h := g.hold(t, transactionWith(`"state":"dead"`))
 	done := make(chan error, 1)
 	go func() {
 		_, err := n.Replace(t.Context(), "things", load(10, "x"), nil) // every load looks around
 		done <- err
 	}()
-	within(t, "the collector is about to mark it", held)
+	within(t, "the collector is about to mark it", h.held)
 	if r.Do("EXISTS", bucket) != "1" {
 		t.Error("it was deleted before it was marked")
 	}
 	entry = strings.Replace(entry, `"loading"`, `"kept"`, 1)
 	r.Do("HSET", "landings:{things}:gens", number, entry)
-	pass()
+	h.pass()
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
@@ -279,17 +299,60 @@ func TestRecoveryStopsMaking(t *testing.T) {
 	r := redistest.Start(t, "--save", "")
 	g := newGate(t, r.Addr())
 	n := start(t, "redis://"+g.addr, func(o *store.Options) { o.Look = time.Hour })
-	held, pass, _ := g.hold(t, transactionWith("landings:{things}:meta"))
+	h := g.hold(t, transactionWith("landings:{things}:meta"))
 	go func() { _, _ = n.put(t.Context(), "things", "a", `{}`) }()
-	within(t, "the first commit is held back", held)
+	within(t, "the first commit is held back", h.held)
 	key := "landings:{things}:recover:" + info(r, "run_id") + "-" + info(r, "master_replid")
 	now := strings.Split(r.Do("TIME"), "\n")
 	r.Do("HSET", key, "another", "3 70 0123456789abcdef "+now[0]+"000")
-	pass()
+	h.pass()
 	until(t, "the node stands back", func() bool {
 		if r.Do("EXISTS", "landings:{things}:meta") == "1" {
 			t.Fatal("the dataset was made beside its recovery")
 		}
 		return r.Do("HEXISTS", key, t.Name()) == "1"
 	})
+}
+
+// A transaction that failed because what was watched had changed makes a node ask again whom it speaks to: the process
+// may have been a replica meanwhile, and have the same data as another incarnation.
+func TestFailedExecAsksAgain(t *testing.T) {
+	redisOnly(t, "the embedded engine does not replicate")
+	quick := []string{"--save", "", "--repl-diskless-sync-delay", "0"}
+	r, other := redistest.Start(t, quick...), redistest.Start(t, quick...)
+	g := newGate(t, r.Addr())
+	n := start(t, "redis://"+g.addr, func(o *store.Options) { o.Look = time.Hour })
+	put(t, n, "before")
+	other.Do("REPLICAOF", "127.0.0.1", strconv.Itoa(r.Port))
+	until(t, "it has the same data", func() bool { return info(other, "master_link_status") == "up" })
+	other.Do("REPLICAOF", "NO", "ONE")
+	r.Do("SET", "x", "1") // so that it cannot go on where the other one is: it has to read all of that one's data
+	h := g.hold(t, transactionWith("landings:{things}:meta"))
+	written := make(chan error, 1)
+	go func() {
+		_, err := n.put(t.Context(), "things", "after", `{}`)
+		written <- err
+	}()
+	within(t, "it is held back", h.held)
+	run := info(r, "run_id")
+	r.Do("REPLICAOF", "127.0.0.1", strconv.Itoa(other.Port))
+	until(t, "it follows", func() bool { return info(r, "master_link_status") == "up" })
+	r.Do("REPLICAOF", "NO", "ONE")
+	h.pass()
+	if err := <-written; err != nil {
+		t.Fatal(err)
+	}
+	if m := metaOf(r); m["run"] != run+"-"+info(r, "master_replid") {
+		t.Fatalf("it was committed under the run %s, which is no more", m["run"])
+	}
+	inRedis(t, r, "things")
+}
+
+// An announcement of long ago, by a node that died in a recovery, stops nobody from making a dataset.
+func TestOldRecoveryStopsNobody(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL())
+	key := "landings:{things}:recover:" + info(r, "run_id") + "-" + info(r, "master_replid")
+	r.Do("HSET", key, "gone", "3 70 0123456789abcdef 1000")
+	put(t, n, "a")
 }

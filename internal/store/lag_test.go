@@ -399,13 +399,13 @@ func TestRenewedOverTheMark(t *testing.T) {
 	g := newGate(t, r.Addr())
 	n := start(t, "redis://"+g.addr, func(o *store.Options) { o.Lease = 5 * time.Second })
 	whole := load(600, "x")
-	held, pass, _ := g.hold(t, transactionWith(`"state":"loading"`))
+	h := g.hold(t, transactionWith(`"state":"loading"`))
 	state, err := n.Load(t.Context(), "things", func(ahead dataset.Ahead) (dataset.Load, error) {
 		ahead(given(whole.Records[0]))
-		within(t, "the lease is about to be renewed", held)
+		within(t, "the lease is about to be renewed", h.held)
 		entry := r.Do("HGET", "landings:{things}:gens", "1")
 		r.Do("HSET", "landings:{things}:gens", "1", strings.Replace(entry, `"loading"`, `"dead"`, 1))
-		pass()
+		h.pass()
 		return whole, nil
 	}, nil)
 	if err != nil || state.Generation != 2 {

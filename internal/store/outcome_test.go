@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,17 +97,17 @@ func TestEarlierCommitIsNotTheOneInDoubt(t *testing.T) {
 	n := start(t, "redis://"+g.addr, func(o *store.Options) { o.Look = time.Hour })
 	m := start(t, r.URL(), named("another"))
 	put(t, n, "a") // of the same name, and with a connection that is ready to commit
-	held, _, lose := g.hold(t, transactionWith("the lost one"))
+	h := g.hold(t, transactionWith("the lost one"))
 	outcome := make(chan error, 1)
 	go func() {
 		_, err := n.put(t.Context(), "things", "the lost one", `{}`)
 		outcome <- err
 	}()
-	within(t, "it is held back", held)
+	within(t, "it is held back", h.held)
 	if _, err := m.Replace(t.Context(), "things", load(10, "x"), nil); err != nil {
 		t.Fatal(err)
 	}
-	lose()
+	h.lose()
 	if err := <-outcome; err != nil {
 		t.Fatal(err)
 	}
@@ -152,4 +153,59 @@ func TestTrimmedAwayIsUnknown(t *testing.T) {
 	if got, _ := m.copyOf("things").Lookup("counter"); string(got.JSON) != `{"v":1}` {
 		t.Fatalf("the counter is %s", got.JSON)
 	}
+}
+
+// A write that may still arrive is not said to have failed because Redis refuses it when it is tried again.
+func TestRefusedAgainIsUnknown(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	g := newGate(t, r.Addr())
+	n := start(t, "redis://"+g.addr, func(o *store.Options) { o.WriteTimeout, o.Look = time.Second, time.Hour })
+	state := put(t, n, "a")
+	h := g.hold(t, transactionWith("the late one"))
+	outcome := make(chan error, 1)
+	go func() {
+		_, err := n.put(t.Context(), "things", "the late one", `{}`)
+		outcome <- err
+	}()
+	within(t, "it is held back", h.held)
+	r.Do("CONFIG", "SET", "maxmemory", "1")
+	h.cut()
+	err := <-outcome
+	r.Do("CONFIG", "SET", "maxmemory", "0")
+	if dataset.CodeOf(err) != dataset.OutcomeUnknown {
+		t.Errorf("got %v", err)
+	}
+	h.pass()
+	version := strconv.FormatUint(state.Version+1, 10)
+	until(t, "it arrives", func() bool { return metaOf(r)["version"] == version })
+}
+
+// Another node's commit is not taken for the one in doubt, though it may have the same number there.
+func TestOthersCommitIsNotTheOneInDoubt(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	g := newGate(t, r.Addr())
+	n := start(t, "redis://"+g.addr, func(o *store.Options) { o.Look = time.Hour })
+	state := put(t, n, "a")
+	id := strconv.FormatUint(state.Version, 10) + "-0"
+	_, last, _ := strings.Cut(r.Do("XRANGE", "landings:{things}:changes", id, id), "\n")
+	seq, err := strconv.ParseUint(fields(last)["seq"], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := g.hold(t, transactionWith("the lost one"))
+	outcome := make(chan error, 1)
+	go func() {
+		_, err := n.put(t.Context(), "things", "the lost one", `{}`)
+		outcome <- err
+	}()
+	within(t, "it is held back", h.held)
+	byHandAs(t, r, state, "b", seq+1)
+	h.lose()
+	if err := <-outcome; err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Do("HEXISTS", fmt.Sprintf("landings:{things}:g%d:0", state.Generation), "the lost one"); got != "1" {
+		t.Fatal("the write was acknowledged and is missing")
+	}
+	inRedis(t, r, "things")
 }

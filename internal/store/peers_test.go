@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"landings/internal/dataset"
 )
 
 // Who is not heard of while this node does not get through to Redis is still waited for.
@@ -37,5 +39,17 @@ func TestStaleAnnouncementDoesNotWin(t *testing.T) {
 	}
 	if got := best(said, now); got != "ahead" {
 		t.Fatalf("%q won", got)
+	}
+}
+
+// Who has a version of another term, or of another history, does not have the commit that made it in this one.
+func TestOtherTermsDoNotCount(t *testing.T) {
+	at := dataset.State{Epoch: "e", Term: 2, Version: 7}
+	for held, want := range map[holding]bool{
+		{"e", 2, 7}: true, {"e", 2, 8}: true, {"e", 2, 6}: false, {"e", 1, 7}: false, {"e", 3, 9}: false, {"f", 2, 7}: false,
+	} {
+		if got := held.covers(at); got != want {
+			t.Errorf("%v: %v", held, got)
+		}
 	}
 }

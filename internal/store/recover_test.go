@@ -129,6 +129,7 @@ func TestRecoverEmpty(t *testing.T) {
 		r.Up()
 		settled(t, r, n)
 		same(t, r, state)
+		until(t, "its name is there too", func() bool { return r.Do("SISMEMBER", "landings:datasets", "things") == "1" })
 	}
 	if n.copyOf("things").State().Epoch != state.Epoch {
 		t.Fatal("the dataset has another epoch")

@@ -280,8 +280,10 @@ func TestWrites(t *testing.T) {
 	if n.copyOf("things").State().Exists() {
 		t.Fatal("the dropped dataset exists")
 	}
-	if ttl := r.Do("TTL", "landings:{things}:meta"); ttl == "-1" {
-		t.Fatal("the tombstone stays for ever")
+	for _, key := range []string{"meta", "gens", "changes"} {
+		if ttl, _ := strconv.Atoi(r.Do("TTL", "landings:{things}:"+key)); ttl < 86_000 || ttl > 86_400 {
+			t.Fatalf("of the tombstone, %s stays for %d seconds", key, ttl)
+		}
 	}
 	if _, err := n.Drop(ctx, "things", nil); dataset.CodeOf(err) != dataset.NotFound {
 		t.Fatalf("dropping twice: %v", err)
