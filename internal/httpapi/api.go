@@ -156,6 +156,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) serve(w http.ResponseWriter, r *http.Request) {
+	a.guard.share(w.Header(), r)
 	if r.ContentLength != 0 {
 		// Even a body that nobody asks for is read by net/http at the end, to get to
 		// the next request: it may not take for ever. Whoever reads it, see upload,

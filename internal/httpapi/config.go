@@ -74,7 +74,7 @@ type Config struct {
 
 	// Who may write. With tokens, whoever shows one; without, requests from this
 	// host, unless AllowRemoteWrites. Pages of other origins may not, except those
-	// of AllowedOrigins ("https://example.org", scheme and host as in Origin).
+	// of AllowedOrigins ("https://example.org", scheme and host as in Origin). All may read.
 	Tokens            []string
 	AllowRemoteWrites bool
 	AllowedOrigins    []string

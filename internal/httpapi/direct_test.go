@@ -148,6 +148,7 @@ var requests = []string{
 	"GET /data HTTP/1.1\r\nHost: a\r\nAccept-Encoding: *;q=0\r\n\r\n",
 	"GET /collections/other/items/2 HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nUser-Agent: x\ty\r\n\r\n",
 	"GET /data/1 HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\n",
+	"GET /data/1 HTTP/1.1\r\nHost: a\r\nOrigin: https://page.example\r\n\r\n",
 	"GET /data/1 HTTP/1.1\r\nHost: a\r\nIf-None-Match: W/%s, \"x\"\r\n\r\n",
 	"GET /data/1 HTTP/1.1\r\nHost: a\r\nIf-Match: %s\r\nIf-None-Match: \"x\"\r\n\r\n",
 	"GET /data/1 HTTP/1.1\r\nHost: a\r\nIf-Match: \"x\"\r\n\r\n",

@@ -23,11 +23,12 @@ type guard struct {
 	tokens  [][sha256.Size]byte // hashed, so that comparing takes the same time for any length
 	remote  bool                // anybody may write without a token
 	origins *http.CrossOriginProtection
-	hosts   map[string]bool // hosts of the allowed origins, without ports
+	pages   map[string]bool // the allowed origins, as browsers write them
+	hosts   map[string]bool // and their hosts, without ports
 }
 
 func newGuard(c Config) (*guard, error) {
-	g := &guard{remote: c.AllowRemoteWrites, origins: http.NewCrossOriginProtection(), hosts: map[string]bool{}}
+	g := &guard{remote: c.AllowRemoteWrites, origins: http.NewCrossOriginProtection(), pages: map[string]bool{}, hosts: map[string]bool{}}
 	for _, t := range c.Tokens {
 		if len(t) == 0 {
 			return nil, &dataset.Error{Code: dataset.Invalid, Message: "a token is empty", Remedy: "leave it out, or set one of at least one character", Places: []dataset.Place{{Parameter: "tokens", Detail: "empty"}}}
@@ -48,6 +49,7 @@ func newGuard(c Config) (*guard, error) {
 				Err:     err,
 			}
 		}
+		g.pages[o] = true
 		g.hosts[strings.ToLower(u.Hostname())] = true
 	}
 	return g, nil
