@@ -159,7 +159,13 @@ type proposal struct {
 // propose looks at what the record is to be.
 func (e *edit) propose(record []byte) {
 	p := proposal{record: record, tag: contentTag(record), schema: e.collection.data.State().Schema}
-	if p.err = checkID(record, p.schema.IDField, e.id); p.err == nil {
+	if p.schema.Features {
+		p.err = ingest.CheckFeature(record)
+	}
+	if p.err == nil {
+		p.err = checkID(record, p.schema.IDField, e.id)
+	}
+	if p.err == nil {
 		p.fields, p.err = ingest.NewFields(record, &p.schema, e.limits)
 	}
 	e.proposed = p

@@ -112,3 +112,40 @@ func TestDelete(t *testing.T) {
 		t.Errorf("the list still has it: %s", r.body)
 	}
 }
+
+// What a load of Features refuses is not written one by one either.
+func TestWritesAmongFeatures(t *testing.T) {
+	n := start(t, nil)
+	const seven = `{"type":"Feature","id":7,"geometry":null,"properties":{"a":1}}`
+	n.want(n.do("PUT", "/collections/places", `{"type":"FeatureCollection","features":[`+seven+`]}`), 200)
+	const at = "/collections/places/items/"
+	for _, c := range []struct{ method, id, body, pointer string }{
+		{"PUT", "7", `{"id":7,"a":3}`, ""},
+		{"PUT", "7", `{"type":"feature","id":7,"properties":null}`, "/type"},
+		{"PUT", "12", `{"type":"Feature","id":12,"geometry":null,"properties":[]}`, "/properties"},
+		{"PUT", "12", `{"type":"Feature","id":12,"geometry":{"type":"Pint"},"properties":{}}`, "/geometry"},
+		{"PATCH", "7", `{"properties":[]}`, "/properties"},
+		{"PATCH", "7", `{"type":null}`, ""},
+	} {
+		header := []string{"Content-Type", "application/json"}
+		if c.method == "PATCH" {
+			header[1] = mergePatchType
+		}
+		p := n.problem(n.do(c.method, at+c.id, c.body, header...), dataset.Invalid)
+		if len(p.Errors) != 1 || p.Errors[0].Pointer != c.pointer || !strings.Contains(p.Remedy, "Feature") {
+			t.Errorf("%s %s is refused with %+v", c.method, c.body, p)
+		}
+		// And by a load with the same words.
+		if c.method == "PUT" {
+			load := n.problem(n.do("PUT", "/collections/other", `{"type":"FeatureCollection","features":[`+c.body+`]}`), dataset.Invalid)
+			if len(load.Errors) != 1 || load.Errors[0].Detail != p.Errors[0].Detail {
+				t.Errorf("%s: a load is refused with %+v, a record with %+v", c.body, load.Errors, p.Errors)
+			}
+		}
+	}
+	if r := n.want(n.do("GET", at+"7", ""), 200); r.body != seven {
+		t.Errorf("the record is %s", r.body)
+	}
+	n.want(n.do("PUT", at+"7", `{"type":"Feature","id":7,"geometry":null,"properties":null}`), 204)
+	n.want(n.do("PUT", at+"12", `{"type":"Feature","id":12,"geometry":{"type":"Point","coordinates":[1,2]},"properties":{}}`), 201)
+}

@@ -329,6 +329,23 @@ func noList(message string) error {
 	}
 }
 
+// CheckFeature says whether a valid record can stand among GeoJSON Features, as a load
+// asks it of each. The error is a [dataset.Error] with one place.
+func CheckFeature(record []byte) error {
+	o := openObject(record)
+	defer o.close()
+	f := checkFeature(o.text, o.scanner.members)
+	if f == nil {
+		return nil
+	}
+	return &dataset.Error{
+		Code:    f.code(),
+		Message: "this cannot be a record among GeoJSON Features: " + f.detail,
+		Remedy:  "send a Feature: {\"type\": \"Feature\", \"geometry\": ..., \"properties\": {...}}",
+		Places:  []dataset.Place{{Pointer: f.pointer, Detail: f.detail}},
+	}
+}
+
 // checkFeature says what forbids an object to be a GeoJSON Feature, as far as
 // its members' kinds go.
 func checkFeature(record []byte, members []member) *fault {
