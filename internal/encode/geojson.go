@@ -17,6 +17,12 @@ import (
 // go out as they came, with an id where they have none.
 type features struct{ projection }
 
+// AppendFeature appends a record of a schema as a Feature.
+func AppendFeature(b []byte, schema *dataset.Schema, r dataset.Record) []byte {
+	f := features{projection{schema: schema}}
+	return f.feature(b, r, -1)
+}
+
 func (f *features) feature(b []byte, r dataset.Record, distance float64) []byte {
 	if f.schema.Features {
 		return f.kept(b, r, distance)

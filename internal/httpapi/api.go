@@ -77,7 +77,7 @@ func New(c Config) (*API, error) {
 	a.countResults()
 	loadParameters := []string{"on_error", "id_field", "format"}
 	record := methods{
-		"GET":    {handle: a.getRecord},
+		"GET":    {handle: a.getRecord, parameters: []string{"f"}},
 		"PUT":    {handle: a.write(recordLevel, a.putRecord)},
 		"PATCH":  {handle: a.write(recordLevel, a.patchRecord)},
 		"DELETE": {handle: a.write(recordLevel, a.deleteRecord)},

@@ -15,7 +15,7 @@ func TestRecordConditions(t *testing.T) {
 	n.want(n.do("POST", "/data", three), 200)
 	get := n.want(n.do("GET", "/data/1", ""), 200)
 	tag := get.header.Get("Etag")
-	if !strings.HasPrefix(tag, `"`) || get.header.Get("Vary") != "" || get.header.Get("Dataset-Version") != "1" {
+	if !strings.HasPrefix(tag, `"`) || get.header.Get("Vary") != "Accept" || get.header.Get("Dataset-Version") != "1" {
 		t.Errorf("record headers %v", get.header)
 	}
 	head := n.want(n.do("HEAD", "/data/1", ""), 200)

@@ -189,6 +189,7 @@ func directRecord(w *direct.Response, c *collection, id string, conditions condi
 		return false
 	}
 	directHead(w, m, tag, same, nil, int64(len(record.JSON)))
+	w.Field("Vary", varyAccept[0])
 	if !same {
 		w.Field("X-Content-Type-Options", noSniff[0])
 	}
@@ -330,7 +331,7 @@ func directFound(w *direct.Response, f *found, d *desk, contentType string) {
 // directItems answers a question. What is too large to be there in one piece,
 // GeoJSON, which names the host, and whatever is conditional are left to net/http.
 func (a *API) directItems(q *direct.Request, w *direct.Response, given conditions) bool {
-	c, usual, limit := a.data, encode.JSON, unlimited
+	c, formats, limit := a.data, dataOffer, unlimited
 	if q.Path != defaultBase {
 		name, ok := strings.CutSuffix(strings.TrimPrefix(q.Path, "/collections/"), "/items")
 		if !ok {
@@ -340,7 +341,7 @@ func (a *API) directItems(q *direct.Request, w *direct.Response, given condition
 		if !ok {
 			return false
 		}
-		c, usual, limit = known.(*collection), encode.GeoJSON, itemsLimit
+		c, formats, limit = known.(*collection), itemsOffer, itemsLimit
 	}
 	if given != (conditions{}) || q.Query == "" || len(q.Query) > a.limits.AddressBytes {
 		return false
@@ -351,7 +352,7 @@ func (a *API) directItems(q *direct.Request, w *direct.Response, given condition
 	if err != nil {
 		return false
 	}
-	i, err := a.inquire(d, c, pairs, "GET", q.Accept, q.AcceptEncoding, usual, limit)
+	i, err := a.inquire(d, c, pairs, "GET", q.Accept, q.AcceptEncoding, formats, limit)
 	if err != nil || i.format == encode.GeoJSON || i.query.Explain || i.plain() {
 		return false
 	}

@@ -15,37 +15,44 @@ var formatTypes = func() (types [encode.Formats][]string) {
 	return types
 }()
 
-const formatRemedy = "use json, geojson, ndjson, geojson-seq or csv"
+// offer is the formats that there are at an address, the usual one first.
+type offer []encode.Format
 
-// formatOf gives the format that a request asks for: by f, else by Accept, else the
-// one that is usual at this address.
-func formatOf(choice string, accept []string, usual encode.Format) (encode.Format, error) {
-	if choice != "" {
-		for f := range encode.Format(encode.Formats) {
-			if f.String() == choice {
-				return f, nil
+var (
+	dataOffer   = offer{encode.JSON, encode.GeoJSON, encode.NDJSON, encode.GeoJSONSeq, encode.CSV}
+	itemsOffer  = offer{encode.GeoJSON, encode.JSON, encode.NDJSON, encode.GeoJSONSeq, encode.CSV}
+	recordOffer = offer{encode.JSON, encode.GeoJSON}
+)
+
+// choose gives the format that a request asks for: by f, else by Accept, else the
+// usual one.
+func (o offer) choose(f string, accept []string) (encode.Format, error) {
+	if f != "" {
+		for _, format := range o {
+			if format.String() == f {
+				return format, nil
 			}
 		}
-		return 0, badValue("f", choice, formatRemedy)
+		return 0, badValue("f", f, "use "+o.list(encode.Format.String))
 	}
 	if len(accept) == 0 || len(accept) == 1 && accept[0] == "*/*" {
-		return usual, nil
+		return o[0], nil
 	}
-	return negotiateFormat(accept, usual)
+	return o.negotiate(accept)
 }
 
-// negotiateFormat chooses a format for Accept (RFC 9110, 12.5.1). Of those that the
-// client likes equally it takes the usual one, else the first in order.
-func negotiateFormat(accept []string, usual encode.Format) (encode.Format, error) {
+// negotiate chooses a format for Accept (RFC 9110, 12.5.1). Of those that the
+// client likes equally it takes the first.
+func (o offer) negotiate(accept []string) (encode.Format, error) {
 	var quality, precision [encode.Formats]float64
 	for _, line := range accept {
 		for item := range strings.SplitSeq(line, ",") {
 			name, parameters, _ := strings.Cut(item, ";")
 			name = strings.ToLower(strings.TrimSpace(name))
 			q := qualityOf(parameters)
-			for f := range encode.Format(encode.Formats) {
+			for _, f := range o {
 				how := 0.0 // how precisely the item names the format
-				t, _, _ := strings.Cut(f.MediaType(), ";")
+				t := mediaType(f)
 				switch {
 				case name == t, f == encode.NDJSON && (name == "application/ndjson" || name == "application/jsonl" || name == "application/x-jsonlines"):
 					how = 3
@@ -60,8 +67,8 @@ func negotiateFormat(accept []string, usual encode.Format) (encode.Format, error
 			}
 		}
 	}
-	best, found := usual, quality[usual] > 0
-	for f := range encode.Format(encode.Formats) {
+	best, found := o[0], false
+	for _, f := range o {
 		if quality[f] > 0 && (!found || quality[f] > quality[best]) {
 			best, found = f, true
 		}
@@ -70,9 +77,25 @@ func negotiateFormat(accept []string, usual encode.Format) (encode.Format, error
 		return 0, &dataset.Error{
 			Code:    dataset.NotAcceptable,
 			Message: "there is no format here that the client accepts",
-			Remedy:  "accept one of application/json, application/geo+json, application/x-ndjson, application/geo+json-seq, text/csv, or " + formatRemedy + " as f",
+			Remedy:  "accept " + o.list(mediaType) + ", or use " + o.list(encode.Format.String) + " as f",
 			Places:  []dataset.Place{{Parameter: "Accept", Detail: dataset.Excerpt(strings.Join(accept, ","))}},
 		}
 	}
 	return best, nil
+}
+
+// mediaType gives the media type of a format without its parameters.
+func mediaType(f encode.Format) string {
+	t, _, _ := strings.Cut(f.MediaType(), ";")
+	return t
+}
+
+// list names the formats.
+func (o offer) list(name func(encode.Format) string) string {
+	names := make([]string, len(o))
+	for i, f := range o {
+		names[i] = name(f)
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"landings/internal/dataset"
@@ -30,7 +29,7 @@ var varyFormat = []string{"Accept, Accept-Encoding"}
 func (a *API) getData(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.RawQuery == "" && r.Method != methodQuery {
 		accept := r.Header["Accept"]
-		format, err := formatOf("", accept, encode.JSON)
+		format, err := dataOffer.choose("", accept)
 		if err == nil && format == encode.JSON {
 			return a.getList(w, r)
 		}
@@ -39,7 +38,7 @@ func (a *API) getData(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.items(w, r, c, encode.JSON, unlimited)
+	return a.items(w, r, c, dataOffer, unlimited)
 }
 
 // getItems answers GET and QUERY of /collections/{c}/items.
@@ -48,7 +47,7 @@ func (a *API) getItems(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.items(w, r, c, encode.GeoJSON, itemsLimit)
+	return a.items(w, r, c, itemsOffer, itemsLimit)
 }
 
 // found is the answer to a question. It is shared by all who ask the same.
@@ -76,7 +75,7 @@ type inquiry struct {
 	brief    bool // nothing that takes long to write; the answer is the asker's alone, unless it is kept
 }
 
-func (a *API) items(w http.ResponseWriter, r *http.Request, c *collection, usual encode.Format, limit int) error {
+func (a *API) items(w http.ResponseWriter, r *http.Request, c *collection, formats offer, limit int) error {
 	h := w.Header()
 	h["Vary"] = varyFormat
 	d := newDesk()
@@ -85,7 +84,7 @@ func (a *API) items(w http.ResponseWriter, r *http.Request, c *collection, usual
 	if err != nil {
 		return err
 	}
-	i, err := a.inquire(d, c, pairs, r.Method, r.Header["Accept"], r.Header["Accept-Encoding"], usual, limit)
+	i, err := a.inquire(d, c, pairs, r.Method, r.Header["Accept"], r.Header["Accept-Encoding"], formats, limit)
 	if err != nil {
 		return err
 	}
@@ -123,7 +122,7 @@ func (a *API) items(w http.ResponseWriter, r *http.Request, c *collection, usual
 }
 
 // inquire understands a request for items, on a desk.
-func (a *API) inquire(d *desk, c *collection, pairs []parameter, method string, accept, acceptEncoding []string, usual encode.Format, limit int) (*inquiry, error) {
+func (a *API) inquire(d *desk, c *collection, pairs []parameter, method string, accept, acceptEncoding []string, formats offer, limit int) (*inquiry, error) {
 	s, err := c.at(pairs)
 	if err != nil {
 		return nil, err
@@ -138,7 +137,7 @@ func (a *API) inquire(d *desk, c *collection, pairs []parameter, method string, 
 	}
 	i := &d.inquiry
 	*i = inquiry{question: q, desk: d, c: c, snapshot: s, pairs: pairs, method: method}
-	if i.format, err = formatOf(q.choice, accept, usual); err != nil {
+	if i.format, err = formats.choose(q.choice, accept); err != nil {
 		return nil, err
 	}
 	if i.coding, err = negotiate(acceptEncoding); err != nil {
@@ -434,7 +433,7 @@ func appendRecords(b []byte, form encode.Form, page *query.Page, first bool) []b
 
 // links gives the links of an answer: for a body, and as a header value.
 func (i *inquiry) links(page *query.Page, given int) (body []encode.Link, header []string) {
-	t := strings.SplitN(i.format.MediaType(), ";", 2)[0]
+	t := mediaType(i.format)
 	short := func(name, value string) string {
 		at := address(i.c.base, i.pairs, name, value)
 		if i.method == methodQuery && len(at) > linkBytes {

@@ -10,12 +10,14 @@ import (
 	"strings"
 
 	"landings/internal/dataset"
+	"landings/internal/encode"
 	"landings/internal/ingest"
 )
 
 const mergePatchType = "application/merge-patch+json"
 
-// getRecord answers GET /data/{id}: the record byte for byte as it came.
+// getRecord answers GET /data/{id}: the record byte for byte as it came, or as a Feature
+// for who asks for that.
 func (a *API) getRecord(w http.ResponseWriter, r *http.Request) error {
 	c, err := a.collection(r)
 	if err != nil {
@@ -26,12 +28,22 @@ func (a *API) getRecord(w http.ResponseWriter, r *http.Request) error {
 	if m.version != nil {
 		w.Header()["Dataset-Version"] = m.version
 	}
+	w.Header()["Vary"] = varyAccept
+	format, err := recordOffer.choose(r.URL.Query().Get("f"), r.Header["Accept"])
+	if err != nil {
+		return err
+	}
 	id := r.PathValue("id")
 	record, ok := snapshot.Lookup(id)
 	if !ok {
 		return noRecord(c, id)
 	}
-	return sendBytes(w, r, record.JSON, contentTag(record.JSON))
+	body := record.JSON
+	if format == encode.GeoJSON {
+		schema := snapshot.State().Schema
+		body = encode.AppendFeature(nil, &schema, record)
+	}
+	return sendBytes(w, r, formatTypes[format], body, contentTag(body))
 }
 
 func noRecord(c *collection, id string) error {
@@ -172,7 +184,7 @@ func (e *edit) propose(record []byte) {
 }
 
 func (e *edit) decide(current dataset.Record, exists bool) (dataset.Edit, error) {
-	if err := checkRecordConditions(e.conditions, current, exists); err != nil {
+	if err := checkRecordConditions(e.conditions, e.collection, current, exists); err != nil {
 		return dataset.Edit{}, err
 	}
 	if e.next != nil {
@@ -268,7 +280,7 @@ func (a *API) deleteRecord(r *http.Request, _ *upload) (answer, error) {
 		return answer{}, err
 	}
 	state, err := a.config.Store.Update(r.Context(), c.name, id, func(current dataset.Record, exists bool) (dataset.Edit, error) {
-		if err := checkRecordConditions(conditions, current, exists); err != nil {
+		if err := checkRecordConditions(conditions, c, current, exists); err != nil {
 			return dataset.Edit{}, err
 		}
 		if !exists {
@@ -282,14 +294,20 @@ func (a *API) deleteRecord(r *http.Request, _ *upload) (answer, error) {
 	return answer{status: http.StatusNoContent, version: state.Version, dataset: c.name, made: state}, nil
 }
 
-func checkRecordConditions(c conditions, current dataset.Record, exists bool) error {
+func checkRecordConditions(c conditions, of *collection, current dataset.Record, exists bool) error {
 	if c == (conditions{}) {
 		return nil
 	}
 	if !exists {
 		return c.check(false)
 	}
-	return c.check(true, contentTag(current.JSON))
+	tag := contentTag(current.JSON)
+	if c.match == nil || c.match.any || c.match.strong(tag) {
+		return c.check(true, tag)
+	}
+	// A write replaces both forms of the record, so the tag may be that of the Feature.
+	schema := of.data.State().Schema
+	return c.check(true, tag, contentTag(encode.AppendFeature(nil, &schema, current)))
 }
 
 // checkMediaType refuses bodies that are not of a type. No type is taken as the

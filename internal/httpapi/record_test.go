@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -148,4 +149,72 @@ func TestWritesAmongFeatures(t *testing.T) {
 	}
 	n.want(n.do("PUT", at+"7", `{"type":"Feature","id":7,"geometry":null,"properties":null}`), 204)
 	n.want(n.do("PUT", at+"12", `{"type":"Feature","id":12,"geometry":{"type":"Point","coordinates":[1,2]},"properties":{}}`), 201)
+}
+
+// A record is a Feature for who asks for one, the same as in a list of items.
+func TestRecordAsFeature(t *testing.T) {
+	n := startStones(t)
+	n.want(n.do("PUT", "/collections/places", `{"type":"FeatureCollection","features":[
+		{"type":"Feature","id":7,"geometry":{"type":"Point","coordinates":[1,2]},"properties":{"a":1}}]}`), 200)
+	feature := func(items, id string) string {
+		r := n.want(n.do("GET", items+"?id="+id+"&f=geojson", ""), 200)
+		var got struct{ Features []json.RawMessage }
+		if err := json.Unmarshal([]byte(r.body), &got); err != nil || len(got.Features) != 1 {
+			t.Fatalf("the list is %s, %v", r.body, err)
+		}
+		return string(got.Features[0])
+	}
+	const geo = "application/geo+json"
+	for _, c := range []struct{ items, list, id string }{
+		{"/data", "/data", "1"},
+		{"/collections/meteorite_landings/items", "/data", "6"},
+		{"/collections/places/items", "/collections/places/items", "7"},
+	} {
+		record := n.want(n.do("GET", c.items+"/"+c.id, ""), 200)
+		want := feature(c.list, c.id)
+		for _, ask := range [][]string{
+			{"?f=geojson"}, {"?f=geojson", "Accept", "application/json"}, {"", "Accept", geo},
+			{"?f=", "Accept", "application/json;q=0.5, " + geo}, {"", "Accept", geo, "Accept", "*/*;q=0.1"},
+		} {
+			r := n.want(n.do("GET", c.items+"/"+c.id+ask[0], "", ask[1:]...), 200)
+			if r.body != want || r.header.Get("Content-Type") != geo || r.header.Get("Vary") != "Accept" || r.header.Get("Dataset-Version") != "1" {
+				t.Errorf("%s/%s %v is %s %v, want %s", c.items, c.id, ask, r.body, r.header, want)
+			}
+			if tag := r.header.Get("Etag"); (tag == record.header.Get("Etag")) != (r.body == record.body) {
+				t.Errorf("%s/%s %v: the tags of record and Feature are %s and %s", c.items, c.id, ask, record.header.Get("Etag"), tag)
+			}
+			head := n.want(n.do("HEAD", c.items+"/"+c.id+ask[0], "", ask[1:]...), 200)
+			if head.header.Get("Content-Length") != itoa(len(want)) || head.header.Get("Etag") != r.header.Get("Etag") {
+				t.Errorf("%s/%s %v: HEAD is %v", c.items, c.id, ask, head.header)
+			}
+			same := n.want(n.do("GET", c.items+"/"+c.id+ask[0], "", append(ask[1:], "If-None-Match", r.header.Get("Etag"))...), 304)
+			if same.body != "" {
+				t.Errorf("304 with %s", same.body)
+			}
+		}
+		for _, ask := range [][]string{
+			{"?f=json"}, {"?f=json", "Accept", geo}, {"", "Accept", "application/json"}, {"", "Accept", geo + ", application/json"},
+			{"", "Accept", "text/html, */*"}, {"", "Accept", "text/plain, application/json"},
+		} {
+			if r := n.want(n.do("GET", c.items+"/"+c.id+ask[0], "", ask[1:]...), 200); r.body != record.body || r.header.Get("Content-Type") != "application/json" {
+				t.Errorf("%s/%s %v is %s %v", c.items, c.id, ask, r.body, r.header)
+			}
+		}
+	}
+	for _, f := range []string{"csv", "html", "GeoJSON"} {
+		if p := n.problem(n.do("GET", "/data/1?f="+f, ""), dataset.Invalid); p.Remedy != "use json or geojson" {
+			t.Errorf("f=%s: %+v", f, p)
+		}
+	}
+	if p := n.problem(n.do("GET", "/data/1", "", "Accept", "text/csv"), dataset.NotAcceptable); !strings.Contains(p.Remedy, "application/geo+json") {
+		t.Errorf("Accept: text/csv: %+v", p)
+	}
+	n.problem(n.do("GET", "/data/1?format=json", ""), dataset.Invalid)
+	n.problem(n.do("PUT", "/data/1?f=json", `{"id":"1"}`), dataset.Invalid)
+	// Who read the Feature may write what it is made of, once.
+	tag := n.do("GET", "/data/1?f=geojson", "").header.Get("Etag")
+	n.want(n.do("PUT", "/data/1", `{"id":"1","name":"new"}`, "If-Match", tag), 204)
+	n.problem(n.do("PUT", "/data/1", `{"id":"1"}`, "If-Match", tag), dataset.PreconditionFailed)
+	n.problem(n.do("DELETE", "/data/1", "", "If-Match", tag), dataset.PreconditionFailed)
+	n.want(n.do("DELETE", "/data/1", "", "If-Match", n.do("GET", "/data/1", "", "Accept", geo).header.Get("Etag")), 204)
 }

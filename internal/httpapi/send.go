@@ -20,12 +20,13 @@ var (
 	noSniff      = []string{"nosniff"}
 	noCache      = []string{"no-cache"} // keep it, and ask with If-None-Match whether it still holds
 	noStore      = []string{"no-store"}
+	varyAccept   = []string{"Accept"}
 	varyEncoding = []string{"Accept-Encoding"}
 	codingNames  = [encode.Codings][]string{nil, {"gzip"}, {"zstd"}}
 )
 
 // sendBytes answers 200 with a body, or 304.
-func sendBytes(w http.ResponseWriter, r *http.Request, body []byte, tag string) error {
+func sendBytes(w http.ResponseWriter, r *http.Request, contentType []string, body []byte, tag string) error {
 	h := w.Header()
 	c, err := parseConditions(r)
 	if err != nil {
@@ -44,7 +45,7 @@ func sendBytes(w http.ResponseWriter, r *http.Request, body []byte, tag string) 
 	}
 	values[1] = strconv.Itoa(len(body))
 	h["Content-Length"] = values[1:]
-	h["Content-Type"] = typeJSON
+	h["Content-Type"] = contentType
 	h["X-Content-Type-Options"] = noSniff
 	_, _ = w.Write(body) // a client that is gone needs no answer
 	return nil
@@ -53,7 +54,7 @@ func sendBytes(w http.ResponseWriter, r *http.Request, body []byte, tag string) 
 // sendJSON answers a read with a value, tagged by its bytes.
 func (a *API) sendJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	body := encodeJSON(v)
-	return sendBytes(w, r, body, contentTag(body))
+	return sendBytes(w, r, typeJSON, body, contentTag(body))
 }
 
 // send answers a write.
