@@ -13,6 +13,7 @@ import (
 	"landings/internal/dataset"
 	"landings/internal/encode"
 	"landings/internal/ingest"
+	"landings/internal/query"
 	"landings/internal/readmodel"
 )
 
@@ -120,10 +121,16 @@ func (a *API) getList(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.sendList(w, r, c)
+	snapshot, m, err := c.whole()
+	if err != nil {
+		return err
+	}
+	return a.sendList(w, r, snapshot, m, nil)
 }
 
-func (a *API) sendList(w http.ResponseWriter, r *http.Request, data *collection) error {
+// sendList sends all records of a snapshot as a JSON list: the answer to i, or nil where
+// nothing was asked.
+func (a *API) sendList(w http.ResponseWriter, r *http.Request, snapshot *readmodel.Snapshot, m *marks, i *inquiry) error {
 	coding, err := negotiate(r.Header["Accept-Encoding"])
 	if err != nil {
 		w.Header()["Vary"] = varyFormat
@@ -135,10 +142,6 @@ func (a *API) sendList(w http.ResponseWriter, r *http.Request, data *collection)
 	}
 	h := w.Header()
 	a.markAge(h)
-	snapshot, m, err := data.whole()
-	if err != nil {
-		return err
-	}
 	h["Vary"] = varyFormat
 	tag := m.tags[coding]
 	same := false
@@ -155,6 +158,11 @@ func (a *API) sendList(w http.ResponseWriter, r *http.Request, data *collection)
 	if same {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
+	}
+	if i != nil {
+		count := []string{strconv.Itoa(snapshot.Len())}
+		h["Number-Matched"], h["Number-Returned"] = count, count
+		_, h["Link"] = i.links(&query.Page{}, 0)
 	}
 	list := snapshot.List(coding)
 	h["Content-Type"] = typeJSON

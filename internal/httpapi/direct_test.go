@@ -186,6 +186,7 @@ var requests = []string{
 	"GET /data?explain=true&limt=1 HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET /data?f=geojson&limit=0 HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET /data?f=json HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /data?limit=40 HTTP/1.1\r\nHost: a\r\n\r\nHEAD /data?limit=41 HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n",
 	"GET /data? HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET /data?limit=1#x HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET /data?limit=%zz HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -91,8 +91,10 @@ func (a *API) items(w http.ResponseWriter, r *http.Request, c *collection, forma
 	if i.query.Explain {
 		return a.explain(w, i)
 	}
-	if i.plain() && r.Method != methodQuery && i.version == nil && c.data.Snapshot() == i.snapshot {
-		return a.sendList(w, r, c)
+	if i.plain() && r.Method != methodQuery && i.version == nil {
+		if s, m := c.now(); s == i.snapshot {
+			return a.sendList(w, r, s, m, i)
+		}
 	}
 	if i.format == encode.GeoJSON {
 		i.base = baseOf(r)

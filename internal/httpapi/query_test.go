@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -646,5 +647,43 @@ func TestQueryLimits(t *testing.T) {
 	m := startStones(t)
 	if p := m.problem(m.do("GET", "/data?"+deep, ""), dataset.Invalid); !strings.Contains(p.Errors[0].Detail, "100 levels") {
 		t.Errorf("nesting: %+v", p)
+	}
+}
+
+// Counts and links do not depend on whether a page happens to have everything.
+func TestHeadersOfTheWholeList(t *testing.T) {
+	n := startStones(t)
+	for _, path := range []string{"/data?limit=5", "/data?limit=6", "/data?limit=7", "/data?f=json", "/data?limit=6&f=csv",
+		"/collections/meteorite_landings/items?f=json&limit=6", "/collections/meteorite_landings/items?f=json"} {
+		for _, method := range []string{"GET", "HEAD"} {
+			r := n.want(n.do(method, path, ""), 200)
+			returned := "6"
+			if strings.HasSuffix(path, "=5") {
+				returned = "5"
+			}
+			if r.header.Get("Number-Matched") != "6" || r.header.Get("Number-Returned") != returned ||
+				!strings.HasPrefix(r.header.Get("Link"), "<"+path+`>; rel="self"`) || (nextOf(r) != "") != (returned == "5") {
+				t.Errorf("%s %s: %v", method, path, r.header)
+			}
+		}
+	}
+	// A client that goes from page to page needs no special case for the last one.
+	for limit := 1; limit <= 7; limit++ {
+		next, got := "/data?limit="+itoa(limit), 0
+		for next != "" {
+			r := n.want(n.do("GET", next, ""), 200)
+			count, err := strconv.Atoi(r.header.Get("Number-Returned"))
+			if err != nil {
+				t.Fatalf("%s: %v", next, r.header)
+			}
+			got += count
+			next = nextOf(r)
+		}
+		if got != 6 {
+			t.Errorf("pages of %d have %d records", limit, got)
+		}
+	}
+	if r := n.want(n.do("GET", "/data", ""), 200); r.header.Get("Link") != "" || r.header.Get("Number-Matched") != "" {
+		t.Errorf("the plain list has %v", r.header)
 	}
 }
