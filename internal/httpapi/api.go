@@ -112,14 +112,17 @@ func New(c Config) (*API, error) {
 	a.route("/livez", methods{"GET": {handle: a.live}})
 	a.route("/readyz", methods{"GET": {handle: a.ready}})
 	a.route("/metrics", methods{"GET": {handle: a.getMetrics()}})
-	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		a.fail(w, r, &dataset.Error{
-			Code:    dataset.NotFound,
-			Message: "there is nothing at " + dataset.Excerpt(r.URL.Path),
-			Remedy:  "the data is at /data, one record at /data/{id}, the keys are at /get-keys",
-		})
-	})
+	a.mux.HandleFunc("/", a.nothing)
 	return a, nil
+}
+
+// nothing answers where there is no route.
+func (a *API) nothing(w http.ResponseWriter, r *http.Request) {
+	a.fail(w, r, &dataset.Error{
+		Code:    dataset.NotFound,
+		Message: "there is nothing at " + dataset.Excerpt(r.URL.Path),
+		Remedy:  "the data is at /data, one record at /data/{id}, the keys are at /get-keys",
+	})
 }
 
 // Open lets requests in. Until then all but the routes of operation are answered
@@ -209,7 +212,7 @@ func (a *API) route(pattern string, m methods) {
 	allow := strings.Join(slices.Sorted(maps.Keys(m)), ", ") + ", OPTIONS"
 	_, patches := m["PATCH"]
 	_, queries := m[methodQuery]
-	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	serve := func(w http.ResponseWriter, r *http.Request) {
 		e, ok := m[r.Method]
 		if !ok {
 			w.Header().Set("Allow", allow)
@@ -243,6 +246,22 @@ func (a *API) route(pattern string, m methods) {
 			}
 			a.fail(w, r, err)
 		}
+	}
+	a.mux.HandleFunc(pattern, serve)
+	before, ok := strings.CutSuffix(pattern, "{id}")
+	if !ok {
+		return
+	}
+	// The mux takes the id / for the slash at the end of a path, however it is escaped.
+	a.mux.HandleFunc(before+"{$}", func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.EscapedPath(), "/") {
+			r.Pattern = "/"
+			a.nothing(w, r)
+			return
+		}
+		r.Pattern = pattern
+		r.SetPathValue("id", "/")
+		serve(w, r)
 	})
 }
 

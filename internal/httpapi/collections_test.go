@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"landings/internal/dataset"
@@ -67,5 +68,37 @@ func TestPathsOfWrites(t *testing.T) {
 		}
 		n.want(n.do("GET", location, ""), 200)
 		n.want(n.do("DELETE", location, ""), 204)
+	}
+}
+
+// Ids of slashes are ids as all others.
+func TestSlashes(t *testing.T) {
+	n := start(t, nil)
+	n.want(n.do("POST", "/data", `[{"id":"/","a":1},{"id":"//"},{"id":"/x"},{"id":"x/"}]`), 200)
+	for id, path := range map[string]string{"/": "%2F", "//": "%2F%2F", "/x": "%2Fx", "x/": "x%2f"} {
+		for _, base := range []string{"/data/", "/collections/meteorite_landings/items/"} {
+			if r := n.want(n.do("GET", base+path, ""), 200); !strings.HasPrefix(r.body, `{"id":"`+id+`"`) {
+				t.Errorf("%s%s is %s", base, path, r.body)
+			}
+			n.want(n.do("PUT", base+path, `{"id":"`+id+`","a":2}`, "If-Match", "*"), 204)
+			n.want(n.do("PATCH", base+path, `{"a":3}`, "Content-Type", mergePatchType), 200)
+			n.want(n.do("DELETE", base+path, ""), 204)
+			n.problem(n.do("GET", base+path, ""), dataset.NotFound)
+			r := n.want(n.do("PUT", base+path, `{"id":"`+id+`"}`, "If-None-Match", "*"), 201)
+			if r = n.do("GET", r.header.Get("Location"), ""); r.body != `{"id":"`+id+`"}` {
+				t.Errorf("the location of %s is answered %d %s", id, r.status, r.body)
+			}
+			if r := n.do("OPTIONS", base+path, ""); r.status != 204 || !strings.Contains(r.header.Get("Allow"), "PATCH") {
+				t.Errorf("OPTIONS %s%s: %d %v", base, path, r.status, r.header)
+			}
+		}
+	}
+	// What ends with a slash as it stands is no record.
+	for _, path := range []string{"/data/", "/data/%2F/", "/collections/meteorite_landings/items/"} {
+		for _, method := range []string{"GET", "PUT", "DELETE"} {
+			if r := n.do(method, path, ""); r.status != 404 || !strings.Contains(r.body, "there is nothing at") {
+				t.Errorf("%s %s: %d %s", method, path, r.status, r.body)
+			}
+		}
 	}
 }

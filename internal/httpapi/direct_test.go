@@ -175,6 +175,7 @@ var requests = []string{
 	"GET /data/1 HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n",
 	"GET http://a/data/1 HTTP/1.1\r\nHost: b\r\n\r\n",
 	"GET /data/%31 HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /data/%2F HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET /data/1?x=1 HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET /data/1? HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET /data/1?f=geojson HTTP/1.1\r\nHost: a\r\n\r\n",
