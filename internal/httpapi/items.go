@@ -474,7 +474,6 @@ func (i *inquiry) links(page *query.Page, given int) (body []encode.Link, header
 		for k := range all {
 			all[k].Href = i.base + all[k].Href
 		}
-		all = append(all, encode.Link{Rel: "collection", Type: "application/json", Href: i.base + "/collections/" + i.c.name})
 	}
 	return all, []string{string(line)}
 }

@@ -687,3 +687,35 @@ func TestHeadersOfTheWholeList(t *testing.T) {
 		t.Errorf("the plain list has %v", r.header)
 	}
 }
+
+// Every link of an answer leads to one, of the type that it says.
+func TestLinksLead(t *testing.T) {
+	n := startStones(t)
+	for _, path := range []string{"/data?f=geojson&limit=2", "/collections/meteorite_landings/items?limit=2", "/collections/meteorite_landings/items?bbox=5,45,11,60"} {
+		for visited := 0; path != ""; visited++ {
+			r := n.want(n.do("GET", path, ""), 200)
+			var got struct {
+				Links []struct{ Rel, Type, Href string }
+			}
+			if err := json.Unmarshal([]byte(r.body), &got); err != nil || len(got.Links) == 0 || got.Links[0].Rel != "self" {
+				t.Fatalf("%s: %v: %s", path, err, r.body)
+			}
+			path = ""
+			for _, l := range got.Links {
+				to, ours := strings.CutPrefix(l.Href, "http://"+n.addr)
+				if !ours {
+					t.Fatalf("a link leads to %s", l.Href)
+				}
+				if at := n.want(n.do("GET", to, ""), 200); at.header.Get("Content-Type") != l.Type {
+					t.Errorf("%s is %s, not %s", to, at.header.Get("Content-Type"), l.Type)
+				}
+				if l.Rel == "next" {
+					path = to
+				}
+			}
+			if visited > 3 {
+				t.Fatal("the links next have no end")
+			}
+		}
+	}
+}
