@@ -1,12 +1,14 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"landings/internal/dataset"
@@ -156,13 +158,18 @@ func (a *API) sendFound(w http.ResponseWriter, r *http.Request, f *found) {
 	_, _ = w.Write(f.body) // a client that is gone needs no answer
 }
 
-// baseOf gives scheme and host as the client sees them.
+// baseOf gives scheme and host as the client sees them. Proxies tell what they were asked
+// for, each before those behind it; who makes it up is shown links of its own making.
 func baseOf(r *http.Request) string {
+	first := func(name string) string {
+		value, _, _ := strings.Cut(r.Header.Get(name), ",")
+		return strings.TrimSpace(value)
+	}
 	scheme := "http://"
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+	if r.TLS != nil || strings.EqualFold(first("X-Forwarded-Proto"), "https") {
 		scheme = "https://"
 	}
-	return scheme + r.Host
+	return scheme + cmp.Or(first("X-Forwarded-Host"), r.Host)
 }
 
 // at gives the version that a question is about: the one of its page token or of

@@ -719,3 +719,28 @@ func TestLinksLead(t *testing.T) {
 		}
 	}
 }
+
+// Links are made of the address that the client knows, which proxies tell.
+func TestLinksBehindProxies(t *testing.T) {
+	n := startStones(t)
+	for _, c := range []struct {
+		base   string
+		header []string
+	}{
+		{"http://" + n.addr, nil},
+		{"http://data.example", []string{"Host", "data.example"}},
+		{"https://data.example", []string{"Host", "data.example", "X-Forwarded-Proto", "https"}},
+		{"https://data.example:8443", []string{"X-Forwarded-Host", "data.example:8443", "X-Forwarded-Proto", "HTTPS"}},
+		{"https://data.example", []string{"X-Forwarded-Host", "data.example, inner.example", "X-Forwarded-Proto", "https, http"}},
+		{"http://data.example", []string{"X-Forwarded-Host", "data.example", "X-Forwarded-Proto", "http,https"}},
+	} {
+		r := n.want(n.do("GET", "/data?f=geojson&limit=2", "", c.header...), 200)
+		if links := strings.Count(r.body, `"href":"`+c.base+`/data?`); links != 2 {
+			t.Errorf("with %v: %s", c.header, r.body)
+		}
+		r = n.want(n.do("GET", "/collections/meteorite_landings/schema", "", c.header...), 200)
+		if !strings.Contains(r.body, `"$id":"`+c.base+`/collections/`) {
+			t.Errorf("with %v: %s", c.header, r.body)
+		}
+	}
+}
