@@ -51,9 +51,12 @@ func (s *source) Open(ctx context.Context) (io.ReadCloser, ingest.Options, error
 	if s.config.Source == "" {
 		return nil, o, &dataset.Error{Code: dataset.SourceUnavailable, Message: "no source is configured for the dataset " + s.config.Name, Remedy: alternatives}
 	}
-	u, err := url.Parse(s.config.Source)
-	if err == nil && (u.Scheme == "http" || u.Scheme == "https") {
-		o.Source, o.FileName = u.Redacted(), filepath.Base(u.Path)
+	if isAddress(s.config.Source) {
+		u, err := url.Parse(s.config.Source)
+		if err != nil {
+			return fail("the address is malformed", nil) // the error has it whole
+		}
+		o.Source, o.FileName = display(s.config.Source), filepath.Base(u.Path)
 		body, contentType, coding, err := fetch(ctx, u, stallTime)
 		if err != nil {
 			return fail(err.Error(), err)
@@ -77,12 +80,35 @@ func (s *source) Open(ctx context.Context) (io.ReadCloser, ingest.Options, error
 	return f, o, nil
 }
 
-// display shows a source without the password that an address may carry.
+// isAddress says whether a source is asked for over HTTP; any other is a file.
+func isAddress(source string) bool {
+	scheme, _, ok := strings.Cut(source, "://")
+	return ok && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https"))
+}
+
+// hidden stands in place of what is not shown, as [url.URL.Redacted] has it.
+const hidden = "xxxxx"
+
+// display shows a source without what may be secret in an address: the password, and
+// the values of the query. Whoever may read the data sees it.
 func display(source string) string {
-	if u, err := url.Parse(source); err == nil {
-		return u.Redacted()
+	if !isAddress(source) {
+		return dataset.Excerpt(source)
 	}
-	return dataset.Excerpt(source)
+	u, err := url.Parse(source)
+	if err != nil {
+		return hidden
+	}
+	pairs := strings.Split(u.RawQuery, "&")
+	for i, pair := range pairs {
+		if name, _, ok := strings.Cut(pair, "="); ok {
+			pairs[i] = name + "=" + hidden
+		} else if pair != "" {
+			pairs[i] = hidden
+		}
+	}
+	u.RawQuery = strings.Join(pairs, "&")
+	return u.Redacted()
 }
 
 // stallTime is how long a source may bring nothing: neither an answer nor more of
