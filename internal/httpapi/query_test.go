@@ -105,6 +105,9 @@ func TestParameters(t *testing.T) {
 		"explain=false":                  "1 2 3 4 5 6",
 		"version=1":                      "1 2 3 4 5 6",
 		"f=json":                         "1 2 3 4 5 6",
+
+		"found=1951-10-02T14:00:00%2B02:00":    "2",
+		"datetime=1951-10-02T14:00:00%2B02:00": "2",
 	} {
 		path := strings.NewReplacer(`"`, "%22", " ", "%20", "<", "%3C", ">", "%3E", "{", "%7B", "}", "%7D").Replace("/data?" + q)
 		if got := n.ids(path); got != want {
@@ -173,6 +176,13 @@ func TestBadParameters(t *testing.T) {
 		"f=xml":                           {"f", 0, "geojson-seq"},
 		"name=%zz":                        {"name", 0, "escape"},
 		"a=1&b=2":                         {"a", 0, ""},
+
+		"datetime=1990-05-01T12:00:00+02:00": {"datetime", 1, "%2B"},
+		"datetime=../1990-05-01T12:00+02:00": {"datetime", 4, "%2B"},
+		"datetime=1990-05-01T12:00:00+X":     {"datetime", 1, "give an instant"},
+		"found=1990-05-01T12:00:00+02:00":    {"found", 1, "%2B"},
+
+		"filter=name>TIMESTAMP('1990-05-01T12:00:00Z')": {"filter", 0, "compare name with a text"},
 	} {
 		path := strings.NewReplacer(`"`, "%22", " ", "%20", "<", "%3C", ">", "%3E", "{", "%7B").Replace("/data?" + q)
 		code := dataset.Invalid

@@ -19,6 +19,17 @@ type span struct {
 
 const datetimeRemedy = "give an instant such as 1990-05-01 or 1990-05-01T12:00:00Z, a year, or an interval such as 1990-01-01/1999-12-31 or 1990/.."
 
+// timeRemedy gives the remedy for what is no time: the usual one, but where a + before
+// the zone has come as a space.
+func timeRemedy(s, usual string) string {
+	if at := strings.LastIndexByte(s, ' '); at >= 0 {
+		if _, ok := parseSpan(s[:at] + "+" + s[at+1:]); ok {
+			return "escape + as %2B: in an address a + as it stands means a space"
+		}
+	}
+	return usual
+}
+
 // parseSpan reads one end of datetime: what RFC 3339 has, and years and months,
 // for people ask for these.
 func parseSpan(s string) (span, bool) {
@@ -99,7 +110,7 @@ func (a *asker) end(s string, at int) (span, bool, error) {
 	}
 	got, ok := parseSpan(s)
 	if !ok || got.first.Year() < 0 || got.first.Year() > 9999 {
-		return span{}, false, bad(wordDatetime, at, "\""+dataset.Excerpt(s)+"\" is no date and no time", datetimeRemedy)
+		return span{}, false, bad(wordDatetime, at, "\""+dataset.Excerpt(s)+"\" is no date and no time", timeRemedy(s, datetimeRemedy))
 	}
 	return got, false, nil
 }
@@ -170,7 +181,7 @@ func (a *asker) column(c *column) error {
 			return &dataset.Error{
 				Code:    dataset.Invalid,
 				Message: "\"" + dataset.Excerpt(v) + "\" is not " + wrong + ", and the values of \"" + dataset.Excerpt(c.field.Name) + "\" are",
-				Remedy:  "give " + wrong,
+				Remedy:  timeRemedy(v, "give "+wrong),
 				Places:  []dataset.Place{{Parameter: dataset.Excerpt(c.field.Name), Column: 1, Detail: "is not " + wrong}},
 			}
 		}

@@ -1,6 +1,7 @@
 package predicate
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -21,7 +22,7 @@ func Bind(r *Reader, filter cql2.Expr) (p Pred, err error) {
 			p, err = nil, &dataset.Error{
 				Code:    dataset.Invalid,
 				Message: "the filter does not fit the dataset: " + f.detail,
-				Remedy:  f.remedy,
+				Remedy:  cmp.Or(f.remedy, "look up in the dataset's schema what its fields are"),
 				Places:  []dataset.Place{{Parameter: "filter", Detail: f.detail}},
 			}
 		default:
@@ -238,9 +239,34 @@ func (b binder) pair(left, right cql2.Expr) (l, r Expr) {
 		}
 	}
 	if x.is&y.is&ordered == 0 {
-		fail("", "%s is %s and %s is %s: they do not compare", spell(x.syntax), x.is, spell(y.syntax), y.is)
+		fail(fitting(x, y), "%s is %s and %s is %s: they do not compare", spell(x.syntax), x.is, spell(y.syntax), y.is)
 	}
 	return x.Expr, y.Expr
+}
+
+// fitting says what would compare with one of two operands, the one that is not a
+// literal where there is such.
+func fitting(x, y typed) string {
+	if _, ok := x.Expr.(Literal); ok {
+		x, y = y, x
+	}
+	var what string
+	switch x.is {
+	case numeric:
+		what = "a number, such as 7"
+	case text:
+		what = "a text, such as '2000-01-01'"
+		if y.is == instant {
+			what += ": not all of its values are times"
+		}
+	case boolean:
+		what = "TRUE or FALSE"
+	case instant:
+		what = "a time, such as DATE('2000-01-01')"
+	default:
+		return ""
+	}
+	return "compare " + spell(x.syntax) + " with " + what
 }
 
 // literal fits a literal to what it is compared with. A text is read as the other
@@ -290,7 +316,7 @@ func (b binder) literal(l, other typed) typed {
 	}
 	parsed, ok := read()
 	if !ok {
-		fail("", "%s is %s, and %s is not", spell(other.syntax), other.is, spell(l.syntax))
+		fail(fitting(other, l), "%s is %s, and %s is not", spell(other.syntax), other.is, spell(l.syntax))
 	}
 	if parsed == v {
 		return l

@@ -1,6 +1,7 @@
 package predicate
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -141,5 +142,30 @@ func TestRefused(t *testing.T) {
 		if err == nil || dataset.CodeOf(err) != dataset.Invalid || !strings.Contains(err.Error(), say) {
 			t.Errorf("%s: %v, want something with %q", filter, err, say)
 		}
+		if e, ok := errors.AsType[*dataset.Error](err); !ok || e.Remedy == "" {
+			t.Errorf("%s: no remedy: %v", filter, err)
+		}
+	}
+}
+
+// What a remedy for a comparison tells to do works.
+func TestRemedies(t *testing.T) {
+	for _, c := range [][3]string{
+		{`name > TIMESTAMP('2000-01-01T00:00:00Z')`, `compare name with a text, such as '2000-01-01': not all of its values are times`, `name > '2000-01-01'`},
+		{`DATE('2000-01-01') < name`, `compare name with a text, such as '2000-01-01': not all of its values are times`, `'2000-01-01' < name`},
+		{`name > 7`, `compare name with a text, such as '2000-01-01'`, `name > '2000-01-01'`},
+		{`year > 'long ago'`, `compare year with a number, such as 7`, `year > 7`},
+		{`year > DATE('2000-01-01')`, `compare year with a number, such as 7`, `year > 7`},
+		{`seen > 7`, `compare seen with a time, such as DATE('2000-01-01')`, `seen > DATE('2000-01-01')`},
+	} {
+		e, err := cql2.ParseText(c[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Bind(NewReader(schema), e)
+		if got, ok := errors.AsType[*dataset.Error](err); !ok || got.Remedy != c[1] {
+			t.Errorf("%s: %+v, want the remedy %s", c[0], err, c[1])
+		}
+		matches(t, c[2])
 	}
 }
