@@ -1,10 +1,14 @@
 package httpapi
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // Pages of other origins (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol). What is
 // published is for everybody, and no answer depends on a cookie: pages of every origin may
-// read. Pages of the allowed origins may write; of all others a browser neither sends what
+// read. But what a node answers on this host's own address is for this host: there the pages
+// of this host and of the allowed origins may. Pages of the allowed origins may write; of all others a browser neither sends what
 // needs to be asked for beforehand nor shows the answer, and the guard refuses what it sends
 // all the same.
 //
@@ -34,8 +38,9 @@ func (g *guard) share(h http.Header, r *http.Request) {
 		method = asked
 	}
 	methods := corsReads
+	reads := method == http.MethodGet || method == http.MethodHead || method == methodQuery
 	switch {
-	case method == http.MethodGet || method == http.MethodHead || method == methodQuery:
+	case reads && g.readable(r, origin):
 		h["Access-Control-Allow-Origin"] = anyOrigin
 	case g.pages[origin]:
 		h["Access-Control-Allow-Origin"] = []string{origin}
@@ -52,4 +57,13 @@ func (g *guard) share(h http.Header, r *http.Request) {
 	h["Access-Control-Allow-Methods"] = methods
 	h["Access-Control-Allow-Headers"] = corsRequests
 	h["Access-Control-Max-Age"] = corsTime
+}
+
+// readable says whether a page may see the answers to its reads.
+func (g *guard) readable(r *http.Request, origin string) bool {
+	if !onLoopback(r) || !fromThisHost(r) || g.pages[origin] {
+		return true
+	}
+	_, host, _ := strings.Cut(origin, "://")
+	return isLoopbackName(host)
 }

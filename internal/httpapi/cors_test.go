@@ -39,7 +39,7 @@ func (n *node) fetch(origin, method, path, body string, header ...string) (reply
 			slices.Sort(unusual)
 			ask = append(ask, "Access-Control-Request-Headers", strings.Join(unusual, ","))
 		}
-		r := n.do("OPTIONS", path, "", ask...)
+		r := n.do("OPTIONS", path, "", append(ask, n.proxy...)...)
 		if r.status < 200 || r.status > 299 || !shared(r) {
 			return reply{}, fmt.Errorf("the preflight is answered %d %v", r.status, r.header)
 		}
@@ -52,7 +52,7 @@ func (n *node) fetch(origin, method, path, body string, header ...string) (reply
 			}
 		}
 	}
-	r := n.do(method, path, body, append(header, "Origin", origin, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors")...)
+	r := n.do(method, path, body, slices.Concat(header, []string{"Origin", origin, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors"}, n.proxy)...)
 	if !shared(r) {
 		return reply{}, fmt.Errorf("the answer %d is not for the page: %v", r.status, r.header)
 	}
@@ -89,6 +89,7 @@ func ours(h http.Header) (names []string) {
 func TestPagesRead(t *testing.T) {
 	n := start(t, func(c *Config) { c.AllowedOrigins = []string{"https://page.example"} })
 	n.want(n.do("POST", "/data", three), 200)
+	n.proxy = []string{"X-Forwarded-For", "203.0.113.9"} // who asks is elsewhere
 	tag := n.do("GET", "/data/1", "").header.Get("Etag")
 	for _, origin := range []string{"https://anywhere.example", "https://page.example", "null"} {
 		for _, c := range []struct {
@@ -114,7 +115,7 @@ func TestPagesRead(t *testing.T) {
 				t.Errorf("%s %s from %s: status %d, %v", c.method, c.path, origin, r.status, err)
 				continue
 			}
-			whole := n.do(c.method, c.path, c.body, append(slices.Clone(c.header), "Origin", origin)...)
+			whole := n.do(c.method, c.path, c.body, slices.Concat(c.header, []string{"Origin", origin}, n.proxy)...)
 			if got, want := ours(r.header), ours(whole.header); !slices.Equal(got, want) {
 				t.Errorf("%s %s: the page sees %v of %v", c.method, c.path, got, want)
 			}
@@ -123,6 +124,26 @@ func TestPagesRead(t *testing.T) {
 	for _, path := range []string{"/data", "/data/1", "/livez"} {
 		if r := n.do("GET", path, ""); r.header.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%s: an answer to no page has %v", path, r.header)
+		}
+	}
+}
+
+// What a node answers on this host's own address is not for the pages of the world, which
+// whoever works on this host may have open.
+func TestPagesReadThisHost(t *testing.T) {
+	n := start(t, func(c *Config) { c.AllowedOrigins = []string{"https://page.example"} })
+	n.want(n.do("POST", "/data", three), 200)
+	for origin, may := range map[string]bool{
+		"https://anywhere.example": false, "null": false, "http://localhost.example": false, "file://": false,
+		"http://localhost:5173": true, "http://127.0.0.1:8080": true, "http://[::1]": true, "https://page.example": true,
+	} {
+		for _, path := range []string{"/data", "/data/1", "/get-keys"} {
+			if r, err := n.fetch(origin, "GET", path, ""); (err == nil) != may {
+				t.Errorf("GET %s from %s: status %d, %v", path, origin, r.status, err)
+			}
+		}
+		if r, err := n.fetch(origin, "QUERY", "/data", "id='1'", "Content-Type", cql2TextType); (err == nil) != may {
+			t.Errorf("QUERY from %s: status %d, %v", origin, r.status, err)
 		}
 	}
 }

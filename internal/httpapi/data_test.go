@@ -27,6 +27,7 @@ type node struct {
 	store  *memoryStore
 	api    *API
 	server *Server
+	proxy  []string // header fields that a proxy adds to what pages send
 }
 
 type textSource string
