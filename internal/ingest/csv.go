@@ -42,13 +42,22 @@ type rowFault struct{ fault }
 
 func (f *rowFault) Error() string { return f.detail }
 
-func readCSV(in *input, c *collector) error {
+// readCSV reads a table. A header without rows is one of no records, but where the
+// format was only guessed it is any line of text with a comma.
+func readCSV(in *input, c *collector, guessed bool) error {
 	t := &table{in: in, c: c}
 	if err := t.header(); err != nil {
 		return err
 	}
 	for {
 		n, err := t.row()
+		if err == io.EOF && guessed && c.number == 0 {
+			return &dataset.Error{
+				Code:    dataset.Invalid,
+				Message: "the input is one line of text, \"" + dataset.Excerpt(strings.Join(t.names, ",")) + "\", which could be a CSV header without rows",
+				Remedy:  "send the rows with it; to load no records, say the format: format=csv, --format csv or the type text/csv",
+			}
+		}
 		if err == io.EOF {
 			return nil
 		}

@@ -31,11 +31,13 @@ func zstded(text string) string {
 }
 
 const (
-	fix    = "correct what is listed, or load the others with on_error=skip"
-	fixIDs = `correct these; or set id_field to another field, or to "" so that records are named by their position; or load the others with on_error=skip`
-	wrap   = `send a list of objects, or an object with one list of them, such as {"records": [...]}; for one object a line say the format ndjson`
-	header = "the first row must give each column a name of its own, separated by commas"
-	send   = "send json, ndjson, csv or geojson, in UTF-8, plain or compressed with gzip or zstd"
+	fix     = "correct what is listed, or load the others with on_error=skip"
+	fixIDs  = `correct these; or set id_field to another field, or to "" so that records are named by their position; or load the others with on_error=skip`
+	wrap    = `send a list of objects, or an object with one list of them, such as {"records": [...]}; for one object a line say the format ndjson`
+	header  = "the first row must give each column a name of its own, separated by commas"
+	rowless = "send the rows with it; to load no records, say the format: format=csv, --format csv or the type text/csv"
+	curl    = "where curl sent a file, say --data-binary @FILE: -d joins its lines to one"
+	send    = "send json, ndjson, csv or geojson, in UTF-8, plain or compressed with gzip or zstd"
 )
 
 func TestErrors(t *testing.T) {
@@ -121,6 +123,11 @@ func TestErrors(t *testing.T) {
 		{"invalid UTF-8 in CSV", "id,a\n1,\"A\nA\xefr\"\n", Options{}, dataset.Invalid, "1 of 1 records cannot be read; " + fix + "\n  line 3, column 2, record 1: invalid UTF-8"},
 		{"a long row", "id,a\n1," + long + long + "\n2,\"" + long + long + "\n3,x\n", Options{}, dataset.TooLarge, "2 of 3 records cannot be read; " + fix +
 			"\n  line 2, column 1, record 1: longer than 1,048,576 bytes\n  line 3, column 3, record 2: this quote is not closed within 1,048,576 bytes"},
+
+		{"a line of text", "Sorry, service unavailable\n", Options{ContentType: "application/octet-stream"}, dataset.Invalid, `the input is one line of text, "Sorry, service unavailable", which could be a CSV header without rows; ` + rowless},
+		{"a file through curl -d", "id,a1,x2,y", Options{ContentType: formType}, dataset.Invalid, `the input is one line of text, "id,a1,x2,y", which could be a CSV header without rows; ` + rowless + "; " + curl},
+		{"lines through curl -d", `{"id":1}{"id":2}`, Options{ContentType: formType}, dataset.Invalid, "the JSON holds no records: it is an object without a list; " + wrap + "; " + curl},
+		{"a file through curl --data-binary", "id,a\n1", Options{ContentType: formType}, dataset.Invalid, "1 of 1 records cannot be read; " + fix + "\n  line 2, column 2, record 1: the row has 1 fields, the header has 2"},
 
 		// GeoJSON.
 		{"no Features", `{"type":"FeatureCollection","features":[{"type":"Point"},{"a":1},{"type":"Feature","geometry":{"type":"Circle"},"properties":{}},{"type":"Feature","properties":[]}]}`, Options{}, dataset.Invalid, "4 of 4 records cannot be read; " + fix +
