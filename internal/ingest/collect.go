@@ -89,10 +89,13 @@ func (c *collector) reject(code dataset.Code, p dataset.Place, text []byte) {
 // refused says that a record was bad and that nothing will come of this input.
 func (c *collector) refused() bool { return c.rejectedTotal > 0 && !c.options.SkipBad }
 
-// shorten gives at most 1,024 bytes of a text, as valid UTF-8.
+// maxKept is how much of a rejected record is kept, in bytes.
+const maxKept = 1024
+
+// shorten gives at most maxKept bytes of a text, as valid UTF-8.
 func shorten(text []byte) string {
-	if len(text) > 1024 {
-		text = text[:1024]
+	if len(text) > maxKept {
+		text = text[:maxKept]
 		for i := len(text) - 1; i > len(text)-utf8.UTFMax; i-- {
 			if utf8.RuneStart(text[i]) {
 				if !utf8.FullRune(text[i:]) {

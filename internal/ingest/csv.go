@@ -65,7 +65,7 @@ func readCSV(in *input, c *collector, guessed bool) error {
 			if err := c.begin(); err != nil {
 				return err
 			}
-			t.reject(&f.fault, n)
+			t.reject(&f.fault, t.lineEnd(n))
 			// Where the row ends cannot be known; its first line's end is the nearest place
 			// where good rows may begin. Nothing is looked at more than twice for this: a
 			// quote that opens a field inside what was looked at would have closed it.
@@ -101,6 +101,21 @@ func (t *table) reject(f *fault, n int) {
 	line, column := t.in.at(f.offset)
 	t.c.reject(f.code(), dataset.Place{Line: line, Column: column, Record: t.c.number, Pointer: f.pointer, Detail: f.detail},
 		bytes.TrimRight(t.in.rest()[:n], "\r\n"))
+}
+
+// lineEnd gives where the line ends in which a row was found to be bad after n bytes, as
+// far as it is kept: what was looked at is a record cut off in the middle.
+func (t *table) lineEnd(n int) int {
+	for n < maxKept+utf8.UTFMax {
+		rest := t.in.rest()[n:]
+		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+			return n + i
+		}
+		if n += len(rest); t.in.more() != nil {
+			break // the reader of the next row says what it is
+		}
+	}
+	return n
 }
 
 // row finds the cells of the next row, none for a blank line, and gives its

@@ -194,6 +194,8 @@ func TestSkipBad(t *testing.T) {
 			[]rejection{{2, 2, "2"}, {2, 3, `{"a":1,"a":2}`}, {3, 4, "{\"id\":\"\uFFFD\"}"}}},
 		{"csv", "id,a\n1,x\n2\n3,\"y\n4,z\n", []string{`1 {"id":"1","a":"x"}`, `4 {"id":"4","a":"z"}`},
 			[]rejection{{3, 2, "2"}, {4, 3, "3,\"y\n4,z"}}},
+		{"quotes", "id,a,b\n1,ab\"c,d\n2,x,y\n\"3\"x,keepme\r\n4,\"k\nl\"m,n\n5,o\rp,q", []string{`2 {"id":"2","a":"x","b":"y"}`},
+			[]rejection{{2, 1, "1,ab\"c,d"}, {4, 3, "\"3\"x,keepme"}, {6, 4, "4,\"k\nl\"m,n"}, {6, 5, "l\"m,n"}, {7, 6, "5,o\rp,q"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := Options{SkipBad: true}
@@ -227,6 +229,15 @@ func TestSkipBad(t *testing.T) {
 	r := mustRead(t, "{}\n"+strings.Repeat("x\n", 50)+strings.Repeat("é", 3000), Options{Format: NDJSON, SkipBad: true, Limits: Limits{MaxRejected: 10}})
 	if len(r.Load.Rejected) != 10 || r.Load.RejectedTotal != 51 {
 		t.Error(len(r.Load.Rejected), r.Load.RejectedTotal)
+	}
+	for _, rest := range []string{strings.Repeat("é", 3000), strings.Repeat("é", 510) + "x€\n"} {
+		r, err := Read(t.Context(), &trickle{[]byte("id,a\n0,z\n1,x\"y" + rest)}, Options{Format: CSV, SkipBad: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := r.Load.Rejected[0].Text; len(s) < 1000 || len(s) > 1024 || !strings.HasPrefix("1,x\"y"+rest, s) {
+			t.Errorf("%d bytes: %s", len(s), s)
+		}
 	}
 	r = mustRead(t, "{}\n"+strings.Repeat("é", 3000)+"\n\xf0\x9f\x98", Options{Format: NDJSON, SkipBad: true})
 	if s := r.Load.Rejected[0].Text; len(s) != 1024 || strings.Contains(s, "\uFFFD") {
