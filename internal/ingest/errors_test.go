@@ -66,6 +66,8 @@ func TestErrors(t *testing.T) {
 		{"lines said to be JSON", "{\"id\":1}\n{\"id\":2}", Options{ContentType: "application/json"}, dataset.Invalid, "the JSON holds no records: it is an object without a list; " + wrap},
 
 		// Broken JSON.
+		{"no JSON at all", "oops", Options{Format: JSON}, dataset.Invalid, "the JSON is broken; " + syntaxRemedy + "\n  line 1, column 1: invalid character 'o' at start of value"},
+		{"a broken value and no list", "\"oops", Options{Format: JSON}, dataset.Invalid, "the JSON is broken; " + syntaxRemedy + "\n  line 1, column 6: the input ends in the middle of a value"},
 		{"truncated list", "[{\"id\":1},\n", Options{}, dataset.Invalid, "the JSON is broken; send the whole file\n  line 2, column 1, record 1: the input ends in the middle of the list"},
 		{"truncated record", "[{\"id\":1},\n {\"id\":", Options{}, dataset.Invalid, "the JSON is broken; " + syntaxRemedy + "\n  line 2, column 8, record 2, /1/id: the input ends in the middle of a value"},
 		{"truncated wrapper", `{"a":[]`, Options{}, dataset.Invalid, "the JSON is broken; send the whole file\n  line 1, column 8: the input ends in the middle of the object"},
@@ -106,6 +108,10 @@ func TestErrors(t *testing.T) {
 		// NDJSON.
 		{"bad lines", "{\"id\":1}\n\n{\"id\":2\n  {\"id\":3}x\n[]\n{\"id\":4}", Options{Format: NDJSON}, dataset.Invalid, "3 of 5 records cannot be read; " + fix +
 			"\n  line 3, column 8, record 2: the line ends in the middle of a value\n  line 4, column 11, record 3: there is more text after the value\n  line 5, column 1, record 4: a record is an object, this is a list"},
+		{"lines of which the second is bad", "{\"id\":1}\noops\n{\"id\":2}", Options{}, dataset.Invalid, "1 of 3 records cannot be read; " + fix +
+			"\n  line 2, column 1, record 2: invalid character 'o' at start of value"},
+		{"lines of which the first is bad", "{\"id\":1,\"id\":2}\n{\"id\":2}", Options{}, dataset.Invalid, "1 of 2 records cannot be read; " + fix +
+			"\n  line 1, column 9, record 1, /id: the name \"id\" occurs twice in one object"},
 		{"a long line", "{\"id\":1}\n{\"a\":\"" + long + long + "\"}\n{}{}", Options{Format: NDJSON}, dataset.TooLarge, "2 of 3 records cannot be read; " + fix +
 			"\n  line 2, column 1, record 2: longer than 1,048,576 bytes\n  line 3, column 3, record 3: there is more text after the value"},
 

@@ -58,6 +58,7 @@ func TestRecords(t *testing.T) {
 		{"something_id", `[{"run_id":1,"site_id":"p"},{"run_id":1,"site_id":"q"}]`, Options{}, JSON, []string{`p {"run_id":1,"site_id":"p"}`, `q {"run_id":1,"site_id":"q"}`}},
 		{"an id with escapes", `[{"id":"a\"b"}]`, Options{}, JSON, []string{`a"b {"id":"a\"b"}`}},
 		{"lines", "{\"id\":1}\r\n\n  {\"id\":2}  \n", Options{}, NDJSON, []string{`1 {"id":1}`, `2 {"id":2}`}},
+		{"an object after a line that is one", "{\n\"id\":1}\n", Options{}, "", nil},
 		{"one line", `{"id":1}`, Options{ContentType: "application/x-ndjson; charset=utf-8"}, NDJSON, []string{`1 {"id":1}`}},
 		{"no line", "\n", Options{Format: NDJSON}, "", nil},
 		{"csv", "id,a\n1,\"x,\"\"y\"\"\"\n2,\"p\r\nq\"\n", Options{}, CSV, []string{`1 {"id":"1","a":"x,\"y\""}`, `2 {"id":"2","a":"p\r\nq"}`}},

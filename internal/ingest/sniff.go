@@ -184,8 +184,10 @@ func formatOfBytes(head []byte, whole bool) (string, error) {
 	case text[0] == recordSeparator:
 		return NDJSON, nil
 	case text[0] == '{':
-		rest = bytes.TrimLeft(rest, space)
-		if complete && len(rest) > 0 && rest[0] == '{' && jsontext.Value(line).IsValid() {
+		// JSON that ends with its first line and goes on is many values, whatever the next
+		// one looks like. That a record may not be like the first is found out later.
+		if complete && len(bytes.TrimLeft(rest, space)) > 0 &&
+			jsontext.Value(line).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
 			return NDJSON, nil
 		}
 		return JSON, nil
