@@ -25,7 +25,6 @@ func readJSON(in *input, c *collector) error {
 	if err != nil && err != io.EOF {
 		return err
 	}
-	c.listed = true
 	switch first {
 	case '[':
 		if err := r.list(); err != nil {
