@@ -77,8 +77,9 @@ func (c *collector) reject(code dataset.Code, p dataset.Place, text []byte) {
 		if len(c.places) < c.limits.MaxErrors {
 			c.places = append(c.places, p)
 		}
-		// The input is refused: what was kept is of no use, only the errors count.
-		c.parts, c.candidates = nil, nil
+		// The input is refused; what is kept goes on being so for the sake of its ids, whose
+		// faults are told in the same answer. No bucket is of use.
+		c.ahead = nil
 		return
 	}
 	if len(c.rejected) < c.limits.MaxRejected {
@@ -123,9 +124,6 @@ func (c *collector) begin() error {
 // object takes the record in work, a valid JSON object that begins on a line of
 // the input.
 func (c *collector) object(record []byte, members []member, line int) error {
-	if c.refused() {
-		return nil
-	}
 	if err := c.learn(record, members); err != nil {
 		return err
 	}
@@ -318,7 +316,8 @@ func (c *collector) bucket(i int, by *candidate) (made func() *dataset.Bucket) {
 // finish gives the load, or the error that lists what is bad.
 func (c *collector) finish() (*dataset.Load, error) {
 	if c.refused() {
-		return nil, c.refusal()
+		c.closePart()
+		return nil, c.withIDs(c.refusal())
 	}
 	c.ahead = nil // from here on it is not ahead of anything
 	c.closePart()

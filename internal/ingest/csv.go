@@ -356,9 +356,6 @@ func (t *table) record(n int) error {
 		t.reject(&fault{offset: invalidAt(row), detail: "invalid UTF-8"}, n)
 		return nil
 	}
-	if c.refused() {
-		return nil
-	}
 	text := c.text
 	if len(c.ends) > 0 {
 		text = append(text, dataset.Separator...)

@@ -101,6 +101,11 @@ func TestErrors(t *testing.T) {
 			"\n  line 1, record 6, /5/id: the id \" \" holds a control character or invalid UTF-8"},
 		{"long id", `[{"id":"` + strings.Repeat("x", 513) + `"}]`, Options{}, dataset.Invalid, `the field "id" does not name each record: 1 of 1 have no id there or repeat another's; ` + fixIDs + "\n  line 1, record 1, /0/id: the id \"" + strings.Repeat("x", 60) + "...\" is too long"},
 		{"duplicate configured ids", "k,a\nx,1\nx,2\n", Options{IDField: ptr("k")}, dataset.Invalid, `the field "k" does not name each record: 1 of 2 have no id there or repeat another's; ` + fixIDs + "\n  line 3, record 2, /k: the id \"x\" is already that of record 1 (line 2)"},
+		{"rows of other lengths and duplicate ids", "id,a\n1,2\n1,3\n2\n,4\n", Options{}, dataset.Invalid, `1 of 4 records cannot be read; of the others, 2 have no id in the field "id" or repeat another's; ` + fixIDs +
+			"\n  line 3, record 2, /id: the id \"1\" is already that of record 1 (line 2)\n  line 4, column 2, record 3: the row has 1 fields, the header has 2\n  line 5, record 4, /id: the id is empty"},
+		{"the first errors of records and ids", `[1,{"id":1},{"id":1},2,{"id":1}]`, Options{Limits: Limits{MaxErrors: 2}}, dataset.Invalid, `2 of 5 records cannot be read; of the others, 2 have no id in the field "id" or repeat another's; ` + fixIDs +
+			"\n  line 1, column 2, record 1, /0: a record is an object, this is a number\n  line 1, record 3, /2/id: the id \"1\" is already that of record 2 (line 1)\n  and 2 more"},
+		{"no record can be read, whatever the id", "[1]", Options{IDField: ptr("k")}, dataset.Invalid, "1 of 1 records cannot be read; " + fix + "\n  line 1, column 2, record 1, /0: a record is an object, this is a number"},
 		{"a configured id that nobody has", `[{"a":1}]`, Options{IDField: ptr("k")}, dataset.Invalid, "no record has the field \"k\"; the fields are a\n  id_field: names this field"},
 		{"a configured time that nobody has", `[{"a":1}]`, Options{TimeField: ptr("k")}, dataset.Invalid, "no record has the field \"k\"; the fields are a\n  time_field: names this field"},
 		{"a configured place that nobody has", `[{"a":1}]`, Options{Geometry: &dataset.Geometry{Lat: "a", Lon: "b"}}, dataset.Invalid, "no record has the field \"b\"; the fields are a\n  geometry: names this field"},

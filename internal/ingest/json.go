@@ -199,7 +199,7 @@ func (r *reader) record(value []byte, f *fault, where func(string) string) error
 	if f == nil && value[0] != '{' {
 		f = &fault{detail: "a record is an object, this is " + kindOf(value)}
 	}
-	if f == nil && r.c.good == 0 && !r.c.features && !r.c.refused() {
+	if f == nil && r.c.good == 0 && !r.c.features {
 		r.c.features = isFeature(value)
 	}
 	if f == nil && r.c.features {
