@@ -31,13 +31,14 @@ func zstded(text string) string {
 }
 
 const (
-	fix     = "correct what is listed, or load the others with on_error=skip"
-	fixIDs  = `correct these; or set id_field to another field, or to "" so that records are named by their position; or load the others with on_error=skip`
-	wrap    = `send a list of objects, or an object with one list of them, such as {"records": [...]}; for one object a line say the format ndjson`
-	header  = "the first row must give each column a name of its own, separated by commas"
-	rowless = "send the rows with it; to load no records, say the format: format=csv, --format csv or the type text/csv"
-	curl    = "where curl sent a file, say --data-binary @FILE: -d joins its lines to one"
-	send    = "send json, ndjson, csv or geojson, in UTF-8, plain or compressed with gzip or zstd"
+	fix      = "correct what is listed, or load the others with on_error=skip"
+	fixIDs   = `correct these; or set id_field to another field, or to "" so that records are named by their position; or load the others with on_error=skip`
+	afterEnd = "there are bytes after the end of the gzip data; cut them off, or look whether two files became one"
+	wrap     = `send a list of objects, or an object with one list of them, such as {"records": [...]}; for one object a line say the format ndjson`
+	header   = "the first row must give each column a name of its own, separated by commas"
+	rowless  = "send the rows with it; to load no records, say the format: format=csv, --format csv or the type text/csv"
+	curl     = "where curl sent a file, say --data-binary @FILE: -d joins its lines to one"
+	send     = "send json, ndjson, csv or geojson, in UTF-8, plain or compressed with gzip or zstd"
 )
 
 func TestErrors(t *testing.T) {
@@ -162,6 +163,9 @@ func TestErrors(t *testing.T) {
 		{"truncated gzip", gzipped("[{}]")[:20], Options{}, dataset.Invalid, "the gzip data are cut off: they end after 20 bytes, before their end mark; send the whole file"},
 		{"truncated zstd", zstded("[" + strings.Repeat("{\"a\":1},", 99) + "{}]")[:20], Options{}, dataset.Invalid, "the zstd data are cut off: they end after 20 bytes, before their end mark; send the whole file"},
 		{"gzip without its checksum", gzipped("[{}]")[:len(gzipped("[{}]"))-2], Options{}, dataset.Invalid, "the gzip data are cut off: they end after 26 bytes, before their end mark; send the whole file"},
+		{"text after gzip", gzipped("[{}]") + "x", Options{}, dataset.Invalid, afterEnd},
+		{"text after zeros after gzip", gzipped("[{}]") + "\x00\x00[{},{},{},{},{}]", Options{}, dataset.Invalid, afterEnd},
+		{"a second gzip, cut off", gzipped("[{}") + gzipped("]")[:9], Options{}, dataset.Invalid, "the gzip data are cut off: they end after 36 bytes, before their end mark; send the whole file"},
 		{"damaged gzip", gzipped("[{}]")[:20] + "x" + gzipped("[{}]")[21:], Options{}, dataset.Invalid, "the gzip data are damaged: their checksum is wrong; compress it again, or send it plain"},
 		{"a gzip bomb", gzipped(strings.Repeat(" ", 40<<20)), Options{}, dataset.TooLarge, "the input grows to more than 200 times its size when decompressed; send it plain: only data made to exhaust the reader compress so well"},
 		{"a zstd bomb", zstded(strings.Repeat(" ", 40<<20)), Options{}, dataset.TooLarge, "the input grows to more than 200 times its size when decompressed; send it plain: only data made to exhaust the reader compress so well"},
@@ -278,10 +282,12 @@ func TestReaderFails(t *testing.T) {
 func TestCompressed(t *testing.T) {
 	text := `[{"id":1}]`
 	for in, o := range map[string]Options{
+		gzipped(text) + strings.Repeat("\x00", 600): {},
 		gzipped(text):                         {},
 		gzipped(text[:4]) + gzipped(text[4:]): {ContentEncoding: "gzip"},
-		zstded(text):                          {ContentEncoding: "identity", FileName: "x.json.zst"},
-		zstded(text[:4]) + zstded(text[4:]):   {ContentEncoding: "zstd"},
+		gzipped(text[:4]) + strings.Repeat(gzipped(""), 200) + gzipped(text[4:]): {},
+		zstded(text):                        {ContentEncoding: "identity", FileName: "x.json.zst"},
+		zstded(text[:4]) + zstded(text[4:]): {ContentEncoding: "zstd"},
 	} {
 		r := mustRead(t, in, o)
 		if d := cmp.Diff([]string{`1 {"id":1}`}, records(r)); d != "" || r.Coding == "" || r.Bytes != 10 {
