@@ -37,6 +37,7 @@ type collector struct {
 	code          dataset.Code // of the first bad record
 	rejected      []dataset.Rejection
 	rejectedTotal int
+	notUTF8       int // of them
 }
 
 // part is up to 256 records without ids.
@@ -73,6 +74,9 @@ func (c *collector) reject(code dataset.Code, p dataset.Place, text []byte) {
 		c.code = code
 	}
 	c.rejectedTotal++
+	if p.Detail == notUTF8 {
+		c.notUTF8++
+	}
 	if !c.options.SkipBad {
 		if len(c.places) < c.limits.MaxErrors {
 			c.places = append(c.places, p)
@@ -327,7 +331,9 @@ func (c *collector) finish() (*dataset.Load, error) {
 	}
 	if c.rejectedTotal > 0 && c.good == 0 {
 		e := c.refusal()
-		e.Remedy = "nothing is left to load"
+		if e.Remedy = "nothing is left to load"; c.mostlyNotUTF8() {
+			e.Remedy = saveAsUTF8
+		}
 		for _, r := range c.rejected[:min(len(c.rejected), c.limits.MaxErrors)] {
 			e.Places = append(e.Places, r.Place)
 		}
@@ -354,16 +360,22 @@ func (c *collector) finish() (*dataset.Load, error) {
 	return load, c.settings(&load.Schema)
 }
 
+// mostlyNotUTF8 says that the file is to be saved anew, not corrected record by record.
+func (c *collector) mostlyNotUTF8() bool { return 2*c.notUTF8 > c.rejectedTotal }
+
 // refusal is the error for an input with bad records.
 func (c *collector) refusal() *dataset.Error {
-	e := &dataset.Error{
+	fix := "correct what is listed"
+	if c.mostlyNotUTF8() {
+		fix = saveAsUTF8
+	}
+	return &dataset.Error{
 		Code:    c.code,
 		Message: fmt.Sprintf("%s of %s records cannot be read", thousands(c.rejectedTotal), thousands(c.number)),
-		Remedy:  "correct what is listed, or load the others with on_error=skip",
+		Remedy:  fix + ", or load the others with on_error=skip",
 		Places:  c.places,
 		Total:   c.rejectedTotal,
 	}
-	return e
 }
 
 // settings puts what the options say over what was inferred.

@@ -275,7 +275,9 @@ func (t *table) header() error {
 		offset := t.offset(i)
 		switch first, twice := seen[name]; {
 		case !utf8.ValidString(name):
-			return t.badHeader(offset, fmt.Sprintf("the name of column %d is not valid UTF-8", i+1))
+			e := t.badHeader(offset, fmt.Sprintf("the name of column %d is not valid UTF-8", i+1))
+			e.Remedy = saveAsUTF8
+			return e
 		case name == "":
 			return t.badHeader(offset, fmt.Sprintf("column %d has no name", i+1))
 		case twice:
@@ -328,7 +330,7 @@ func (t *table) offset(i int) int {
 	return n
 }
 
-func (t *table) badHeader(offset int, detail string) error {
+func (t *table) badHeader(offset int, detail string) *dataset.Error {
 	line, column := t.in.at(offset)
 	return &dataset.Error{
 		Code:    dataset.Invalid,
@@ -353,7 +355,7 @@ func (t *table) record(n int) error {
 		return nil
 	}
 	if !utf8.Valid(row) {
-		t.reject(&fault{offset: invalidAt(row), detail: "invalid UTF-8"}, n)
+		t.reject(&fault{offset: invalidAt(row), detail: notUTF8}, n)
 		return nil
 	}
 	text := c.text

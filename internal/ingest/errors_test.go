@@ -32,6 +32,7 @@ func zstded(text string) string {
 
 const (
 	fix      = "correct what is listed, or load the others with on_error=skip"
+	skip     = ", or load the others with on_error=skip"
 	fixIDs   = `correct these; or set id_field to another field, or to "" so that records are named by their position; or load the others with on_error=skip`
 	afterEnd = "there are bytes after the end of the gzip data; cut them off, or look whether two files became one"
 	wrap     = `send a list of objects, or an object with one list of them, such as {"records": [...]}; for one object a line say the format ndjson`
@@ -81,11 +82,19 @@ func TestErrors(t *testing.T) {
 		{"a member without a value", `{"a":,`, Options{}, dataset.Invalid, "the JSON is broken; " + syntaxRemedy + "\n  line 1, column 6: a value is expected here"},
 		{"a name twice in the wrapper", `{"a":1,"a":2}`, Options{}, dataset.Invalid, "the JSON is broken; " + syntaxRemedy + "\n  line 1, column 8: the name \"a\" occurs twice in one object"},
 
+		// Other encodings.
+		{"Latin-1", "id,n\n1,A\xefr\n2,b\n3,\xe9\n4\n", Options{}, dataset.Invalid, "3 of 4 records cannot be read; " + saveAsUTF8 + skip +
+			"\n  line 2, column 4, record 1: invalid UTF-8\n  line 4, column 3, record 3: invalid UTF-8\n  line 5, column 2, record 4: the row has 1 fields, the header has 2"},
+		{"Latin-1, skipped", "{\"n\":\"A\xefr\"}\n", Options{Format: NDJSON, SkipBad: true}, dataset.Invalid, "1 of 1 records cannot be read; " + saveAsUTF8 + "\n  line 1, column 8, record 1, /n: invalid UTF-8"},
+		{"Latin-1 lines with ids that repeat", "{\"id\":1}\n{\"id\":1}\n{\"id\":\"\xef\"}\n", Options{}, dataset.Invalid, "1 of 3 records cannot be read; of the others, 1 have no id in the field \"id\" or repeat another's; " + saveAsUTF8 + skip +
+			"\n  line 2, record 2, /id: the id \"1\" is already that of record 1 (line 1)\n  line 3, column 8, record 3, /id: invalid UTF-8"},
+		{"a Latin-1 header", "id,Gr\xf6\xdfe\n1,2\n", Options{}, dataset.Invalid, "the CSV's header cannot be read; " + saveAsUTF8 + "\n  line 1, column 4: the name of column 2 is not valid UTF-8"},
+
 		// Bad records of JSON: all are found.
 		{"not objects", "[1,\n[],{\"id\":1}, null]", Options{}, dataset.Invalid, "3 of 4 records cannot be read; " + fix +
 			"\n  line 1, column 2, record 1, /0: a record is an object, this is a number\n  line 2, column 1, record 2, /1: a record is an object, this is a list\n  line 2, column 14, record 4, /3: a record is an object, this is null"},
 		{"a name twice", "{\"m/\":[{\"id\":1},\n{\"a\":{\"b\":1,\"b\":2}}]}", Options{}, dataset.Invalid, "1 of 2 records cannot be read; " + fix + "\n  line 2, column 13, record 2, /m~1/1/a/b: the name \"b\" occurs twice in one object"},
-		{"invalid UTF-8", "[{\"a\":\"x\xff\"}]", Options{}, dataset.Invalid, "1 of 1 records cannot be read; " + fix + "\n  line 1, column 9, record 1, /0/a: invalid UTF-8"},
+		{"invalid UTF-8", "[{\"a\":\"x\xff\"}]", Options{}, dataset.Invalid, "1 of 1 records cannot be read; " + saveAsUTF8 + skip + "\n  line 1, column 9, record 1, /0/a: invalid UTF-8"},
 		{"too deep", `[{"a":` + deep + `}]`, Options{}, dataset.TooLarge, "1 of 1 records cannot be read; " + fix + "\n  line 1, column 2, record 1, /0: objects and lists are nested 65 deep, the limit is 64"},
 		{"too long", "[{\"id\":1},\n{\"a\":\"" + long + `"}]`, Options{}, dataset.TooLarge, "1 of 2 records cannot be read; " + fix + "\n  line 2, column 1, record 2, /1: longer than 1,048,576 bytes"},
 		{"much too long", `[{"a":"` + long + long + `"}]`, Options{}, dataset.TooLarge, "a value of the JSON is too long; raise the limit on the size of a record\n  line 1, column 2, record 1, /0: longer than 1,048,576 bytes"},
@@ -132,7 +141,7 @@ func TestErrors(t *testing.T) {
 			"\n  line 3, column 4, record 2: a quote in a field that does not begin with one; write the field in quotes, and the quote as two" +
 			"\n  line 6, column 3, record 4: this quote is not closed before the end of the input"},
 		{"a carriage return", "id,a\n1,x\ry\n", Options{}, dataset.Invalid, "1 of 1 records cannot be read; " + fix + "\n  line 2, column 4, record 1: a carriage return without a line feed; write the field in quotes, or end rows with LF or CRLF"},
-		{"invalid UTF-8 in CSV", "id,a\n1,\"A\nA\xefr\"\n", Options{}, dataset.Invalid, "1 of 1 records cannot be read; " + fix + "\n  line 3, column 2, record 1: invalid UTF-8"},
+		{"invalid UTF-8 in CSV", "id,a\n1,\"A\nA\xefr\"\n", Options{}, dataset.Invalid, "1 of 1 records cannot be read; " + saveAsUTF8 + skip + "\n  line 3, column 2, record 1: invalid UTF-8"},
 		{"a long row", "id,a\n1," + long + long + "\n2,\"" + long + long + "\n3,x\n", Options{}, dataset.TooLarge, "2 of 3 records cannot be read; " + fix +
 			"\n  line 2, column 1, record 1: longer than 1,048,576 bytes\n  line 3, column 3, record 2: this quote is not closed within 1,048,576 bytes"},
 

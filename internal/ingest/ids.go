@@ -323,7 +323,9 @@ func (c *collector) withIDs(e *dataset.Error) *dataset.Error {
 		return e
 	}
 	e.Message += fmt.Sprintf("; of the others, %s have no id in the field %q or repeat another's", thousands(len(bad)), dataset.Excerpt(cd.field))
-	e.Remedy = idRemedy
+	if !c.mostlyNotUTF8() {
+		e.Remedy = idRemedy
+	}
 	for _, b := range bad[:min(len(bad), c.limits.MaxErrors)] {
 		e.Places = append(e.Places, c.badPlace(cd, b))
 	}

@@ -8,7 +8,6 @@ import (
 	"mime"
 	"path"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -191,8 +190,8 @@ func formatOfBytes(head []byte, whole bool) (string, error) {
 			return NDJSON, nil
 		}
 		return JSON, nil
-	case bytes.IndexByte(line, ',') > 0 && utf8.Valid(line) && (complete || whole):
-		return CSV, nil
+	case bytes.IndexByte(line, ',') > 0 && (complete || whole):
+		return CSV, nil // what is no UTF-8 in there is named when the header is read
 	}
 	return "", &dataset.Error{
 		Code:    dataset.UnsupportedMediaType,
