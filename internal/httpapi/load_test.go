@@ -78,7 +78,9 @@ func TestLoadBadBodies(t *testing.T) {
 	}
 	n.problem(n.do("POST", "/data", "--x\r\n", "Content-Type", "multipart/form-data; boundary=x"), dataset.UnsupportedMediaType)
 	n.problem(n.do("POST", "/data", "[]", "Content-Type", "text/csv", "Content-Encoding", "br"), dataset.UnsupportedMediaType)
-	n.problem(n.do("POST", "/data", list(100)), dataset.TooLarge)
+	if p := n.problem(n.do("POST", "/data", list(100)), dataset.TooLarge); !strings.Contains(p.Remedy, "--max-body") {
+		t.Errorf("a body that is too long gets %+v", p)
+	}
 	// An empty file is no request for the source.
 	for _, sent := range []string{"text/csv", "application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=ISO-8859-1"} {
 		if p := n.problem(n.do("POST", "/data", "", "Content-Type", sent), dataset.Invalid); p.Detail != "the input is empty" || !strings.Contains(p.Remedy, "curl -X POST") {

@@ -119,7 +119,7 @@ func (c *collector) begin() error {
 		return &dataset.Error{
 			Code:    dataset.TooLarge,
 			Message: fmt.Sprintf("the input holds more than %s records", thousands(c.limits.MaxRecords)),
-			Remedy:  "load it in parts, or raise the limit",
+			Remedy:  "load it in parts, each as a dataset of its own",
 		}
 	}
 	return nil
@@ -228,7 +228,7 @@ func (c *collector) newField(name string, quoted []byte) (*field, error) {
 		return nil, &dataset.Error{
 			Code:    dataset.TooLarge,
 			Message: fmt.Sprintf("the records have more than %s different field names", thousands(c.limits.MaxFields)),
-			Remedy:  "put names that vary inside one member, or raise the limit",
+			Remedy:  "put names that vary inside one member",
 			Places:  []dataset.Place{{Record: c.number, Pointer: c.place("/" + escapePointer(name)), Detail: "the first field beyond the limit"}},
 		}
 	}

@@ -266,7 +266,7 @@ func (t *table) header() error {
 		return &dataset.Error{
 			Code:    dataset.TooLarge,
 			Message: fmt.Sprintf("the CSV has %s columns, the limit is %s", thousands(len(t.cells)), thousands(t.c.limits.MaxFields)),
-			Remedy:  "leave columns out, or raise the limit",
+			Remedy:  "leave columns out",
 		}
 	}
 	seen := map[string]int{}

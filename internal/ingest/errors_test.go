@@ -97,10 +97,10 @@ func TestErrors(t *testing.T) {
 		{"invalid UTF-8", "[{\"a\":\"x\xff\"}]", Options{}, dataset.Invalid, "1 of 1 records cannot be read; " + saveAsUTF8 + skip + "\n  line 1, column 9, record 1, /0/a: invalid UTF-8"},
 		{"too deep", `[{"a":` + deep + `}]`, Options{}, dataset.TooLarge, "1 of 1 records cannot be read; " + fix + "\n  line 1, column 2, record 1, /0: objects and lists are nested 65 deep, the limit is 64"},
 		{"too long", "[{\"id\":1},\n{\"a\":\"" + long + `"}]`, Options{}, dataset.TooLarge, "1 of 2 records cannot be read; " + fix + "\n  line 2, column 1, record 2, /1: longer than 1,048,576 bytes"},
-		{"much too long", `[{"a":"` + long + long + `"}]`, Options{}, dataset.TooLarge, "a value of the JSON is too long; raise the limit on the size of a record\n  line 1, column 2, record 1, /0: longer than 1,048,576 bytes"},
-		{"too many records", `[{},{},{}]`, Options{Limits: Limits{MaxRecords: 2}}, dataset.TooLarge, "the input holds more than 2 records; load it in parts, or raise the limit"},
-		{"too many fields", "[{" + strings.Join(many, ",") + "}]", Options{}, dataset.TooLarge, "the records have more than 1,000 different field names; put names that vary inside one member, or raise the limit\n  record 1, /0/f1000: the first field beyond the limit"},
-		{"too many bytes", "[{}                        ]", Options{Limits: Limits{MaxBytes: 10}}, dataset.TooLarge, "the input holds more than 10 bytes; load it in parts, or raise the limit"},
+		{"much too long", `[{"a":"` + long + long + `"}]`, Options{}, dataset.TooLarge, "a value of the JSON is too long; make several records of it, or leave long members out\n  line 1, column 2, record 1, /0: longer than 1,048,576 bytes"},
+		{"too many records", `[{},{},{}]`, Options{Limits: Limits{MaxRecords: 2}}, dataset.TooLarge, "the input holds more than 2 records; load it in parts, each as a dataset of its own"},
+		{"too many fields", "[{" + strings.Join(many, ",") + "}]", Options{}, dataset.TooLarge, "the records have more than 1,000 different field names; put names that vary inside one member\n  record 1, /0/f1000: the first field beyond the limit"},
+		{"too many bytes", "[{}                        ]", Options{Limits: Limits{MaxBytes: 10}}, dataset.TooLarge, "the input holds more than 10 bytes; load it in parts, each as a dataset of its own"},
 		{"the first errors of many", "[1,1,1,1]", Options{Limits: Limits{MaxErrors: 1}}, dataset.Invalid, "4 of 4 records cannot be read; " + fix + "\n  line 1, column 2, record 1, /0: a record is an object, this is a number\n  and 3 more"},
 		{"skip leaves nothing", "[1]", Options{SkipBad: true}, dataset.Invalid, "1 of 1 records cannot be read; nothing is left to load\n  line 1, column 2, record 1, /0: a record is an object, this is a number"},
 
@@ -133,6 +133,7 @@ func TestErrors(t *testing.T) {
 		// CSV.
 		{"a name too few", "a,,b\n", Options{}, dataset.Invalid, "the CSV's header cannot be read; " + header + "\n  line 1, column 3: column 2 has no name"},
 		{"a name twice in the header", "\xef\xbb\xbf\"a\",\"b,\"\"\n\",a\n", Options{Format: CSV}, dataset.Invalid, "the CSV's header cannot be read; " + header + "\n  line 2, column 3: column 3 has the name of column 1, \"a\""},
+		{"too many columns", "a,b,c\n", Options{Format: CSV, Limits: Limits{MaxFields: 2}}, dataset.TooLarge, "the CSV has 3 columns, the limit is 2; leave columns out"},
 		{"semicolons", "a;b\n1;2\n", Options{FileName: "a.csv"}, dataset.Invalid, "the CSV's header cannot be read; " + header + "\n  line 1, column 1: there is one column, and its name looks like several with another separator than the comma"},
 		{"rows of other lengths", "id,a\n1,\"x\ny\"\n2\n3,4,5\n6,7", Options{}, dataset.Invalid, "2 of 4 records cannot be read; " + fix +
 			"\n  line 4, column 2, record 2: the row has 1 fields, the header has 2\n  line 5, column 5, record 3: the row has 3 fields, the header has 2"},

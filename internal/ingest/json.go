@@ -118,7 +118,7 @@ func (r *reader) value() ([]byte, *fault, error) {
 				return nil, nil, &dataset.Error{
 					Code:    dataset.TooLarge,
 					Message: "a value of the JSON is too long",
-					Remedy:  "raise the limit on the size of a record",
+					Remedy:  "make several records of it, or leave long members out",
 					Places:  []dataset.Place{{Line: line, Column: column, Record: r.c.number, Pointer: r.c.place(""), Detail: f.detail}},
 				}
 			}

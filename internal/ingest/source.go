@@ -166,7 +166,7 @@ func (s *source) Read(p []byte) (int, error) {
 		s.err = &dataset.Error{
 			Code:    dataset.TooLarge,
 			Message: fmt.Sprintf("the input holds more than %s bytes", thousands(s.limits.MaxBytes)),
-			Remedy:  "load it in parts, or raise the limit",
+			Remedy:  "load it in parts, each as a dataset of its own",
 		}
 	case s.coding != "" && s.n > freeRatio && s.n > s.raw.n*s.limits.MaxRatio:
 		s.err = &dataset.Error{
