@@ -54,7 +54,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.DefaultEnvars("LANDINGS"),
+		kong.PostBuild(bindVariables),
 		kong.Bind(e),
 		kong.Vars{"config": defaultConfig},
 	)
@@ -77,6 +77,25 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return e.fail(err)
 	}
 	return max(exit, 0)
+}
+
+// bindVariables gives LANDINGS_* variables to what belongs to a machine and not to one
+// command line: the settings of serve, and for every other command the address of the
+// node and the token. One that is empty counts as not set, for that is what Compose
+// makes of ${NAME:-}.
+func bindVariables(k *kong.Kong) error {
+	for _, command := range k.Model.Children {
+		for _, flag := range command.Flags {
+			name := "LANDINGS_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+			value, set := os.LookupEnv(name)
+			if set && value == "" || command.Name != "serve" && flag.Name != "to" && flag.Name != "token" {
+				continue
+			}
+			flag.Envs = []string{name}
+			flag.Tag.Envs = flag.Envs
+		}
+	}
+	return nil
 }
 
 // fail prints an error and gives its exit code.

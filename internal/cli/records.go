@@ -98,7 +98,7 @@ func printKeys(w io.Writer, body io.Reader) error {
 type deleteCommand struct {
 	nodeFlags
 	ID  string `arg:"" optional:"" help:"Id of the record."`
-	All bool   `help:"Delete the whole dataset." env:"-"`
+	All bool   `help:"Delete the whole dataset."`
 }
 
 // Run deletes a record or a dataset.

@@ -27,7 +27,7 @@ import (
 
 // serveCommand is the settings of a node.
 type serveCommand struct {
-	Config             string        `help:"Configuration file (YAML)." default:"${config}" placeholder:"FILE" env:"LANDINGS_CONFIG"`
+	Config             string        `help:"Configuration file (YAML)." default:"${config}" placeholder:"FILE"`
 	Listen             string        `help:"Address to serve HTTP on; port 0 takes a free one." default:"127.0.0.1:5000" placeholder:"HOST:PORT"`
 	Redis              string        `help:"Redis that keeps the data: redis://, rediss:// (TLS) or unix://, with user, password and database number; redis://HOST1:PORT,HOST2:PORT for a cluster; redis-sentinel://HOST1:26379,HOST2:26379/NAME for the master NAME of Sentinel. The embedded engine when empty." placeholder:"URL"`
 	Dir                string        `help:"Folder of the embedded engine's files." default:"./data" placeholder:"DIR"`
