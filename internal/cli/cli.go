@@ -65,18 +65,48 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	c, err := parser.Parse(args)
+	c, err := parser.Parse(joinNegative(args))
 	if exit >= 0 { // --help has been printed
 		return exit
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "landings: %v\nTry: landings --help\n", err)
+		fmt.Fprintf(stderr, "landings: %v\n", err)
+		if unknown, ok := strings.CutPrefix(err.Error(), "unknown flag "); ok && negative(unknown) {
+			fmt.Fprintln(stderr, "An id that begins with - goes last, after --, as in: landings get -- -1")
+		}
+		fmt.Fprintln(stderr, "Try: landings --help")
 		return dataset.Codes[dataset.Invalid].Exit
 	}
 	if err := c.Run(e); err != nil {
 		return e.fail(err)
 	}
 	return max(exit, 0)
+}
+
+// joinNegative joins a flag and a negative number after it, as in --limit -1, with a =,
+// without which kong takes the number for a flag. No flag of ours is called by a digit;
+// redis-server's words are not ours.
+func joinNegative(args []string) []string {
+	if args[0] == "redis-server" {
+		return args
+	}
+	var joined []string
+	for i, arg := range args {
+		if arg == "--" {
+			return append(joined, args[i:]...)
+		}
+		if last := len(joined) - 1; last >= 0 && negative(arg) && strings.HasPrefix(joined[last], "--") && !strings.Contains(joined[last], "=") {
+			joined[last] += "=" + arg
+			continue
+		}
+		joined = append(joined, arg)
+	}
+	return joined
+}
+
+// negative says whether an argument begins like a negative number.
+func negative(arg string) bool {
+	return len(arg) > 1 && arg[0] == '-' && (arg[1] >= '0' && arg[1] <= '9' || arg[1] == '.')
 }
 
 // bindVariables gives LANDINGS_* variables to what belongs to a machine and not to one
