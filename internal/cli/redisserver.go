@@ -177,9 +177,16 @@ func (s *serveCommand) openEmbedded(ctx context.Context, log *slog.Logger) (*emb
 	if err != nil {
 		return nil, err
 	}
+	appendonly := s.Appendonly
+	switch appendonly { // YAML's words for Redis's
+	case "true":
+		appendonly = "yes"
+	case "false":
+		appendonly = "no"
+	}
 	parameters := []redisserver.Parameter{
 		{Name: "dir", Args: []string{dir}},
-		{Name: "appendonly", Args: []string{s.Appendonly}},
+		{Name: "appendonly", Args: []string{appendonly}},
 		{Name: "appendfsync", Args: []string{s.Appendfsync}},
 		{Name: "save", Args: strings.Fields(s.Save)},
 	}
