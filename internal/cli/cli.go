@@ -40,7 +40,8 @@ type grammar struct {
 const description = `Landings publishes a dataset as a live, durable HTTP API, kept in Redis.
 
 Exit codes: 0 done, 1 internal error, 2 wrong usage or bad data, 3 not found, 4 conflict or failed
-precondition, 5 not available (nothing was changed), 6 not allowed, 7 the outcome of a write is unknown, 130 interrupted.`
+precondition, 5 not available (nothing was changed), 6 not allowed, 7 the outcome of a write is unknown,
+8 committed but not as safe as asked, 130 interrupted.`
 
 // Run runs the command that args (without the program's name) say and gives the
 // exit code. It ends early when ctx does.

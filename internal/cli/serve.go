@@ -150,7 +150,7 @@ func (s *serveCommand) Run(e *env) (err error) {
 		// After the store, which is deferred later and so closed before.
 		defer func() {
 			if e := engine.close(); e != nil && err == nil {
-				err = badEngine(e)
+				err = badEngine("save and stop", e)
 			}
 		}()
 		options.Dial = engine.dial
