@@ -35,6 +35,8 @@ const (
 	skip     = ", or load the others with on_error=skip"
 	fixIDs   = `correct these; or set id_field to another field, or to "" so that records are named by their position; or load the others with on_error=skip`
 	afterEnd = "there are bytes after the end of the gzip data; cut them off, or look whether two files became one"
+	mercator = `{"type":"name","properties":{"name":"urn:ogc:def:crs:EPSG::3857"}}`
+	degrees  = "the GeoJSON's coordinates are not longitudes and latitudes in degrees; convert them with ogr2ogr -t_srs EPSG:4326, as RFC 7946 wants them; or take the member crs out if they are in degrees after all"
 	wrap     = `send a list of objects, or an object with one list of them, such as {"records": [...]}; for one object a line say the format ndjson`
 	header   = "the first row must give each column a name of its own, separated by commas"
 	rowless  = "send the rows with it; to load no records, say the format: format=csv, --format csv or the type text/csv"
@@ -155,6 +157,9 @@ func TestErrors(t *testing.T) {
 		{"no Features", `{"type":"FeatureCollection","features":[{"type":"Point"},{"a":1},{"type":"Feature","geometry":{"type":"Circle"},"properties":{}},{"type":"Feature","properties":[]}]}`, Options{}, dataset.Invalid, "4 of 4 records cannot be read; " + fix +
 			"\n  line 1, column 49, record 1, /features/0/type: every element must have the type \"Feature\"\n  line 1, column 58, record 2, /features/1: the object is no GeoJSON Feature: it has no member \"type\"" +
 			"\n  line 1, column 95, record 3, /features/2/geometry: this is neither a GeoJSON geometry nor null\n  line 1, column 161, record 4, /features/3/properties: properties must be an object or null, this is a list"},
+		{"a crs", `{"type":"FeatureCollection","crs":` + mercator + `,"features":[{"type":"Feature","geometry":null,"properties":{}}]}`, Options{}, dataset.Invalid, degrees + "\n  line 1, column 35, /crs: they are in urn:ogc:def:crs:EPSG::3857"},
+		{"a crs at the end", `{"features":[{"type":"Feature","geometry":null,"properties":{}}],"crs":{"type":"link","properties":{"href":"x"}}}`, Options{}, dataset.Invalid, degrees + "\n  line 1, column 72, /crs: they are in {\"type\":\"link\",\"properties\":{\"href\":\"x\"}}"},
+		{"a Feature's crs", `{"type":"Feature","crs":` + mercator + `,"geometry":null,"properties":{}}`, Options{Format: GeoJSON}, dataset.Invalid, "1 of 1 records cannot be read; " + fix + "\n  line 1, column 25, record 1, /crs: the coordinates are not in degrees but in urn:ogc:def:crs:EPSG::3857; convert them with ogr2ogr -t_srs EPSG:4326"},
 		{"duplicate ids of Features", `[{"type":"Feature","properties":{"id":1},"geometry":null},{"type":"Feature","properties":{"id":1},"geometry":null}]`, Options{}, dataset.Invalid, `the field "id" does not name each record: 1 of 2 have no id there or repeat another's; ` + fixIDs + "\n  line 1, record 2, /1/properties/id: the id \"1\" is already that of record 1 (line 1)"},
 
 		// What cannot be read at all.

@@ -274,3 +274,14 @@ func (r *trickle) Read(p []byte) (int, error) {
 	r.b = r.b[n:]
 	return n, nil
 }
+
+// A member crs that says what holds anyway is no fault, nor is one of JSON that is no GeoJSON.
+func TestCRS(t *testing.T) {
+	const feature = `{"type":"Feature","geometry":null,"properties":{}}`
+	named := func(name string) string { return `{"type":"name","properties":{"name":"` + name + `"}}` }
+	for _, crs := range []string{"null", named("urn:ogc:def:crs:OGC:1.3:CRS84"), named("urn:ogc:def:crs:EPSG::4326"), named("EPSG:4326")} {
+		mustRead(t, `{"type":"FeatureCollection","crs":`+crs+`,"features":[`+feature+`]}`, Options{})
+		mustRead(t, strings.Replace(feature, "{", `{"crs":`+crs+`,`, 1), Options{Format: GeoJSON})
+	}
+	mustRead(t, `{"crs":"EPSG:3857","rows":[{"crs":1}]}`, Options{})
+}
