@@ -40,7 +40,8 @@ type grammar struct {
 const description = `Landings publishes a dataset as a live, durable HTTP API, kept in Redis.
 
 Exit codes: 0 done, 1 internal error, 2 wrong usage or bad data, 3 not found, 4 conflict or failed
-precondition, 5 not available (nothing was changed), 6 not allowed, 7 the outcome of a write is unknown, 130 interrupted.`
+precondition, 5 not available (nothing was changed), 6 not allowed, 7 the outcome of a write is unknown,
+8 committed but not as safe as asked, 130 interrupted.`
 
 // Run runs the command that args (without the program's name) say and gives the
 // exit code. It ends early when ctx does.
@@ -54,7 +55,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.DefaultEnvars("LANDINGS"),
+		kong.PostBuild(bindVariables),
 		kong.Bind(e),
 		kong.Vars{"config": defaultConfig},
 	)
@@ -65,18 +66,67 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	c, err := parser.Parse(args)
+	c, err := parser.Parse(joinNegative(args))
 	if exit >= 0 { // --help has been printed
 		return exit
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "landings: %v\nTry: landings --help\n", err)
+		fmt.Fprintf(stderr, "landings: %v\n", err)
+		if unknown, ok := strings.CutPrefix(err.Error(), "unknown flag "); ok && negative(unknown) {
+			fmt.Fprintln(stderr, "An id that begins with - goes last, after --, as in: landings get -- -1")
+		}
+		fmt.Fprintln(stderr, "Try: landings --help")
 		return dataset.Codes[dataset.Invalid].Exit
 	}
 	if err := c.Run(e); err != nil {
 		return e.fail(err)
 	}
 	return max(exit, 0)
+}
+
+// joinNegative joins a flag and a negative number after it, as in --limit -1, with a =,
+// without which kong takes the number for a flag. No flag of ours is called by a digit;
+// redis-server's words are not ours.
+func joinNegative(args []string) []string {
+	if args[0] == "redis-server" {
+		return args
+	}
+	var joined []string
+	for i, arg := range args {
+		if arg == "--" {
+			return append(joined, args[i:]...)
+		}
+		if last := len(joined) - 1; last >= 0 && negative(arg) && strings.HasPrefix(joined[last], "--") && !strings.Contains(joined[last], "=") {
+			joined[last] += "=" + arg
+			continue
+		}
+		joined = append(joined, arg)
+	}
+	return joined
+}
+
+// negative says whether an argument begins like a negative number.
+func negative(arg string) bool {
+	return len(arg) > 1 && arg[0] == '-' && (arg[1] >= '0' && arg[1] <= '9' || arg[1] == '.')
+}
+
+// bindVariables gives LANDINGS_* variables to what belongs to a machine and not to one
+// command line: the settings of serve, and for every other command the address of the
+// node and the token. One that is empty counts as not set, for that is what Compose
+// makes of ${NAME:-}.
+func bindVariables(k *kong.Kong) error {
+	for _, command := range k.Model.Children {
+		for _, flag := range command.Flags {
+			name := "LANDINGS_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+			value, set := os.LookupEnv(name)
+			if set && value == "" || command.Name != "serve" && flag.Name != "to" && flag.Name != "token" {
+				continue
+			}
+			flag.Envs = []string{name}
+			flag.Tag.Envs = flag.Envs
+		}
+	}
+	return nil
 }
 
 // fail prints an error and gives its exit code.

@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -25,7 +28,7 @@ const defaultConfig = "config.yaml"
 type configFile struct {
 	dir      string // that relative sources start from
 	Datasets []datasetConfig
-	settings map[string]*yaml.Node // by flag name
+	settings map[string]any // by flag name: what kong makes a flag's value of
 }
 
 // datasetConfig is one dataset of the configuration.
@@ -60,8 +63,8 @@ func badConfig(path string, line int, detail, remedy string) error {
 
 // readConfig reads a configuration file. A file that nobody asked for by name may
 // be absent.
-func readConfig(path string, named bool, flags []string) (*configFile, error) {
-	c := &configFile{dir: filepath.Dir(path), settings: map[string]*yaml.Node{}}
+func readConfig(path string, named bool, flags []*kong.Flag) (*configFile, error) {
+	c := &configFile{dir: filepath.Dir(path), settings: map[string]any{}}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) && !named {
 		return c, nil
@@ -80,12 +83,20 @@ func readConfig(path string, named bool, flags []string) (*configFile, error) {
 	if err != nil {
 		return nil, badConfig(path, 0, err.Error(), "make it readable for the user that runs landings")
 	}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
+	var doc, more yaml.Node
+	documents := yaml.NewDecoder(bytes.NewReader(text))
+	err = documents.Decode(&doc)
+	if err == nil && len(doc.Content) > 0 {
+		err = documents.Decode(&more)
+	}
+	if err != nil && err != io.EOF {
 		return nil, badConfig(path, 0, err.Error(), "correct the YAML")
 	}
 	if len(doc.Content) == 0 {
 		return c, nil // nothing but comments
+	}
+	if err == nil {
+		return nil, badConfig(path, more.Line, "a second YAML document begins here", "leave the line --- out: all settings are in one document")
 	}
 	root := doc.Content[0]
 	if root.Kind != yaml.MappingNode {
@@ -98,7 +109,7 @@ func readConfig(path string, named bool, flags []string) (*configFile, error) {
 			return nil, badConfig(path, key.Line, "the setting \""+dataset.Excerpt(key.Value)+"\" stands there twice", "leave one of them out")
 		}
 		seen[key.Value] = true
-		flag := strings.ReplaceAll(key.Value, "_", "-")
+		flag := slices.IndexFunc(flags, func(f *kong.Flag) bool { return setting(f) == key.Value })
 		switch {
 		case key.Value == "datasets":
 			if err := checkKeys(path, value); err != nil {
@@ -110,17 +121,47 @@ func readConfig(path string, named bool, flags []string) (*configFile, error) {
 			if err := c.check(path, value); err != nil {
 				return nil, err
 			}
-		case slices.Contains(flags, flag):
-			c.settings[flag] = value
+		case flag >= 0:
+			if c.settings[flags[flag].Name], err = settingOf(flags[flag], value); err != nil {
+				return nil, badConfig(path, value.Line, key.Value+": "+err.Error(), "write it as --"+flags[flag].Name+" takes it: landings serve --help")
+			}
 		default:
 			known := make([]string, len(flags))
 			for i, f := range flags {
-				known[i] = strings.ReplaceAll(f, "-", "_")
+				known[i] = setting(f)
 			}
 			return nil, badConfig(path, key.Line, "there is no setting \""+dataset.Excerpt(key.Value)+"\"", "use one of: datasets, "+strings.Join(known, ", "))
 		}
 	}
 	return c, nil
+}
+
+// setting gives a flag's name in the file.
+func setting(f *kong.Flag) string { return strings.ReplaceAll(f.Name, "-", "_") }
+
+// settingOf gives the value of a flag that a node says, once it is known that the flag
+// can have it: kong would find out without knowing where it stands.
+func settingOf(f *kong.Flag, node *yaml.Node) (any, error) {
+	var value any = node.Value
+	switch node.Kind {
+	case yaml.ScalarNode:
+	case yaml.SequenceNode:
+		values := make([]any, len(node.Content))
+		for i, v := range node.Content {
+			values[i] = v.Value
+		}
+		value = values
+	default:
+		return nil, errors.New("it is neither a value nor a list")
+	}
+	scan := kong.Scan().PushTyped(value, kong.FlagValueToken)
+	if err := f.Mapper.Decode(&kong.DecodeContext{Value: f.Value, Scan: scan}, reflect.New(f.Target.Type()).Elem()); err != nil {
+		return nil, err
+	}
+	if f.Enum != "" && !f.EnumMap()[node.Value] {
+		return nil, fmt.Errorf("%q is none of %s", dataset.Excerpt(node.Value), f.Enum)
+	}
+	return value, nil
 }
 
 // datasetKeys are the settings of a dataset.
@@ -188,24 +229,10 @@ func (c *configFile) Validate(*kong.Application) error { return nil }
 // Resolve gives a flag's value from the file, unless its variable is set: the
 // environment comes before the file.
 func (c *configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	node, ok := c.settings[flag.Name]
-	if !ok {
-		return nil, nil
-	}
 	for _, name := range flag.Envs {
 		if _, set := os.LookupEnv(name); set {
 			return nil, nil
 		}
 	}
-	switch node.Kind {
-	case yaml.ScalarNode:
-		return node.Value, nil
-	case yaml.SequenceNode:
-		values := make([]any, len(node.Content))
-		for i, v := range node.Content {
-			values[i] = v.Value
-		}
-		return values, nil
-	}
-	return nil, fmt.Errorf("line %d of the configuration is neither a value nor a list", node.Line)
+	return c.settings[flag.Name], nil
 }

@@ -20,10 +20,10 @@ import (
 
 type loadCommand struct {
 	nodeFlags
-	File    string `arg:"" help:"File to load: JSON, NDJSON, CSV or GeoJSON, plain, gzip or zstd; - reads the standard input."`
-	OnError string `help:"stop: load nothing when a record is bad; skip: load the good ones. As the node is configured when empty." enum:"stop,skip," default:""`
-	IDField string `help:"Field that holds the id; found when empty." placeholder:"FIELD"`
-	Format  string `help:"Format of the file; found when empty." enum:"json,ndjson,csv,geojson," default:""`
+	File    string  `arg:"" help:"File to load: JSON, NDJSON, CSV or GeoJSON, plain, gzip or zstd; - reads the standard input."`
+	OnError string  `help:"stop: load nothing when a record is bad; skip: load the good ones. As the node is configured when empty." enum:"stop,skip," default:""`
+	IDField *string `help:"Field that holds the id; found when left out; \"\" names records by their position." placeholder:"FIELD"`
+	Format  string  `help:"Format of the file; found when empty." enum:"json,ndjson,csv,geojson," default:""`
 }
 
 // types are the media types of file names.
@@ -63,10 +63,13 @@ func (c *loadCommand) Run(e *env) error {
 		header.Set("Content-Type", t)
 	}
 	query := url.Values{}
-	for name, value := range map[string]string{"on_error": c.OnError, "id_field": c.IDField, "format": c.Format} {
+	for name, value := range map[string]string{"on_error": c.OnError, "format": c.Format} {
 		if value != "" {
 			query.Set(name, value)
 		}
+	}
+	if c.IDField != nil {
+		query.Set("id_field", *c.IDField)
 	}
 	method, path := http.MethodPost, c.list()
 	if c.Dataset != "" {

@@ -16,17 +16,20 @@ import (
 
 type getCommand struct {
 	nodeFlags
-	ID string `arg:"" optional:"" help:"Id of the record; all records when left out."`
+	ID *string `arg:"" optional:"" help:"Id of the record; all records when left out."`
 }
 
 // Run prints one record, or the list of all.
 func (c *getCommand) Run(e *env) error {
-	path := c.record(c.ID)
-	if c.ID == "" {
-		path = c.list()
-		if c.Dataset != "" {
-			path += "/items?f=json&limit=1000000"
-		}
+	path := c.list()
+	switch {
+	case c.ID != nil && *c.ID == "":
+		// A variable of the shell that is not set is no wish for everything.
+		return &dataset.Error{Code: dataset.Invalid, Message: "the id is empty", Remedy: "name a record: landings get ID, or leave the id out for all records"}
+	case c.ID != nil:
+		path = c.record(*c.ID)
+	case c.Dataset != "":
+		path += "/items?f=json&limit=1000000"
 	}
 	answer, err := c.do(e.ctx, http.MethodGet, path, nil, nil)
 	if err != nil {
@@ -98,7 +101,7 @@ func printKeys(w io.Writer, body io.Reader) error {
 type deleteCommand struct {
 	nodeFlags
 	ID  string `arg:"" optional:"" help:"Id of the record."`
-	All bool   `help:"Delete the whole dataset." env:"-"`
+	All bool   `help:"Delete the whole dataset."`
 }
 
 // Run deletes a record or a dataset.

@@ -67,7 +67,7 @@ func (c redisServerCommand) Run(e *env) error {
 		for _, l := range listeners {
 			_ = l.Close()
 		}
-		return badEngine(err)
+		return badEngine("start", err)
 	}
 	group, ctx := errgroup.WithContext(e.ctx)
 	for _, l := range listeners {
@@ -157,8 +157,13 @@ func badParameters(err error) error {
 	return &dataset.Error{Code: dataset.Invalid, Message: err.Error(), Remedy: "use redis-server's own words, as in --port 6379 --dir ./data --save 1 1", Err: err}
 }
 
-func badEngine(err error) error {
-	return &dataset.Error{Code: dataset.Unavailable, Message: "the embedded engine cannot start: " + err.Error(), Err: err}
+// badEngine is the error of an engine that cannot do what was asked: start, or save and stop.
+func badEngine(what string, err error) error {
+	e := &dataset.Error{Code: dataset.Unavailable, Message: "the embedded engine cannot " + what + ": " + err.Error(), Err: err}
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		e.Remedy = "see that the user who runs landings may write the data folder and what is in it, and that there is room; or choose another folder with --dir"
+	}
+	return e
 }
 
 // embedded is the engine inside a node.
@@ -177,14 +182,24 @@ func (s *serveCommand) openEmbedded(ctx context.Context, log *slog.Logger) (*emb
 	if err != nil {
 		return nil, err
 	}
+	appendonly := s.Appendonly
+	switch appendonly { // YAML's words for Redis's
+	case "true":
+		appendonly = "yes"
+	case "false":
+		appendonly = "no"
+	}
 	parameters := []redisserver.Parameter{
 		{Name: "dir", Args: []string{dir}},
-		{Name: "appendonly", Args: []string{s.Appendonly}},
+		{Name: "appendonly", Args: []string{appendonly}},
 		{Name: "appendfsync", Args: []string{s.Appendfsync}},
 		{Name: "save", Args: strings.Fields(s.Save)},
 	}
 	if len(parameters[3].Args) == 0 {
 		parameters[3].Args = []string{""}
+	}
+	if _, _, err := redisserver.LogSettings(redisserver.Options{Parameters: parameters}); err != nil {
+		return nil, &dataset.Error{Code: dataset.Invalid, Message: err.Error(), Remedy: `write --save as "SECONDS CHANGES", such as "1 1", or "" for never`, Err: err}
 	}
 	var l net.Listener
 	if s.RedisListen != "" {
@@ -206,7 +221,7 @@ func (s *serveCommand) openEmbedded(ctx context.Context, log *slog.Logger) (*emb
 		if l != nil {
 			_ = l.Close()
 		}
-		return nil, badEngine(err)
+		return nil, badEngine("start", err)
 	}
 	return &embedded{engine, l}, nil
 }

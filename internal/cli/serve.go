@@ -27,12 +27,12 @@ import (
 
 // serveCommand is the settings of a node.
 type serveCommand struct {
-	Config             string        `help:"Configuration file (YAML)." default:"${config}" placeholder:"FILE" env:"LANDINGS_CONFIG"`
+	Config             string        `help:"Configuration file (YAML)." default:"${config}" placeholder:"FILE"`
 	Listen             string        `help:"Address to serve HTTP on; port 0 takes a free one." default:"127.0.0.1:5000" placeholder:"HOST:PORT"`
 	Redis              string        `help:"Redis that keeps the data: redis://, rediss:// (TLS) or unix://, with user, password and database number; redis://HOST1:PORT,HOST2:PORT for a cluster; redis-sentinel://HOST1:26379,HOST2:26379/NAME for the master NAME of Sentinel. The embedded engine when empty." placeholder:"URL"`
 	Dir                string        `help:"Folder of the embedded engine's files." default:"./data" placeholder:"DIR"`
 	Save               string        `help:"When the embedded engine saves dump.rdb: seconds and changes; empty for never." default:"1 1" placeholder:"SECONDS CHANGES"`
-	Appendonly         string        `help:"Whether the embedded engine keeps an append-only file." enum:"yes,no" default:"yes"`
+	Appendonly         string        `help:"Whether the embedded engine keeps an append-only file." enum:"yes,no,true,false" default:"yes"`
 	Appendfsync        string        `help:"When the append-only file is synced: always, everysec or no." enum:"always,everysec,no" default:"always"`
 	RedisListen        string        `help:"Address on which the embedded engine takes Redis clients; empty for none." default:"127.0.0.1:6379" placeholder:"HOST:PORT"`
 	Node               string        `help:"Name of this node, the same after a restart. Host name and port when empty." placeholder:"NAME"`
@@ -65,10 +65,10 @@ func (s *serveCommand) BeforeResolve(c *kong.Context) error {
 			path = c.FlagValue(p.Flag).(string)
 		}
 	}
-	var flags []string
+	var flags []*kong.Flag
 	for _, f := range c.Selected().Flags {
 		if f.Name != "help" && f.Name != "config" {
-			flags = append(flags, f.Name)
+			flags = append(flags, f)
 		}
 	}
 	file, err := readConfig(cmp.Or(path, defaultConfig), path != "", flags)
@@ -150,7 +150,7 @@ func (s *serveCommand) Run(e *env) (err error) {
 		// After the store, which is deferred later and so closed before.
 		defer func() {
 			if e := engine.close(); e != nil && err == nil {
-				err = badEngine(e)
+				err = badEngine("save and stop", e)
 			}
 		}()
 		options.Dial = engine.dial

@@ -91,7 +91,7 @@ func tooLong(limit int64) error {
 	return &dataset.Error{
 		Code:    dataset.TooLarge,
 		Message: fmt.Sprintf("the body is longer than %d bytes", limit),
-		Remedy:  "send less, send it compressed (Content-Encoding: gzip or zstd), or raise the limit in the configuration",
+		Remedy:  "send less, send it compressed (Content-Encoding: gzip or zstd), or raise --max-body (max_body in config.yaml)",
 	}
 }
 
@@ -147,7 +147,7 @@ func (u *upload) whole(limit int) ([]byte, error) {
 		return nil, &dataset.Error{
 			Code:    dataset.TooLarge,
 			Message: fmt.Sprintf("the record is longer than %d bytes", limit),
-			Remedy:  "send a smaller record, or raise the limit in the configuration",
+			Remedy:  "make several records of it, or leave long members out",
 		}
 	}
 	return body, nil

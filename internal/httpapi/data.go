@@ -269,15 +269,11 @@ func (a *API) load(r *http.Request, body *upload) (answer, error) {
 	return answer{status: http.StatusOK, body: got, version: state.Version, dataset: name, made: state}, nil
 }
 
-// hasBody says whether a request brings data. An empty body is none, whatever a
-// client library says its type would be, except where the type is one of data: an
-// empty file is a mistake to report and not a request for the source.
+// hasBody says whether a request brings data. With a type, an empty body is an empty
+// file, a mistake to report; without one it asks for the source. The type of a form
+// is no exception: curl gives it to files, and an empty one looks like curl -d "".
 func hasBody(r *http.Request) bool {
-	if r.ContentLength != 0 {
-		return true
-	}
-	t := r.Header.Get("Content-Type")
-	return t != "" && !isForm(t)
+	return r.ContentLength != 0 || r.Header.Get("Content-Type") != ""
 }
 
 // isForm says whether a type is what curl and browsers say when nobody said
@@ -298,7 +294,15 @@ func (a *API) readBody(r *http.Request, body *upload, c *collection, p loadParam
 		}
 	}
 	if isForm(contentType) {
-		contentType = ""
+		contentType = formType // without a character set, which libraries add to it
+	}
+	if r.ContentLength == 0 {
+		return nil, &dataset.Error{
+			Code:    dataset.Invalid,
+			Message: "the input is empty",
+			Remedy:  "an empty list, [], loads no records; to load the configured source, send neither a body nor a Content-Type, as curl -X POST does without -d",
+			Places:  []dataset.Place{{Parameter: "Content-Type", Detail: dataset.Excerpt(contentType)}},
+		}
 	}
 	o := c.read
 	o.ContentType, o.ContentEncoding = contentType, r.Header.Get("Content-Encoding")

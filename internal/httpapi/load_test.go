@@ -67,7 +67,10 @@ func TestLoadBodies(t *testing.T) {
 
 // A bad body is refused as a whole, with the places; what was there stays.
 func TestLoadBadBodies(t *testing.T) {
-	n := start(t, func(c *Config) { c.Limits.BodyBytes = 4000 })
+	n := start(t, func(c *Config) {
+		c.Limits.BodyBytes = 4000
+		c.Datasets[0].Source = textSource(list(1))
+	})
 	n.want(n.do("POST", "/data", three), 200)
 	p := n.problem(n.do("POST", "/data", "id,a\n1,2\n2\n", "Content-Type", "text/csv"), dataset.Invalid)
 	if len(p.Errors) == 0 || p.Errors[0].Line != 3 || p.Total == 0 || p.Remedy == "" {
@@ -75,10 +78,18 @@ func TestLoadBadBodies(t *testing.T) {
 	}
 	n.problem(n.do("POST", "/data", "--x\r\n", "Content-Type", "multipart/form-data; boundary=x"), dataset.UnsupportedMediaType)
 	n.problem(n.do("POST", "/data", "[]", "Content-Type", "text/csv", "Content-Encoding", "br"), dataset.UnsupportedMediaType)
-	n.problem(n.do("POST", "/data", list(100)), dataset.TooLarge)
-	// An empty file is no request for the source; neither is nothing where there is none.
-	n.problem(n.do("POST", "/data", "", "Content-Type", "text/csv"), dataset.Invalid)
-	n.problem(n.do("POST", "/data", ""), dataset.Invalid)
+	if p := n.problem(n.do("POST", "/data", list(100)), dataset.TooLarge); !strings.Contains(p.Remedy, "--max-body") {
+		t.Errorf("a body that is too long gets %+v", p)
+	}
+	// An empty file is no request for the source.
+	for _, sent := range []string{"text/csv", "application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=ISO-8859-1"} {
+		if p := n.problem(n.do("POST", "/data", "", "Content-Type", sent), dataset.Invalid); p.Detail != "the input is empty" || !strings.Contains(p.Remedy, "curl -X POST") {
+			t.Errorf("an empty file of type %s gets %+v", sent, p)
+		}
+	}
+	if p := n.problem(n.do("POST", "/data", "Sorry, service unavailable", "Content-Type", "application/x-www-form-urlencoded"), dataset.Invalid); !strings.Contains(p.Remedy, "--data-binary") {
+		t.Errorf("a line of text gets %+v", p)
+	}
 	if r := n.do("GET", "/data", ""); r.header.Get("Dataset-Version") != "1" || !strings.Contains(r.body, "Aïr") {
 		t.Errorf("a refused load changed something: %v", r.header)
 	}
@@ -113,7 +124,9 @@ func (s brokenSource) Open(context.Context) (io.ReadCloser, ingest.Options, erro
 }
 
 func TestSources(t *testing.T) {
-	n := start(t, func(c *Config) {
+	n := start(t, nil)
+	n.problem(n.do("POST", "/data", ""), dataset.Invalid) // there is none
+	n = start(t, func(c *Config) {
 		c.Datasets[0].Source = brokenSource{open: &dataset.Error{Code: dataset.SourceUnavailable, Message: "example.org does not answer", Remedy: "send the data"}}
 	})
 	if p := n.problem(n.do("POST", "/data", ""), dataset.SourceUnavailable); p.Remedy != "send the data" {
@@ -127,7 +140,7 @@ func TestSources(t *testing.T) {
 	}
 	// What the request says goes before what the source says.
 	n = start(t, func(c *Config) { c.Datasets[0].Source = textSource("n\n1\nbad,\n") })
-	l := loadedOf(t, n.want(n.do("POST", "/data?id_field=n&format=csv&on_error=skip", "", "Content-Type", "application/x-www-form-urlencoded"), 200))
+	l := loadedOf(t, n.want(n.do("POST", "/data?id_field=n&format=csv&on_error=skip", ""), 200))
 	if l.IDField == nil || *l.IDField != "n" || l.Rejected != 1 || l.Format != "csv" {
 		t.Errorf("loaded %+v", l)
 	}

@@ -24,6 +24,12 @@ type fault struct {
 	syntax bool
 }
 
+// notUTF8 is the detail of that fault, as the library words it.
+const notUTF8 = "invalid UTF-8"
+
+// saveAsUTF8 is what to do about a file in another encoding.
+const saveAsUTF8 = "save the file as UTF-8 (where it is Latin-1: iconv -f latin1 -t utf-8 FILE)"
+
 // diagnose says what is wrong with text, which should be one JSON value; nil when
 // nothing is.
 func diagnose(text []byte) *fault {

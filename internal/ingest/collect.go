@@ -37,6 +37,7 @@ type collector struct {
 	code          dataset.Code // of the first bad record
 	rejected      []dataset.Rejection
 	rejectedTotal int
+	notUTF8       int // of them
 }
 
 // part is up to 256 records without ids.
@@ -73,12 +74,16 @@ func (c *collector) reject(code dataset.Code, p dataset.Place, text []byte) {
 		c.code = code
 	}
 	c.rejectedTotal++
+	if p.Detail == notUTF8 {
+		c.notUTF8++
+	}
 	if !c.options.SkipBad {
 		if len(c.places) < c.limits.MaxErrors {
 			c.places = append(c.places, p)
 		}
-		// The input is refused: what was kept is of no use, only the errors count.
-		c.parts, c.candidates = nil, nil
+		// The input is refused; what is kept goes on being so for the sake of its ids, whose
+		// faults are told in the same answer. No bucket is of use.
+		c.ahead = nil
 		return
 	}
 	if len(c.rejected) < c.limits.MaxRejected {
@@ -89,10 +94,13 @@ func (c *collector) reject(code dataset.Code, p dataset.Place, text []byte) {
 // refused says that a record was bad and that nothing will come of this input.
 func (c *collector) refused() bool { return c.rejectedTotal > 0 && !c.options.SkipBad }
 
-// shorten gives at most 1,024 bytes of a text, as valid UTF-8.
+// maxKept is how much of a rejected record is kept, in bytes.
+const maxKept = 1024
+
+// shorten gives at most maxKept bytes of a text, as valid UTF-8.
 func shorten(text []byte) string {
-	if len(text) > 1024 {
-		text = text[:1024]
+	if len(text) > maxKept {
+		text = text[:maxKept]
 		for i := len(text) - 1; i > len(text)-utf8.UTFMax; i-- {
 			if utf8.RuneStart(text[i]) {
 				if !utf8.FullRune(text[i:]) {
@@ -111,7 +119,7 @@ func (c *collector) begin() error {
 		return &dataset.Error{
 			Code:    dataset.TooLarge,
 			Message: fmt.Sprintf("the input holds more than %s records", thousands(c.limits.MaxRecords)),
-			Remedy:  "load it in parts, or raise the limit",
+			Remedy:  "load it in parts, each as a dataset of its own",
 		}
 	}
 	return nil
@@ -120,9 +128,6 @@ func (c *collector) begin() error {
 // object takes the record in work, a valid JSON object that begins on a line of
 // the input.
 func (c *collector) object(record []byte, members []member, line int) error {
-	if c.refused() {
-		return nil
-	}
 	if err := c.learn(record, members); err != nil {
 		return err
 	}
@@ -223,7 +228,7 @@ func (c *collector) newField(name string, quoted []byte) (*field, error) {
 		return nil, &dataset.Error{
 			Code:    dataset.TooLarge,
 			Message: fmt.Sprintf("the records have more than %s different field names", thousands(c.limits.MaxFields)),
-			Remedy:  "put names that vary inside one member, or raise the limit",
+			Remedy:  "put names that vary inside one member",
 			Places:  []dataset.Place{{Record: c.number, Pointer: c.place("/" + escapePointer(name)), Detail: "the first field beyond the limit"}},
 		}
 	}
@@ -315,7 +320,8 @@ func (c *collector) bucket(i int, by *candidate) (made func() *dataset.Bucket) {
 // finish gives the load, or the error that lists what is bad.
 func (c *collector) finish() (*dataset.Load, error) {
 	if c.refused() {
-		return nil, c.refusal()
+		c.closePart()
+		return nil, c.withIDs(c.refusal())
 	}
 	c.ahead = nil // from here on it is not ahead of anything
 	c.closePart()
@@ -325,7 +331,9 @@ func (c *collector) finish() (*dataset.Load, error) {
 	}
 	if c.rejectedTotal > 0 && c.good == 0 {
 		e := c.refusal()
-		e.Remedy = "nothing is left to load"
+		if e.Remedy = "nothing is left to load"; c.mostlyNotUTF8() {
+			e.Remedy = saveAsUTF8
+		}
 		for _, r := range c.rejected[:min(len(c.rejected), c.limits.MaxErrors)] {
 			e.Places = append(e.Places, r.Place)
 		}
@@ -352,16 +360,22 @@ func (c *collector) finish() (*dataset.Load, error) {
 	return load, c.settings(&load.Schema)
 }
 
+// mostlyNotUTF8 says that the file is to be saved anew, not corrected record by record.
+func (c *collector) mostlyNotUTF8() bool { return 2*c.notUTF8 > c.rejectedTotal }
+
 // refusal is the error for an input with bad records.
 func (c *collector) refusal() *dataset.Error {
-	e := &dataset.Error{
+	fix := "correct what is listed"
+	if c.mostlyNotUTF8() {
+		fix = saveAsUTF8
+	}
+	return &dataset.Error{
 		Code:    c.code,
 		Message: fmt.Sprintf("%s of %s records cannot be read", thousands(c.rejectedTotal), thousands(c.number)),
-		Remedy:  "correct what is listed, or load the others with on_error=skip",
+		Remedy:  fix + ", or load the others with on_error=skip",
 		Places:  c.places,
 		Total:   c.rejectedTotal,
 	}
-	return e
 }
 
 // settings puts what the options say over what was inferred.

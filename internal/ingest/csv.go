@@ -42,13 +42,22 @@ type rowFault struct{ fault }
 
 func (f *rowFault) Error() string { return f.detail }
 
-func readCSV(in *input, c *collector) error {
+// readCSV reads a table. A header without rows is one of no records, but where the
+// format was only guessed it is any line of text with a comma.
+func readCSV(in *input, c *collector, guessed bool) error {
 	t := &table{in: in, c: c}
 	if err := t.header(); err != nil {
 		return err
 	}
 	for {
 		n, err := t.row()
+		if err == io.EOF && guessed && c.number == 0 {
+			return &dataset.Error{
+				Code:    dataset.Invalid,
+				Message: "the input is one line of text, \"" + dataset.Excerpt(strings.Join(t.names, ",")) + "\", which could be a CSV header without rows",
+				Remedy:  "send the rows with it; to load no records, say the format: format=csv, --format csv or the type text/csv",
+			}
+		}
 		if err == io.EOF {
 			return nil
 		}
@@ -56,7 +65,7 @@ func readCSV(in *input, c *collector) error {
 			if err := c.begin(); err != nil {
 				return err
 			}
-			t.reject(&f.fault, n)
+			t.reject(&f.fault, t.lineEnd(n))
 			// Where the row ends cannot be known; its first line's end is the nearest place
 			// where good rows may begin. Nothing is looked at more than twice for this: a
 			// quote that opens a field inside what was looked at would have closed it.
@@ -92,6 +101,21 @@ func (t *table) reject(f *fault, n int) {
 	line, column := t.in.at(f.offset)
 	t.c.reject(f.code(), dataset.Place{Line: line, Column: column, Record: t.c.number, Pointer: f.pointer, Detail: f.detail},
 		bytes.TrimRight(t.in.rest()[:n], "\r\n"))
+}
+
+// lineEnd gives where the line ends in which a row was found to be bad after n bytes, as
+// far as it is kept: what was looked at is a record cut off in the middle.
+func (t *table) lineEnd(n int) int {
+	for n < maxKept+utf8.UTFMax {
+		rest := t.in.rest()[n:]
+		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+			return n + i
+		}
+		if n += len(rest); t.in.more() != nil {
+			break // the reader of the next row says what it is
+		}
+	}
+	return n
 }
 
 // row finds the cells of the next row, none for a blank line, and gives its
@@ -242,7 +266,7 @@ func (t *table) header() error {
 		return &dataset.Error{
 			Code:    dataset.TooLarge,
 			Message: fmt.Sprintf("the CSV has %s columns, the limit is %s", thousands(len(t.cells)), thousands(t.c.limits.MaxFields)),
-			Remedy:  "leave columns out, or raise the limit",
+			Remedy:  "leave columns out",
 		}
 	}
 	seen := map[string]int{}
@@ -251,7 +275,9 @@ func (t *table) header() error {
 		offset := t.offset(i)
 		switch first, twice := seen[name]; {
 		case !utf8.ValidString(name):
-			return t.badHeader(offset, fmt.Sprintf("the name of column %d is not valid UTF-8", i+1))
+			e := t.badHeader(offset, fmt.Sprintf("the name of column %d is not valid UTF-8", i+1))
+			e.Remedy = saveAsUTF8
+			return e
 		case name == "":
 			return t.badHeader(offset, fmt.Sprintf("column %d has no name", i+1))
 		case twice:
@@ -304,7 +330,7 @@ func (t *table) offset(i int) int {
 	return n
 }
 
-func (t *table) badHeader(offset int, detail string) error {
+func (t *table) badHeader(offset int, detail string) *dataset.Error {
 	line, column := t.in.at(offset)
 	return &dataset.Error{
 		Code:    dataset.Invalid,
@@ -329,10 +355,7 @@ func (t *table) record(n int) error {
 		return nil
 	}
 	if !utf8.Valid(row) {
-		t.reject(&fault{offset: invalidAt(row), detail: "invalid UTF-8"}, n)
-		return nil
-	}
-	if c.refused() {
+		t.reject(&fault{offset: invalidAt(row), detail: notUTF8}, n)
 		return nil
 	}
 	text := c.text

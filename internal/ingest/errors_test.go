@@ -31,11 +31,17 @@ func zstded(text string) string {
 }
 
 const (
-	fix    = "correct what is listed, or load the others with on_error=skip"
-	fixIDs = `correct these; or set id_field to another field, or to "" so that records are named by their position; or load the others with on_error=skip`
-	wrap   = `send a list of objects, or an object with one list of them, such as {"records": [...]}; for one object a line say the format ndjson`
-	header = "the first row must give each column a name of its own, separated by commas"
-	send   = "send json, ndjson, csv or geojson, in UTF-8, plain or compressed with gzip or zstd"
+	fix      = "correct what is listed, or load the others with on_error=skip"
+	skip     = ", or load the others with on_error=skip"
+	fixIDs   = `correct these; or set id_field to another field, or to "" so that records are named by their position; or load the others with on_error=skip`
+	afterEnd = "there are bytes after the end of the gzip data; cut them off, or look whether two files became one"
+	mercator = `{"type":"name","properties":{"name":"urn:ogc:def:crs:EPSG::3857"}}`
+	degrees  = "the GeoJSON's coordinates are not longitudes and latitudes in degrees; convert them with ogr2ogr -t_srs EPSG:4326, as RFC 7946 wants them; or take the member crs out if they are in degrees after all"
+	wrap     = `send a list of objects, or an object with one list of them, such as {"records": [...]}; for one object a line say the format ndjson`
+	header   = "the first row must give each column a name of its own, separated by commas"
+	rowless  = "send the rows with it; to load no records, say the format: format=csv, --format csv or the type text/csv"
+	curl     = "where curl sent a file, say --data-binary @FILE: -d joins its lines to one"
+	send     = "send json, ndjson, csv or geojson, in UTF-8, plain or compressed with gzip or zstd"
 )
 
 func TestErrors(t *testing.T) {
@@ -64,6 +70,8 @@ func TestErrors(t *testing.T) {
 		{"lines said to be JSON", "{\"id\":1}\n{\"id\":2}", Options{ContentType: "application/json"}, dataset.Invalid, "the JSON holds no records: it is an object without a list; " + wrap},
 
 		// Broken JSON.
+		{"no JSON at all", "oops", Options{Format: JSON}, dataset.Invalid, "the JSON is broken; " + syntaxRemedy + "\n  line 1, column 1: invalid character 'o' at start of value"},
+		{"a broken value and no list", "\"oops", Options{Format: JSON}, dataset.Invalid, "the JSON is broken; " + syntaxRemedy + "\n  line 1, column 6: the input ends in the middle of a value"},
 		{"truncated list", "[{\"id\":1},\n", Options{}, dataset.Invalid, "the JSON is broken; send the whole file\n  line 2, column 1, record 1: the input ends in the middle of the list"},
 		{"truncated record", "[{\"id\":1},\n {\"id\":", Options{}, dataset.Invalid, "the JSON is broken; " + syntaxRemedy + "\n  line 2, column 8, record 2, /1/id: the input ends in the middle of a value"},
 		{"truncated wrapper", `{"a":[]`, Options{}, dataset.Invalid, "the JSON is broken; send the whole file\n  line 1, column 8: the input ends in the middle of the object"},
@@ -76,17 +84,25 @@ func TestErrors(t *testing.T) {
 		{"a member without a value", `{"a":,`, Options{}, dataset.Invalid, "the JSON is broken; " + syntaxRemedy + "\n  line 1, column 6: a value is expected here"},
 		{"a name twice in the wrapper", `{"a":1,"a":2}`, Options{}, dataset.Invalid, "the JSON is broken; " + syntaxRemedy + "\n  line 1, column 8: the name \"a\" occurs twice in one object"},
 
+		// Other encodings.
+		{"Latin-1", "id,n\n1,A\xefr\n2,b\n3,\xe9\n4\n", Options{}, dataset.Invalid, "3 of 4 records cannot be read; " + saveAsUTF8 + skip +
+			"\n  line 2, column 4, record 1: invalid UTF-8\n  line 4, column 3, record 3: invalid UTF-8\n  line 5, column 2, record 4: the row has 1 fields, the header has 2"},
+		{"Latin-1, skipped", "{\"n\":\"A\xefr\"}\n", Options{Format: NDJSON, SkipBad: true}, dataset.Invalid, "1 of 1 records cannot be read; " + saveAsUTF8 + "\n  line 1, column 8, record 1, /n: invalid UTF-8"},
+		{"Latin-1 lines with ids that repeat", "{\"id\":1}\n{\"id\":1}\n{\"id\":\"\xef\"}\n", Options{}, dataset.Invalid, "1 of 3 records cannot be read; of the others, 1 have no id in the field \"id\" or repeat another's; " + saveAsUTF8 + skip +
+			"\n  line 2, record 2, /id: the id \"1\" is already that of record 1 (line 1)\n  line 3, column 8, record 3, /id: invalid UTF-8"},
+		{"a Latin-1 header", "id,Gr\xf6\xdfe\n1,2\n", Options{}, dataset.Invalid, "the CSV's header cannot be read; " + saveAsUTF8 + "\n  line 1, column 4: the name of column 2 is not valid UTF-8"},
+
 		// Bad records of JSON: all are found.
 		{"not objects", "[1,\n[],{\"id\":1}, null]", Options{}, dataset.Invalid, "3 of 4 records cannot be read; " + fix +
 			"\n  line 1, column 2, record 1, /0: a record is an object, this is a number\n  line 2, column 1, record 2, /1: a record is an object, this is a list\n  line 2, column 14, record 4, /3: a record is an object, this is null"},
 		{"a name twice", "{\"m/\":[{\"id\":1},\n{\"a\":{\"b\":1,\"b\":2}}]}", Options{}, dataset.Invalid, "1 of 2 records cannot be read; " + fix + "\n  line 2, column 13, record 2, /m~1/1/a/b: the name \"b\" occurs twice in one object"},
-		{"invalid UTF-8", "[{\"a\":\"x\xff\"}]", Options{}, dataset.Invalid, "1 of 1 records cannot be read; " + fix + "\n  line 1, column 9, record 1, /0/a: invalid UTF-8"},
+		{"invalid UTF-8", "[{\"a\":\"x\xff\"}]", Options{}, dataset.Invalid, "1 of 1 records cannot be read; " + saveAsUTF8 + skip + "\n  line 1, column 9, record 1, /0/a: invalid UTF-8"},
 		{"too deep", `[{"a":` + deep + `}]`, Options{}, dataset.TooLarge, "1 of 1 records cannot be read; " + fix + "\n  line 1, column 2, record 1, /0: objects and lists are nested 65 deep, the limit is 64"},
 		{"too long", "[{\"id\":1},\n{\"a\":\"" + long + `"}]`, Options{}, dataset.TooLarge, "1 of 2 records cannot be read; " + fix + "\n  line 2, column 1, record 2, /1: longer than 1,048,576 bytes"},
-		{"much too long", `[{"a":"` + long + long + `"}]`, Options{}, dataset.TooLarge, "a value of the JSON is too long; raise the limit on the size of a record\n  line 1, column 2, record 1, /0: longer than 1,048,576 bytes"},
-		{"too many records", `[{},{},{}]`, Options{Limits: Limits{MaxRecords: 2}}, dataset.TooLarge, "the input holds more than 2 records; load it in parts, or raise the limit"},
-		{"too many fields", "[{" + strings.Join(many, ",") + "}]", Options{}, dataset.TooLarge, "the records have more than 1,000 different field names; put names that vary inside one member, or raise the limit\n  record 1, /0/f1000: the first field beyond the limit"},
-		{"too many bytes", "[{}                        ]", Options{Limits: Limits{MaxBytes: 10}}, dataset.TooLarge, "the input holds more than 10 bytes; load it in parts, or raise the limit"},
+		{"much too long", `[{"a":"` + long + long + `"}]`, Options{}, dataset.TooLarge, "a value of the JSON is too long; make several records of it, or leave long members out\n  line 1, column 2, record 1, /0: longer than 1,048,576 bytes"},
+		{"too many records", `[{},{},{}]`, Options{Limits: Limits{MaxRecords: 2}}, dataset.TooLarge, "the input holds more than 2 records; load it in parts, each as a dataset of its own"},
+		{"too many fields", "[{" + strings.Join(many, ",") + "}]", Options{}, dataset.TooLarge, "the records have more than 1,000 different field names; put names that vary inside one member\n  record 1, /0/f1000: the first field beyond the limit"},
+		{"too many bytes", "[{}                        ]", Options{Limits: Limits{MaxBytes: 10}}, dataset.TooLarge, "the input holds more than 10 bytes; load it in parts, each as a dataset of its own"},
 		{"the first errors of many", "[1,1,1,1]", Options{Limits: Limits{MaxErrors: 1}}, dataset.Invalid, "4 of 4 records cannot be read; " + fix + "\n  line 1, column 2, record 1, /0: a record is an object, this is a number\n  and 3 more"},
 		{"skip leaves nothing", "[1]", Options{SkipBad: true}, dataset.Invalid, "1 of 1 records cannot be read; nothing is left to load\n  line 1, column 2, record 1, /0: a record is an object, this is a number"},
 
@@ -97,6 +113,11 @@ func TestErrors(t *testing.T) {
 			"\n  line 1, record 6, /5/id: the id \" \" holds a control character or invalid UTF-8"},
 		{"long id", `[{"id":"` + strings.Repeat("x", 513) + `"}]`, Options{}, dataset.Invalid, `the field "id" does not name each record: 1 of 1 have no id there or repeat another's; ` + fixIDs + "\n  line 1, record 1, /0/id: the id \"" + strings.Repeat("x", 60) + "...\" is too long"},
 		{"duplicate configured ids", "k,a\nx,1\nx,2\n", Options{IDField: ptr("k")}, dataset.Invalid, `the field "k" does not name each record: 1 of 2 have no id there or repeat another's; ` + fixIDs + "\n  line 3, record 2, /k: the id \"x\" is already that of record 1 (line 2)"},
+		{"rows of other lengths and duplicate ids", "id,a\n1,2\n1,3\n2\n,4\n", Options{}, dataset.Invalid, `1 of 4 records cannot be read; of the others, 2 have no id in the field "id" or repeat another's; ` + fixIDs +
+			"\n  line 3, record 2, /id: the id \"1\" is already that of record 1 (line 2)\n  line 4, column 2, record 3: the row has 1 fields, the header has 2\n  line 5, record 4, /id: the id is empty"},
+		{"the first errors of records and ids", `[1,{"id":1},{"id":1},2,{"id":1}]`, Options{Limits: Limits{MaxErrors: 2}}, dataset.Invalid, `2 of 5 records cannot be read; of the others, 2 have no id in the field "id" or repeat another's; ` + fixIDs +
+			"\n  line 1, column 2, record 1, /0: a record is an object, this is a number\n  line 1, record 3, /2/id: the id \"1\" is already that of record 2 (line 1)\n  and 2 more"},
+		{"no record can be read, whatever the id", "[1]", Options{IDField: ptr("k")}, dataset.Invalid, "1 of 1 records cannot be read; " + fix + "\n  line 1, column 2, record 1, /0: a record is an object, this is a number"},
 		{"a configured id that nobody has", `[{"a":1}]`, Options{IDField: ptr("k")}, dataset.Invalid, "no record has the field \"k\"; the fields are a\n  id_field: names this field"},
 		{"a configured time that nobody has", `[{"a":1}]`, Options{TimeField: ptr("k")}, dataset.Invalid, "no record has the field \"k\"; the fields are a\n  time_field: names this field"},
 		{"a configured place that nobody has", `[{"a":1}]`, Options{Geometry: &dataset.Geometry{Lat: "a", Lon: "b"}}, dataset.Invalid, "no record has the field \"b\"; the fields are a\n  geometry: names this field"},
@@ -104,12 +125,17 @@ func TestErrors(t *testing.T) {
 		// NDJSON.
 		{"bad lines", "{\"id\":1}\n\n{\"id\":2\n  {\"id\":3}x\n[]\n{\"id\":4}", Options{Format: NDJSON}, dataset.Invalid, "3 of 5 records cannot be read; " + fix +
 			"\n  line 3, column 8, record 2: the line ends in the middle of a value\n  line 4, column 11, record 3: there is more text after the value\n  line 5, column 1, record 4: a record is an object, this is a list"},
+		{"lines of which the second is bad", "{\"id\":1}\noops\n{\"id\":2}", Options{}, dataset.Invalid, "1 of 3 records cannot be read; " + fix +
+			"\n  line 2, column 1, record 2: invalid character 'o' at start of value"},
+		{"lines of which the first is bad", "{\"id\":1,\"id\":2}\n{\"id\":2}", Options{}, dataset.Invalid, "1 of 2 records cannot be read; " + fix +
+			"\n  line 1, column 9, record 1, /id: the name \"id\" occurs twice in one object"},
 		{"a long line", "{\"id\":1}\n{\"a\":\"" + long + long + "\"}\n{}{}", Options{Format: NDJSON}, dataset.TooLarge, "2 of 3 records cannot be read; " + fix +
 			"\n  line 2, column 1, record 2: longer than 1,048,576 bytes\n  line 3, column 3, record 3: there is more text after the value"},
 
 		// CSV.
 		{"a name too few", "a,,b\n", Options{}, dataset.Invalid, "the CSV's header cannot be read; " + header + "\n  line 1, column 3: column 2 has no name"},
 		{"a name twice in the header", "\xef\xbb\xbf\"a\",\"b,\"\"\n\",a\n", Options{Format: CSV}, dataset.Invalid, "the CSV's header cannot be read; " + header + "\n  line 2, column 3: column 3 has the name of column 1, \"a\""},
+		{"too many columns", "a,b,c\n", Options{Format: CSV, Limits: Limits{MaxFields: 2}}, dataset.TooLarge, "the CSV has 3 columns, the limit is 2; leave columns out"},
 		{"semicolons", "a;b\n1;2\n", Options{FileName: "a.csv"}, dataset.Invalid, "the CSV's header cannot be read; " + header + "\n  line 1, column 1: there is one column, and its name looks like several with another separator than the comma"},
 		{"rows of other lengths", "id,a\n1,\"x\ny\"\n2\n3,4,5\n6,7", Options{}, dataset.Invalid, "2 of 4 records cannot be read; " + fix +
 			"\n  line 4, column 2, record 2: the row has 1 fields, the header has 2\n  line 5, column 5, record 3: the row has 3 fields, the header has 2"},
@@ -118,14 +144,22 @@ func TestErrors(t *testing.T) {
 			"\n  line 3, column 4, record 2: a quote in a field that does not begin with one; write the field in quotes, and the quote as two" +
 			"\n  line 6, column 3, record 4: this quote is not closed before the end of the input"},
 		{"a carriage return", "id,a\n1,x\ry\n", Options{}, dataset.Invalid, "1 of 1 records cannot be read; " + fix + "\n  line 2, column 4, record 1: a carriage return without a line feed; write the field in quotes, or end rows with LF or CRLF"},
-		{"invalid UTF-8 in CSV", "id,a\n1,\"A\nA\xefr\"\n", Options{}, dataset.Invalid, "1 of 1 records cannot be read; " + fix + "\n  line 3, column 2, record 1: invalid UTF-8"},
+		{"invalid UTF-8 in CSV", "id,a\n1,\"A\nA\xefr\"\n", Options{}, dataset.Invalid, "1 of 1 records cannot be read; " + saveAsUTF8 + skip + "\n  line 3, column 2, record 1: invalid UTF-8"},
 		{"a long row", "id,a\n1," + long + long + "\n2,\"" + long + long + "\n3,x\n", Options{}, dataset.TooLarge, "2 of 3 records cannot be read; " + fix +
 			"\n  line 2, column 1, record 1: longer than 1,048,576 bytes\n  line 3, column 3, record 2: this quote is not closed within 1,048,576 bytes"},
+
+		{"a line of text", "Sorry, service unavailable\n", Options{ContentType: "application/octet-stream"}, dataset.Invalid, `the input is one line of text, "Sorry, service unavailable", which could be a CSV header without rows; ` + rowless},
+		{"a file through curl -d", "id,a1,x2,y", Options{ContentType: formType}, dataset.Invalid, `the input is one line of text, "id,a1,x2,y", which could be a CSV header without rows; ` + rowless + "; " + curl},
+		{"lines through curl -d", `{"id":1}{"id":2}`, Options{ContentType: formType}, dataset.Invalid, "the JSON holds no records: it is an object without a list; " + wrap + "; " + curl},
+		{"a file through curl --data-binary", "id,a\n1", Options{ContentType: formType}, dataset.Invalid, "1 of 1 records cannot be read; " + fix + "\n  line 2, column 2, record 1: the row has 1 fields, the header has 2"},
 
 		// GeoJSON.
 		{"no Features", `{"type":"FeatureCollection","features":[{"type":"Point"},{"a":1},{"type":"Feature","geometry":{"type":"Circle"},"properties":{}},{"type":"Feature","properties":[]}]}`, Options{}, dataset.Invalid, "4 of 4 records cannot be read; " + fix +
 			"\n  line 1, column 49, record 1, /features/0/type: every element must have the type \"Feature\"\n  line 1, column 58, record 2, /features/1: the object is no GeoJSON Feature: it has no member \"type\"" +
 			"\n  line 1, column 95, record 3, /features/2/geometry: this is neither a GeoJSON geometry nor null\n  line 1, column 161, record 4, /features/3/properties: properties must be an object or null, this is a list"},
+		{"a crs", `{"type":"FeatureCollection","crs":` + mercator + `,"features":[{"type":"Feature","geometry":null,"properties":{}}]}`, Options{}, dataset.Invalid, degrees + "\n  line 1, column 35, /crs: they are in urn:ogc:def:crs:EPSG::3857"},
+		{"a crs at the end", `{"features":[{"type":"Feature","geometry":null,"properties":{}}],"crs":{"type":"link","properties":{"href":"x"}}}`, Options{}, dataset.Invalid, degrees + "\n  line 1, column 72, /crs: they are in {\"type\":\"link\",\"properties\":{\"href\":\"x\"}}"},
+		{"a Feature's crs", `{"type":"Feature","crs":` + mercator + `,"geometry":null,"properties":{}}`, Options{Format: GeoJSON}, dataset.Invalid, "1 of 1 records cannot be read; " + fix + "\n  line 1, column 25, record 1, /crs: the coordinates are not in degrees but in urn:ogc:def:crs:EPSG::3857; convert them with ogr2ogr -t_srs EPSG:4326"},
 		{"duplicate ids of Features", `[{"type":"Feature","properties":{"id":1},"geometry":null},{"type":"Feature","properties":{"id":1},"geometry":null}]`, Options{}, dataset.Invalid, `the field "id" does not name each record: 1 of 2 have no id there or repeat another's; ` + fixIDs + "\n  line 1, record 2, /1/properties/id: the id \"1\" is already that of record 1 (line 1)"},
 
 		// What cannot be read at all.
@@ -144,6 +178,9 @@ func TestErrors(t *testing.T) {
 		{"truncated gzip", gzipped("[{}]")[:20], Options{}, dataset.Invalid, "the gzip data are cut off: they end after 20 bytes, before their end mark; send the whole file"},
 		{"truncated zstd", zstded("[" + strings.Repeat("{\"a\":1},", 99) + "{}]")[:20], Options{}, dataset.Invalid, "the zstd data are cut off: they end after 20 bytes, before their end mark; send the whole file"},
 		{"gzip without its checksum", gzipped("[{}]")[:len(gzipped("[{}]"))-2], Options{}, dataset.Invalid, "the gzip data are cut off: they end after 26 bytes, before their end mark; send the whole file"},
+		{"text after gzip", gzipped("[{}]") + "x", Options{}, dataset.Invalid, afterEnd},
+		{"text after zeros after gzip", gzipped("[{}]") + "\x00\x00[{},{},{},{},{}]", Options{}, dataset.Invalid, afterEnd},
+		{"a second gzip, cut off", gzipped("[{}") + gzipped("]")[:9], Options{}, dataset.Invalid, "the gzip data are cut off: they end after 36 bytes, before their end mark; send the whole file"},
 		{"damaged gzip", gzipped("[{}]")[:20] + "x" + gzipped("[{}]")[21:], Options{}, dataset.Invalid, "the gzip data are damaged: their checksum is wrong; compress it again, or send it plain"},
 		{"a gzip bomb", gzipped(strings.Repeat(" ", 40<<20)), Options{}, dataset.TooLarge, "the input grows to more than 200 times its size when decompressed; send it plain: only data made to exhaust the reader compress so well"},
 		{"a zstd bomb", zstded(strings.Repeat(" ", 40<<20)), Options{}, dataset.TooLarge, "the input grows to more than 200 times its size when decompressed; send it plain: only data made to exhaust the reader compress so well"},
@@ -187,6 +224,8 @@ func TestSkipBad(t *testing.T) {
 			[]rejection{{2, 2, "2"}, {2, 3, `{"a":1,"a":2}`}, {3, 4, "{\"id\":\"\uFFFD\"}"}}},
 		{"csv", "id,a\n1,x\n2\n3,\"y\n4,z\n", []string{`1 {"id":"1","a":"x"}`, `4 {"id":"4","a":"z"}`},
 			[]rejection{{3, 2, "2"}, {4, 3, "3,\"y\n4,z"}}},
+		{"quotes", "id,a,b\n1,ab\"c,d\n2,x,y\n\"3\"x,keepme\r\n4,\"k\nl\"m,n\n5,o\rp,q", []string{`2 {"id":"2","a":"x","b":"y"}`},
+			[]rejection{{2, 1, "1,ab\"c,d"}, {4, 3, "\"3\"x,keepme"}, {6, 4, "4,\"k\nl\"m,n"}, {6, 5, "l\"m,n"}, {7, 6, "5,o\rp,q"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := Options{SkipBad: true}
@@ -221,6 +260,15 @@ func TestSkipBad(t *testing.T) {
 	if len(r.Load.Rejected) != 10 || r.Load.RejectedTotal != 51 {
 		t.Error(len(r.Load.Rejected), r.Load.RejectedTotal)
 	}
+	for _, rest := range []string{strings.Repeat("é", 3000), strings.Repeat("é", 510) + "x€\n"} {
+		r, err := Read(t.Context(), &trickle{[]byte("id,a\n0,z\n1,x\"y" + rest)}, Options{Format: CSV, SkipBad: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := r.Load.Rejected[0].Text; len(s) < 1000 || len(s) > 1024 || !strings.HasPrefix("1,x\"y"+rest, s) {
+			t.Errorf("%d bytes: %s", len(s), s)
+		}
+	}
 	r = mustRead(t, "{}\n"+strings.Repeat("é", 3000)+"\n\xf0\x9f\x98", Options{Format: NDJSON, SkipBad: true})
 	if s := r.Load.Rejected[0].Text; len(s) != 1024 || strings.Contains(s, "\uFFFD") {
 		t.Errorf("%d bytes: %s", len(s), s)
@@ -249,10 +297,12 @@ func TestReaderFails(t *testing.T) {
 func TestCompressed(t *testing.T) {
 	text := `[{"id":1}]`
 	for in, o := range map[string]Options{
+		gzipped(text) + strings.Repeat("\x00", 600): {},
 		gzipped(text):                         {},
 		gzipped(text[:4]) + gzipped(text[4:]): {ContentEncoding: "gzip"},
-		zstded(text):                          {ContentEncoding: "identity", FileName: "x.json.zst"},
-		zstded(text[:4]) + zstded(text[4:]):   {ContentEncoding: "zstd"},
+		gzipped(text[:4]) + strings.Repeat(gzipped(""), 200) + gzipped(text[4:]): {},
+		zstded(text):                        {ContentEncoding: "identity", FileName: "x.json.zst"},
+		zstded(text[:4]) + zstded(text[4:]): {ContentEncoding: "zstd"},
 	} {
 		r := mustRead(t, in, o)
 		if d := cmp.Diff([]string{`1 {"id":1}`}, records(r)); d != "" || r.Coding == "" || r.Bytes != 10 {

@@ -295,16 +295,43 @@ func (c *collector) record(n int) []byte {
 	return p.text[start:p.ends[i]]
 }
 
+// idRemedy is what to do about records without an id of their own.
+const idRemedy = "correct these; or set id_field to another field, or to \"\" so that records are named by their position; or load the others with on_error=skip"
+
 func (c *collector) idError(cd *candidate, bad []badID) error {
 	e := &dataset.Error{
 		Code:    dataset.Invalid,
 		Message: fmt.Sprintf("the field %q does not name each record: %s of %s have no id there or repeat another's", dataset.Excerpt(cd.field), thousands(len(bad)), thousands(c.good)),
-		Remedy:  "correct these; or set id_field to another field, or to \"\" so that records are named by their position; or load the others with on_error=skip",
+		Remedy:  idRemedy,
 		Total:   len(bad),
 	}
 	for _, b := range bad[:min(len(bad), c.limits.MaxErrors)] {
 		e.Places = append(e.Places, c.badPlace(cd, b))
 	}
+	return e
+}
+
+// withIDs adds to the error for records that cannot be read what is wrong with the ids
+// of the others.
+func (c *collector) withIDs(e *dataset.Error) *dataset.Error {
+	if len(c.candidates) == 0 || !c.candidates[0].required {
+		return e
+	}
+	cd := c.candidates[0]
+	bad := c.badIDs(cd)
+	if len(bad) == 0 {
+		return e
+	}
+	e.Message += fmt.Sprintf("; of the others, %s have no id in the field %q or repeat another's", thousands(len(bad)), dataset.Excerpt(cd.field))
+	if !c.mostlyNotUTF8() {
+		e.Remedy = idRemedy
+	}
+	for _, b := range bad[:min(len(bad), c.limits.MaxErrors)] {
+		e.Places = append(e.Places, c.badPlace(cd, b))
+	}
+	slices.SortStableFunc(e.Places, func(a, b dataset.Place) int { return a.Record - b.Record })
+	e.Places = e.Places[:min(len(e.Places), c.limits.MaxErrors)]
+	e.Total += len(bad)
 	return e
 }
 

@@ -139,14 +139,34 @@ func Read(ctx context.Context, r io.Reader, o Options) (*Result, error) {
 	}
 	defer src.close()
 	in := newInput(src, l)
-	format, err := sniff(in, o)
-	if err != nil {
-		return nil, err
-	}
 	c := newCollector(o, l)
+	format, err := readAny(in, c)
+	if src.err != nil {
+		// What is wrong with the source explains whatever the parser saw.
+		return nil, src.err
+	}
+	var load *dataset.Load
+	if err == nil {
+		load, err = c.finish()
+	}
+	if err != nil {
+		return nil, joined(err, in, o)
+	}
+	if c.features {
+		format = GeoJSON
+	}
+	return &Result{Load: *load, Format: format, Coding: src.coding, Bytes: src.n}, nil
+}
+
+// readAny reads the records of an input, whatever its format, and gives that.
+func readAny(in *input, c *collector) (format string, err error) {
+	format, guessed, err := sniff(in, c.options)
+	if err != nil {
+		return "", err
+	}
 	switch format {
 	case CSV:
-		err = readCSV(in, c)
+		err = readCSV(in, c, guessed)
 	case NDJSON:
 		err = readLines(in, c)
 	case GeoJSON:
@@ -155,19 +175,5 @@ func Read(ctx context.Context, r io.Reader, o Options) (*Result, error) {
 	default:
 		err = readJSON(in, c)
 	}
-	if src.err != nil {
-		// What is wrong with the source explains whatever the parser saw.
-		return nil, src.err
-	}
-	if err != nil {
-		return nil, err
-	}
-	load, err := c.finish()
-	if err != nil {
-		return nil, err
-	}
-	if c.features {
-		format = GeoJSON
-	}
-	return &Result{Load: *load, Format: format, Coding: src.coding, Bytes: src.n}, nil
+	return format, err
 }

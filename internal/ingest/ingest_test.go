@@ -58,11 +58,13 @@ func TestRecords(t *testing.T) {
 		{"something_id", `[{"run_id":1,"site_id":"p"},{"run_id":1,"site_id":"q"}]`, Options{}, JSON, []string{`p {"run_id":1,"site_id":"p"}`, `q {"run_id":1,"site_id":"q"}`}},
 		{"an id with escapes", `[{"id":"a\"b"}]`, Options{}, JSON, []string{`a"b {"id":"a\"b"}`}},
 		{"lines", "{\"id\":1}\r\n\n  {\"id\":2}  \n", Options{}, NDJSON, []string{`1 {"id":1}`, `2 {"id":2}`}},
+		{"an object after a line that is one", "{\n\"id\":1}\n", Options{}, "", nil},
 		{"one line", `{"id":1}`, Options{ContentType: "application/x-ndjson; charset=utf-8"}, NDJSON, []string{`1 {"id":1}`}},
 		{"no line", "\n", Options{Format: NDJSON}, "", nil},
 		{"csv", "id,a\n1,\"x,\"\"y\"\"\"\n2,\"p\r\nq\"\n", Options{}, CSV, []string{`1 {"id":"1","a":"x,\"y\""}`, `2 {"id":"2","a":"p\r\nq"}`}},
 		{"csv with BOM, CRLF, blank lines, no last line end", "\xef\xbb\xbfid,\"a\"\r\n\r\n1,Aïr\r\n\r\n2,", Options{}, CSV, []string{`1 {"id":"1","a":"Aïr"}`, `2 {"id":"2","a":""}`}},
-		{"csv without rows", "id,a\n", Options{}, CSV, nil},
+		{"csv without rows", "id,a\n", Options{FileName: "a.csv"}, CSV, nil},
+		{"csv of one row", "id,a\n1,x", Options{}, CSV, []string{`1 {"id":"1","a":"x"}`}},
 		{"csv with one column", "a\nx\n\n\"\"\n", Options{FileName: "a.csv"}, CSV, []string{`0 {"a":"x"}`, `1 {"a":""}`}},
 		{"csv with control characters", "a,b\n\x01\t,\\\n", Options{}, CSV, []string{`0 {"a":"\u0001\t","b":"\\"}`}},
 		{"FeatureCollection", `{"type":"FeatureCollection","bbox":[1,2,3,4],"features":[` + feature + `,` + feature2 + `],"links":[1]}`, Options{}, GeoJSON, []string{"7 " + feature, "8 " + feature2}},
@@ -271,4 +273,15 @@ func (r *trickle) Read(p []byte) (int, error) {
 	n := copy(p[:1], r.b)
 	r.b = r.b[n:]
 	return n, nil
+}
+
+// A member crs that says what holds anyway is no fault, nor is one of JSON that is no GeoJSON.
+func TestCRS(t *testing.T) {
+	const feature = `{"type":"Feature","geometry":null,"properties":{}}`
+	named := func(name string) string { return `{"type":"name","properties":{"name":"` + name + `"}}` }
+	for _, crs := range []string{"null", named("urn:ogc:def:crs:OGC:1.3:CRS84"), named("urn:ogc:def:crs:EPSG::4326"), named("EPSG:4326")} {
+		mustRead(t, `{"type":"FeatureCollection","crs":`+crs+`,"features":[`+feature+`]}`, Options{})
+		mustRead(t, strings.Replace(feature, "{", `{"crs":`+crs+`,`, 1), Options{Format: GeoJSON})
+	}
+	mustRead(t, `{"crs":"EPSG:3857","rows":[{"crs":1}]}`, Options{})
 }

@@ -25,7 +25,6 @@ func readJSON(in *input, c *collector) error {
 	if err != nil && err != io.EOF {
 		return err
 	}
-	c.listed = true
 	switch first {
 	case '[':
 		if err := r.list(); err != nil {
@@ -119,7 +118,7 @@ func (r *reader) value() ([]byte, *fault, error) {
 				return nil, nil, &dataset.Error{
 					Code:    dataset.TooLarge,
 					Message: "a value of the JSON is too long",
-					Remedy:  "raise the limit on the size of a record",
+					Remedy:  "make several records of it, or leave long members out",
 					Places:  []dataset.Place{{Line: line, Column: column, Record: r.c.number, Pointer: r.c.place(""), Detail: f.detail}},
 				}
 			}
@@ -200,7 +199,7 @@ func (r *reader) record(value []byte, f *fault, where func(string) string) error
 	if f == nil && value[0] != '{' {
 		f = &fault{detail: "a record is an object, this is " + kindOf(value)}
 	}
-	if f == nil && r.c.good == 0 && !r.c.features && !r.c.refused() {
+	if f == nil && r.c.good == 0 && !r.c.features {
 		r.c.features = isFeature(value)
 	}
 	if f == nil && r.c.features {
@@ -225,6 +224,7 @@ func (r *reader) object() error {
 	list := "" // the member that holds the records
 	found := false
 	feature := ""
+	var crs error // of a FeatureCollection; that it is one may be said later
 	for first := true; ; first = false {
 		next, err := in.skipSpace()
 		if err == nil && next == ',' && !first {
@@ -304,12 +304,26 @@ func (r *reader) object() error {
 		if f != nil {
 			return r.brokenAt(f.offset, "/"+escapePointer(name)+f.pointer, f.detail)
 		}
+		if name == "crs" {
+			if other := otherCRS(value); other != "" {
+				line, column := in.at(0)
+				crs = &dataset.Error{
+					Code:    dataset.Invalid,
+					Message: "the GeoJSON's coordinates are not longitudes and latitudes in degrees",
+					Remedy:  "convert them with ogr2ogr -t_srs EPSG:4326, as RFC 7946 wants them; or take the member crs out if they are in degrees after all",
+					Places:  []dataset.Place{{Line: line, Column: column, Pointer: "/crs", Detail: "they are in " + other}},
+				}
+			}
+		}
 		if name == "type" && value[0] == '"' {
 			if feature = string(unquote(value, nil)); feature == "FeatureCollection" && !found {
 				c.features = true
 			}
 		}
 		in.pos += len(value)
+	}
+	if found && c.features && crs != nil {
+		return crs
 	}
 	if found {
 		c.pointer = "/" + escapePointer(list)
@@ -319,6 +333,24 @@ func (r *reader) object() error {
 		return noList("the GeoJSON is a single Feature")
 	}
 	return noList("the JSON holds no records: it is an object without a list")
+}
+
+// otherCRS names the reference system that a member crs (of GeoJSON as it was in 2008)
+// says, where that is another than RFC 7946's; "" where it is not.
+func otherCRS(crs []byte) string {
+	if crs[0] == 'n' {
+		return ""
+	}
+	name := lookup(lookup(crs, "properties"), "name")
+	if len(name) == 0 || name[0] != '"' {
+		return dataset.Excerpt(string(crs))
+	}
+	switch name := string(unquote(name, nil)); name {
+	case "urn:ogc:def:crs:OGC:1.3:CRS84", "urn:ogc:def:crs:OGC::CRS84", "OGC:CRS84", "urn:ogc:def:crs:EPSG::4326", "EPSG:4326":
+		return ""
+	default:
+		return dataset.Excerpt(name)
+	}
 }
 
 func noList(message string) error {
@@ -367,6 +399,10 @@ func checkFeature(record []byte, members []member) *fault {
 		case "geometry":
 			if value[0] != 'n' && (value[0] != '{' || geometryMeaning(value) == 0) {
 				wrong = "this is neither a GeoJSON geometry nor null"
+			}
+		case "crs":
+			if other := otherCRS(value); other != "" {
+				wrong = "the coordinates are not in degrees but in " + other + "; convert them with ogr2ogr -t_srs EPSG:4326"
 			}
 		case "id":
 			if c := value[0]; c == '{' || c == '[' || c == 't' || c == 'f' {

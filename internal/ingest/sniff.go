@@ -2,12 +2,12 @@ package ingest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"path"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -16,14 +16,29 @@ import (
 
 const formats = "json, ndjson, csv or geojson"
 
+// formType is the type of a form, and what curl -d and --data-binary call anything.
+const formType = "application/x-www-form-urlencoded"
+
+// joined gives the error of an input with what may be the reason, where it came as a
+// form in one line: -d, unlike --data-binary, takes the line ends out of a file.
+func joined(err error, in *input, o Options) error {
+	e, ok := errors.AsType[*dataset.Error](err)
+	if last, _ := in.count(len(in.buf)); !ok || o.ContentType != formType || last > 1 {
+		return err
+	}
+	said := *e
+	said.Remedy += "; where curl sent a file, say --data-binary @FILE: -d joins its lines to one"
+	return &said
+}
+
 // sniff decides the format: what was asked for, else the content type, else the
-// file name, else the first 64 KiB. It takes a byte order mark away.
-func sniff(in *input, o Options) (string, error) {
+// file name, else the first 64 KiB, which is a guess. It takes a byte order mark away.
+func sniff(in *input, o Options) (format string, guessed bool, err error) {
 	for len(in.rest()) < startBuffer/2 {
 		if err := in.more(); err == io.EOF {
 			break
 		} else if err != nil {
-			return "", err
+			return "", false, err
 		}
 	}
 	head := in.rest()
@@ -32,29 +47,30 @@ func sniff(in *input, o Options) (string, error) {
 		in.pos, in.mark, in.lineStart = 3, 3, 3 // columns are counted behind it, as editors do
 	}
 	if len(bytes.TrimSpace(head)) == 0 && in.eof {
-		return "", &dataset.Error{Code: dataset.Invalid, Message: "the input is empty", Remedy: "an empty list, [], loads no records"}
+		return "", false, &dataset.Error{Code: dataset.Invalid, Message: "the input is empty", Remedy: "an empty list, [], loads no records"}
 	}
 	if err := notText(head); err != nil {
-		return "", err
+		return "", false, err
 	}
 	if o.Format != "" {
 		switch o.Format {
 		case JSON, NDJSON, CSV, GeoJSON:
-			return o.Format, nil
+			return o.Format, false, nil
 		}
-		return "", &dataset.Error{
+		return "", false, &dataset.Error{
 			Code:    dataset.UnsupportedMediaType,
 			Message: fmt.Sprintf("there is no format %q", dataset.Excerpt(o.Format)),
 			Remedy:  "use " + formats,
 		}
 	}
 	if f, err := formatOfType(o.ContentType); f != "" || err != nil {
-		return f, err
+		return f, false, err
 	}
 	if f := formatOfName(o.FileName); f != "" {
-		return f, nil
+		return f, false, nil
 	}
-	return formatOfBytes(head, in.eof)
+	format, err = formatOfBytes(head, in.eof)
+	return format, true, err
 }
 
 // notText refuses what is no UTF-8 text for a reason that can be named.
@@ -117,9 +133,11 @@ func formatOfType(contentType string) (string, error) {
 		return CSV, nil
 	case "application/geo+json", "application/vnd.geo+json", "application/geo+json-seq":
 		return GeoJSON, nil
-	case "application/octet-stream", "text/plain", "application/x-www-form-urlencoded", "binary/octet-stream",
+	case "application/octet-stream", "text/plain", "binary/octet-stream",
 		"application/gzip", "application/x-gzip", "application/zstd", "application/x-zstd":
-		return "", nil // says nothing about the format; the third is what curl --data-binary says
+		return "", nil // says nothing about the format
+	case formType:
+		return "", nil // is what curl says of anything
 	}
 	if strings.HasSuffix(t, "+json") {
 		return JSON, nil
@@ -165,13 +183,15 @@ func formatOfBytes(head []byte, whole bool) (string, error) {
 	case text[0] == recordSeparator:
 		return NDJSON, nil
 	case text[0] == '{':
-		rest = bytes.TrimLeft(rest, space)
-		if complete && len(rest) > 0 && rest[0] == '{' && jsontext.Value(line).IsValid() {
+		// JSON that ends with its first line and goes on is many values, whatever the next
+		// one looks like. That a record may not be like the first is found out later.
+		if complete && len(bytes.TrimLeft(rest, space)) > 0 &&
+			jsontext.Value(line).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
 			return NDJSON, nil
 		}
 		return JSON, nil
-	case bytes.IndexByte(line, ',') > 0 && utf8.Valid(line) && (complete || whole):
-		return CSV, nil
+	case bytes.IndexByte(line, ',') > 0 && (complete || whole):
+		return CSV, nil // what is no UTF-8 in there is named when the header is read
 	}
 	return "", &dataset.Error{
 		Code:    dataset.UnsupportedMediaType,

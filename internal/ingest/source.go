@@ -83,11 +83,13 @@ func open(ctx context.Context, r io.Reader, encoding string, l Limits) (*source,
 	}
 	switch s.coding {
 	case "gzip":
-		z, err := gzip.NewReader(bufio.NewReaderSize(br, 64<<10))
-		if err != nil {
+		m := &members{in: bufio.NewReaderSize(br, 64<<10)}
+		var err error
+		if m.z, err = gzip.NewReader(m.in); err != nil {
 			return nil, s.translate(err)
 		}
-		s.r = z
+		m.z.Multistream(false)
+		s.r = m
 	case "zstd":
 		z, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
@@ -96,6 +98,47 @@ func open(ctx context.Context, r io.Reader, encoding string, l Limits) (*source,
 		s.r, s.close = z, z.Close
 	}
 	return s, nil
+}
+
+// members reads gzip data, which are one or more members (RFC 1952). Zero bytes after
+// them are what tapes and block devices fill up with; anything else belongs to something
+// else, which the library takes for a member that is cut off.
+type members struct {
+	in *bufio.Reader
+	z  *gzip.Reader // of one member
+}
+
+// errAfterEnd says that bytes follow the last member.
+var errAfterEnd = errors.New("ingest: bytes after the end")
+
+func (m *members) Read(p []byte) (int, error) {
+	n, err := m.z.Read(p)
+	for n == 0 && err == io.EOF {
+		if magic, _ := m.in.Peek(2); codingOf(magic) != "gzip" {
+			return 0, m.fill()
+		}
+		if err = m.z.Reset(m.in); err != nil {
+			break
+		}
+		m.z.Multistream(false)
+		n, err = m.z.Read(p)
+	}
+	if n > 0 && err == io.EOF {
+		err = nil // there may be more; the next call knows
+	}
+	return n, err
+}
+
+// fill reads what follows the last member: io.EOF when that is nothing or zeros.
+func (m *members) fill() error {
+	for {
+		switch b, err := m.in.ReadByte(); {
+		case err != nil:
+			return err
+		case b != 0:
+			return errAfterEnd
+		}
+	}
 }
 
 func codingOf(magic []byte) string {
@@ -123,7 +166,7 @@ func (s *source) Read(p []byte) (int, error) {
 		s.err = &dataset.Error{
 			Code:    dataset.TooLarge,
 			Message: fmt.Sprintf("the input holds more than %s bytes", thousands(s.limits.MaxBytes)),
-			Remedy:  "load it in parts, or raise the limit",
+			Remedy:  "load it in parts, each as a dataset of its own",
 		}
 	case s.coding != "" && s.n > freeRatio && s.n > s.raw.n*s.limits.MaxRatio:
 		s.err = &dataset.Error{
@@ -158,6 +201,9 @@ func (s *source) translate(err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		e.Message = fmt.Sprintf("the %s data are cut off: they end after %s bytes, before their end mark", s.coding, thousands(s.raw.n))
 		e.Remedy = "send the whole file"
+	case errors.Is(err, errAfterEnd):
+		e.Message = "there are bytes after the end of the gzip data"
+		e.Remedy = "cut them off, or look whether two files became one"
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, zstd.ErrCRCMismatch):
 		e.Message = fmt.Sprintf("the %s data are damaged: their checksum is wrong", s.coding)
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
