@@ -21,10 +21,11 @@ type Dataset struct {
 	seed  maphash.Seed // random: nobody outside can make ids that collide
 	folds *sync.WaitGroup
 
-	current atomic.Pointer[Snapshot]
-	mu      sync.Mutex // held while current is replaced: by the writer or at the end of a fold
-	past    past       // guarded by mu
-	making  bool       // guarded by mu: columns are being made anew
+	current  atomic.Pointer[Snapshot]
+	mu       sync.Mutex // held while current is replaced: by the writer or at the end of a fold
+	past     past       // guarded by mu
+	making   bool       // guarded by mu: columns are being made anew
+	remaking bool       // guarded by mu: they are for a schema that has grown
 
 	vanished atomic.Pointer[vanished] // nil: it has not, or it was longer ago than vanishedTime
 }
@@ -130,7 +131,17 @@ func (d *Dataset) Apply(s dataset.State, changes []dataset.Change) {
 		next.ids = next.ids.freeze()
 		d.folds.Go(func() { d.fold(next) })
 	}
-	if table := old.base.made.Load(); table != nil && sameSchema(&old.state.Schema, &s.Schema) {
+	table := old.base.made.Load()
+	switch {
+	case table == nil:
+	case !sameSchema(&old.state.Schema, &s.Schema):
+		// Writes that follow go on top of it, or each of them would begin another one.
+		next.columns()
+		if !d.remaking {
+			d.remaking = true
+			d.folds.Go(func() { d.remake(table.Made()) })
+		}
+	default:
 		next.base, next.recent = old.base, old.recent.with(table, edits)
 		if next.recent.due(next.dir.records) && !d.making {
 			d.making = true
@@ -138,6 +149,24 @@ func (d *Dataset) Apply(s dataset.State, changes []dataset.Change) {
 		}
 	}
 	d.become(next)
+}
+
+// remake makes the present columns what others of another schema were: what was asked
+// before will be asked again.
+func (d *Dataset) remake(made columns.Made) {
+	var last *columns.Table
+	for {
+		d.mu.Lock()
+		table := d.current.Load().base.made.Load()
+		if table == nil || table == last {
+			d.remaking = false
+			d.mu.Unlock()
+			return
+		}
+		d.mu.Unlock()
+		_ = table.Make(context.Background(), made) // nothing ends this context
+		last = table
+	}
 }
 
 // sameSchema says whether columns made by one schema serve the other.
