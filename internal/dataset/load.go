@@ -36,6 +36,9 @@ type Edit struct {
 	Delete bool
 	JSON   []byte  // the whole new record
 	Fields []Field // of it that the schema lacks
+	// MaxFields is how many fields the schema may have with them: writes that are
+	// committed together are decided at the schema before.
+	MaxFields int
 }
 
 // Decide looks at a record as it stands when a write's turn has come, and says

@@ -156,6 +156,7 @@ func (l Limits) withDefaults() Limits {
 	l.StallTime = cmp.Or(l.StallTime, d.StallTime)
 	l.MinRate = cmp.Or(l.MinRate, d.MinRate)
 	l.Ingest.MaxRecordBytes = cmp.Or(l.Ingest.MaxRecordBytes, d.Ingest.MaxRecordBytes)
+	l.Ingest.MaxFields = cmp.Or(l.Ingest.MaxFields, d.Ingest.MaxFields)
 	l.AddressBytes = cmp.Or(l.AddressBytes, d.AddressBytes)
 	l.QueryBytes = cmp.Or(l.QueryBytes, d.QueryBytes)
 	l.FilterBytes = cmp.Or(l.FilterBytes, d.FilterBytes)

@@ -61,7 +61,10 @@ func (g *guard) share(h http.Header, r *http.Request) {
 
 // readable says whether a page may see the answers to its reads.
 func (g *guard) readable(r *http.Request, origin string) bool {
-	if !onLoopback(r) || !fromThisHost(r) || g.pages[origin] {
+	// A port that is published to this host alone leads to another address: the name in
+	// Host, which no page can choose, tells.
+	private := !forwarded(r) && (isLoopbackName(r.Host) || onLoopback(r))
+	if !private || g.pages[origin] {
 		return true
 	}
 	_, host, _ := strings.Cut(origin, "://")

@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -144,6 +146,26 @@ func TestPagesReadThisHost(t *testing.T) {
 		}
 		if r, err := n.fetch(origin, "QUERY", "/data", "id='1'", "Content-Type", cql2TextType); (err == nil) != may {
 			t.Errorf("QUERY from %s: status %d, %v", origin, r.status, err)
+		}
+	}
+}
+
+// A port of a container that is published to its host alone is the host's too, though the
+// connection comes over a bridge; one that the world asks by name is not.
+func TestPagesReadPublishedPorts(t *testing.T) {
+	g, err := newGuard(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bridge := context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(172, 17, 0, 2), Port: 5000})
+	for host, may := range map[string]bool{"localhost:5000": false, "127.0.0.1:5000": false, "data.example": true, "192.168.1.7:5000": true} {
+		r := (&http.Request{Host: host, RemoteAddr: "172.17.0.1:40000", Header: http.Header{}}).WithContext(bridge)
+		if got := g.readable(r, "https://anywhere.example"); got != may {
+			t.Errorf("%s: a page may read: %t", host, got)
+		}
+		r.Header.Set("X-Forwarded-For", "203.0.113.9")
+		if !g.readable(r, "https://anywhere.example") {
+			t.Errorf("%s behind a proxy: a page may not read", host)
 		}
 	}
 }

@@ -52,3 +52,12 @@ func TestTooManyFields(t *testing.T) {
 	}
 	n.want(n.do("PUT", "/data/3", `{"id":"3","b":1,"c":null}`), 201)
 }
+
+// A member without a name is a field like any other, and has no part in place, time or id.
+func TestFieldWithoutName(t *testing.T) {
+	n := start(t, nil)
+	n.want(n.do("PUT", "/collections/odd/items/7", `{"id":"7","":1}`), 201)
+	if got := n.want(n.do("GET", "/collections/odd/schema", ""), 200); strings.Contains(got.body, "x-ogc-role") {
+		t.Errorf("the schema is %s", got.body)
+	}
+}

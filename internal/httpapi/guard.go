@@ -146,12 +146,20 @@ func (g *guard) checkToken(authorization string) error {
 // elsewhere, whatever the address of its connection.
 var forwarding = [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
 
-// fromThisHost says whether a request was made on this host.
-func fromThisHost(r *http.Request) bool {
+// forwarded says whether a proxy passed a request on.
+func forwarded(r *http.Request) bool {
 	for _, name := range forwarding {
 		if _, ok := r.Header[name]; ok {
-			return false
+			return true
 		}
+	}
+	return false
+}
+
+// fromThisHost says whether a request was made on this host.
+func fromThisHost(r *http.Request) bool {
+	if forwarded(r) {
+		return false
 	}
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && local.Network() == "unix" {
 		return true

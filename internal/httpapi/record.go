@@ -203,7 +203,7 @@ func (e *edit) decide(current dataset.Record, exists bool) (dataset.Edit, error)
 	if exists && bytes.Equal(e.proposed.record, current.JSON) {
 		return dataset.Edit{}, nil // it is so already: no new version
 	}
-	return dataset.Edit{JSON: e.proposed.record, Fields: e.proposed.fields}, nil
+	return dataset.Edit{JSON: e.proposed.record, Fields: e.proposed.fields, MaxFields: e.limits.MaxFields}, nil
 }
 
 // answer gives the answer to the outcome.
@@ -302,7 +302,7 @@ func checkRecordConditions(c conditions, of *collection, current dataset.Record,
 		return c.check(false)
 	}
 	tag := contentTag(current.JSON)
-	if c.match == nil || c.match.any || c.match.strong(tag) {
+	if c.noneMatch == nil && (c.match == nil || c.match.any || c.match.strong(tag)) {
 		return c.check(true, tag)
 	}
 	// A write replaces both forms of the record, so the tag may be that of the Feature.

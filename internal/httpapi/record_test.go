@@ -213,6 +213,7 @@ func TestRecordAsFeature(t *testing.T) {
 	n.problem(n.do("PUT", "/data/1?f=json", `{"id":"1"}`), dataset.Invalid)
 	// Who read the Feature may write what it is made of, once.
 	tag := n.do("GET", "/data/1?f=geojson", "").header.Get("Etag")
+	n.problem(n.do("PUT", "/data/1", `{"id":"1","name":"new"}`, "If-None-Match", tag), dataset.PreconditionFailed)
 	n.want(n.do("PUT", "/data/1", `{"id":"1","name":"new"}`, "If-Match", tag), 204)
 	n.problem(n.do("PUT", "/data/1", `{"id":"1"}`, "If-Match", tag), dataset.PreconditionFailed)
 	n.problem(n.do("DELETE", "/data/1", "", "If-Match", tag), dataset.PreconditionFailed)

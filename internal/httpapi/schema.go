@@ -109,6 +109,7 @@ func describe(s *dataset.Schema) properties {
 			p.Format = "geometry-point"
 		}
 		switch f.Name {
+		case "": // a name like any other, but for the schema's settings it means none
 		case s.IDField:
 			p.Role = "id"
 		case s.TimeField:

@@ -15,10 +15,10 @@ func NewFields(record []byte, s *dataset.Schema, l Limits) ([]dataset.Field, err
 	l = l.withDefaults()
 	o := openObject(record)
 	defer o.close()
-	n := newFields{schema: s}
+	n := newFields{schema: s, most: l.MaxFields}
 	if !s.Features {
 		n.members(o, false)
-		return n.within(l)
+		return n.within()
 	}
 	// As in a load: see dataset.Schema.Features.
 	id := o.value("id")
@@ -28,11 +28,12 @@ func NewFields(record []byte, s *dataset.Schema, l Limits) ([]dataset.Field, err
 		defer inside.close()
 		n.members(inside, id != nil)
 	}
-	return n.within(l)
+	return n.within()
 }
 
 type newFields struct {
 	schema *dataset.Schema
+	most   int // fields that the schema may have in the end
 	next   int // where in the schema the next member is expected
 	fields []dataset.Field
 }
@@ -41,6 +42,9 @@ type newFields struct {
 // members hide.
 func (n *newFields) members(o object, idHidden bool) {
 	for _, m := range o.scanner.members {
+		if len(n.schema.Fields)+len(n.fields) > n.most {
+			return // within says so
+		}
 		key := o.text[m.key:m.keyEnd]
 		if n.schema.Features && (string(key) == `"geometry"` || idHidden && string(key) == `"id"`) {
 			continue
@@ -81,13 +85,13 @@ func typeByKind(value []byte) dataset.Type {
 	return dataset.Number
 }
 
-func (n *newFields) within(l Limits) ([]dataset.Field, error) {
-	if len(n.fields) == 0 || len(n.schema.Fields)+len(n.fields) <= l.MaxFields {
+func (n *newFields) within() ([]dataset.Field, error) {
+	if len(n.fields) == 0 || len(n.schema.Fields)+len(n.fields) <= n.most {
 		return n.fields, nil
 	}
 	return nil, &dataset.Error{
 		Code:    dataset.TooLarge,
-		Message: fmt.Sprintf("with this record the records have more than %s different field names", thousands(l.MaxFields)),
+		Message: fmt.Sprintf("with this record the records have more than %s different field names", thousands(n.most)),
 		Remedy:  "put names that vary inside one member",
 		Places:  []dataset.Place{{Pointer: "/" + escapePointer(n.fields[0].Name), Detail: "a new field"}},
 	}

@@ -106,8 +106,8 @@ func (e *Engine) shouldSaveAtExit() bool {
 }
 
 // refuseWrites is the error that a write gets while it could not be kept, "" if it
-// can. Keys may be deleted while saves fail: where they take more room than the disk
-// has, nothing else would ever make one succeed.
+// can. Keys may be deleted while saves fail, by people and by a node that gives up a load:
+// where they take more room than the disk has, nothing else would ever make one succeed.
 func (e *Engine) refuseWrites(cmd *command) string {
 	deletes := cmd.name == "del" || cmd.name == "unlink"
 	if e.saves.failed != nil && e.cfg.stopWrites && len(e.cfg.savePoints) > 0 && !deletes {

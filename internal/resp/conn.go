@@ -34,6 +34,7 @@ const (
 	longest    = 512 << 20 // of a text, in bytes: as proto-max-bulk-len has it
 	deepest    = 8         // lists in lists
 	roomAtOnce = 1024      // replies of a list that are made room for before they come
+	atOnce     = 1 << 20   // bytes of a text, likewise
 )
 
 // New gives a connection that uses conn. The server has timeout to take in each piece of
@@ -67,7 +68,8 @@ func (c *Conn) Failed() bool { return c.failed != nil }
 
 // Do sends commands, see [AppendCommand], and gives their n replies. An error says that
 // the connection has failed, and that only the replies that are given came; the end of
-// the context is one, unless all replies were there.
+// the context is one, unless all replies were there. A context that had ended before is an
+// error too, but nothing was sent.
 func (c *Conn) Do(ctx context.Context, commands []byte, n int) ([]Reply, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err // nothing was sent
@@ -186,9 +188,15 @@ func (c *Conn) line() ([]byte, error) {
 
 // body reads a text of n bytes and its end.
 func (c *Conn) body(n int) (string, error) {
-	b := make([]byte, n+len("\r\n"))
-	if _, err := io.ReadFull(c.in, b); err != nil {
-		return "", err
+	b := make([]byte, min(n+len("\r\n"), atOnce))
+	for at := 0; ; {
+		if _, err := io.ReadFull(c.in, b[at:]); err != nil {
+			return "", err
+		}
+		if at = len(b); at == n+len("\r\n") {
+			break
+		}
+		b = append(b, make([]byte, min(at, n+len("\r\n")-at))...)
 	}
 	if b[n] != '\r' || b[n+1] != '\n' {
 		return "", fmt.Errorf("%w: a text is longer than was said", errProtocol)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -90,6 +91,24 @@ func TestBadReplies(t *testing.T) {
 		if _, err := c.Receive(); err == nil || !c.Failed() || c.Send([]byte("x")) == nil {
 			t.Errorf("%.40q: the connection goes on", sent)
 		}
+	}
+}
+
+// A long text comes whole, and one that is only announced takes no memory.
+func TestLongText(t *testing.T) {
+	want := strings.Repeat("0123456789abcde\n", 5<<20/16)
+	r, err := server(t, "$"+strconv.Itoa(len(want))+"\r\n"+want+"\r\n").Receive()
+	if got, _ := r.Text(); err != nil || got != want {
+		t.Errorf("got %d bytes and %v, want %d", len(got), err, len(want))
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := server(t, "$"+strconv.Itoa(longest)+"\r\nx").Receive(); err == nil {
+		t.Error("a text that did not come was read")
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 4*atOnce {
+		t.Errorf("%d bytes were allocated for a text that did not come", n)
 	}
 }
 

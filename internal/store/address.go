@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -147,6 +148,7 @@ func (a *address) settle(o Options) {
 	if a.option.Dialer.Timeout == 0 {
 		a.option.Dialer.Timeout = 2 * time.Second
 	}
+	a.option.Dialer.KeepAlive = cmp.Or(a.option.Dialer.KeepAlive, rueidis.DefaultTCPKeepAlive) // wires dial by it too
 	a.option.ConnWriteTimeout = o.WriteTimeout
 	a.option.ClientName = "landings"
 	// What goes over the shared connections is little: neither a queue of 1,024 nor half a

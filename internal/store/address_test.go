@@ -50,6 +50,8 @@ func TestAddresses(t *testing.T) {
 	works("tls", "rediss://127.0.0.1:"+strconv.Itoa(port)+"/4?skip_verify=true", "4")
 	works("needless", "redis://:needless@"+r.Addr()+"/3", "3")
 	works("user", "redis://publisher:p%40ss@"+r.Addr()+"/5", "5")
+	r.Do("ACL", "SETUSER", "narrow", "on", ">pass", "~landings:*", "&landings:*", "+@all", "-@connection", "+auth", "+hello", "+ping", "+select", "-client")
+	works("narrow", "redis://narrow:pass@"+r.Addr()+"/7", "7")
 	locked := redistest.Start(t, "--save", "")
 	locked.Do("CONFIG", "SET", "requirepass", "secret")
 	n := start(t, "redis://:secret@"+locked.Addr()+"/6")
@@ -57,7 +59,16 @@ func TestAddresses(t *testing.T) {
 		t.Errorf("a password alone: %v %v", state.Count, err)
 	}
 
+	full := redistest.Start(t, "--save", "")
+	full.Do("CONFIG", "SET", "maxclients", "1", "requirepass", "secret")
+	taken, err := net.Dial("tcp", full.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+
 	for url, want := range map[string]string{
+		"redis://:secret@" + full.Addr():                                         "no connection left (maxclients)",
 		"rediss://127.0.0.1:" + strconv.Itoa(port):                               "certificate is not trusted",
 		"redis://publisher:wrong@" + r.Addr():                                    "does not accept the user name or password",
 		"redis://" + r.Addr() + "/99":                                            "no database of that number",

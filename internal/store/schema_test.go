@@ -9,20 +9,25 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"landings/internal/dataset"
 	"landings/internal/redistest"
 )
 
+// mostFields is how many fields grow lets a schema have.
+const mostFields = 12
+
 // grow puts a record that has a field.
 func (n *node) grow(ctx context.Context, name, id, field string) (dataset.State, error) {
 	return n.Update(ctx, name, id, func(dataset.Record, bool) (dataset.Edit, error) {
 		s := n.copyOf(name).State().Schema
-		return dataset.Edit{
-			JSON:   []byte(`{"` + field + `":` + id + `}`),
-			Fields: s.Lacks([]dataset.Field{{Name: field, Type: dataset.Number, Nullable: true}}),
-		}, nil
+		lacks := s.Lacks([]dataset.Field{{Name: field, Type: dataset.Number, Nullable: true}})
+		if len(s.Fields)+len(lacks) > mostFields {
+			return dataset.Edit{}, &dataset.Error{Code: dataset.TooLarge, Message: "too many fields"}
+		}
+		return dataset.Edit{JSON: []byte(`{"` + field + `":` + id + `}`), Fields: lacks, MaxFields: mostFields}, nil
 	})
 }
 
@@ -98,6 +103,30 @@ func TestSchemaGrows(t *testing.T) {
 	check("Redis after its restart", inMeta())
 	check("the node after Redis's restart", n.copyOf("things").State().Schema)
 	check("a node that starts then", start(t, r.URL(), named("fourth")).copyOf("things").State().Schema)
+}
+
+// Writes that are committed together do not bring more fields than one after the other could.
+func TestSchemaIsBounded(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL())
+	if _, err := n.put(t.Context(), "things", "a", `{}`); err != nil {
+		t.Fatal(err)
+	}
+	var refused atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() {
+			if _, err := n.grow(t.Context(), "things", strconv.Itoa(i), "f"+strconv.Itoa(i)); dataset.CodeOf(err) == dataset.TooLarge {
+				refused.Add(1)
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if s := n.copyOf("things").State().Schema; len(s.Fields) != mostFields || refused.Load() != 200-mostFields {
+		t.Errorf("%d fields, %d writes refused", len(s.Fields), refused.Load())
+	}
 }
 
 // Only the commit that adds fields tells of the schema.

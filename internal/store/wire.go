@@ -83,24 +83,28 @@ func (s *Store) connect(ctx context.Context, addr string) (*resp.Conn, error) {
 		return nil, err
 	}
 	c := resp.New(conn, s.opts.WriteTimeout)
-	hello := resp.AppendCommand(nil, "CLIENT", "SETNAME", option.ClientName)
-	n := 1
+	var hello []byte
+	asked := 0
 	if option.Password != "" || option.Username != "" {
 		user := option.Username
 		if user == "" {
 			user = "default" // takes any password where none is set, as rueidis has it too
 		}
-		hello = append(resp.AppendCommand(nil, "AUTH", user, option.Password), hello...)
-		n++
+		hello = resp.AppendCommand(hello, "AUTH", user, option.Password)
+		asked++
 	}
 	if option.SelectDB != 0 {
 		hello = resp.AppendCommand(hello, "SELECT", strconv.Itoa(option.SelectDB))
-		n++
+		asked++
 	}
-	replies, err := c.Do(ctx, hello, n)
-	for _, r := range replies {
-		if err == nil {
-			err = r.Err()
+	// For people who look at CLIENT LIST; a user may lack the permission.
+	hello = resp.AppendCommand(hello, "CLIENT", "SETNAME", option.ClientName)
+	replies, err := c.Do(ctx, hello, asked+1)
+	// A server that hangs up says why first.
+	for i, r := range replies {
+		if why := r.Err(); isReply(why) && (i < asked || err != nil) {
+			err = why
+			break
 		}
 	}
 	if err != nil {
@@ -168,9 +172,12 @@ func (w *wire) pipeline(ctx context.Context, commands []command) ([]resp.Reply, 
 	for _, r := range replies {
 		if why := r.Err(); isReply(why) {
 			w.topology.learn(w.addr, w.key, why)
+			break // those that follow say the same of the same slot
 		}
 	}
-	w.topology.learn(w.addr, w.key, err)
+	if ctx.Err() == nil { // else it says nothing about the server
+		w.topology.learn(w.addr, w.key, err)
+	}
 	return replies, err
 }
 

@@ -243,10 +243,8 @@ func (k *keeper) planUpdates(batch []*request) *plan {
 			continue
 		}
 		lacks := p.next.Schema.Lacks(edit.Fields)
-		if len(lacks) > 0 && grown {
-			// It has to be decided again at the schema that this commit makes: how many
-			// fields there may be was looked at with the one before.
-			p.rest = append(p.rest, batch[i:]...)
+		if len(lacks) > 0 && grown && len(p.next.Schema.Fields)+len(lacks) > edit.MaxFields {
+			p.rest = append(p.rest, batch[i:]...) // to be decided at the schema that this commit makes
 			break
 		}
 		if !r.take() {
@@ -427,14 +425,15 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 	results, broken := k.wire.pipeline(ctx, commands)
 	k.armed = false
 	if len(results) <= exec {
-		for _, r := range p.granted {
-			r.inDoubt = true
-		}
-		k.unresolved = append(k.unresolved, attempt{c.seq, p.granted})
+		k.doubt(p)
 		return false, k.broke(broken)
 	}
 	list, err := results[exec].List()
 	switch {
+	case err != nil && !isReply(err) && !errors.Is(err, resp.ErrNil):
+		k.doubt(p)
+		return false, k.broke(err) // something between us and Redis speaks for it
+
 	case errors.Is(err, resp.ErrNil):
 		k.suspect = true
 		return false, nil // another commit was first
@@ -468,6 +467,14 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 		k.hangUp() // after EXEC was answered: the commit stands
 	}
 	return true, nil
+}
+
+// doubt keeps a plan whose reply was lost until it is known what became of it.
+func (k *keeper) doubt(p *plan) {
+	for _, r := range p.granted {
+		r.inDoubt = true
+	}
+	k.unresolved = append(k.unresolved, attempt{p.commit.seq, p.granted})
 }
 
 // advance makes a commit that is in Redis part of the node's copy.
