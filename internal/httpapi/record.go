@@ -175,12 +175,17 @@ func (e *edit) propose(record []byte) {
 		p.err = ingest.CheckFeature(record)
 	}
 	if p.err == nil {
-		p.err = checkID(record, p.schema.IDField, e.id)
-	}
-	if p.err == nil {
-		p.fields, p.err = ingest.NewFields(record, &p.schema, e.limits)
+		id, named, fields, err := ingest.Fit(record, &p.schema, e.limits)
+		if p.fields, p.err = fields, checkID(p.schema.IDField, id, named, e.id); p.err == nil {
+			p.err = err
+		}
 	}
 	e.proposed = p
+}
+
+// sameFields says whether two schemas have the same fields. Mostly they are one list.
+func sameFields(a, b []dataset.Field) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 
 func (e *edit) decide(current dataset.Record, exists bool) (dataset.Edit, error) {
@@ -193,7 +198,7 @@ func (e *edit) decide(current dataset.Record, exists bool) (dataset.Edit, error)
 			return dataset.Edit{}, err
 		}
 		e.propose(record)
-	} else if now := e.collection.data.State().Schema; now.IDField != e.proposed.schema.IDField || now.Features != e.proposed.schema.Features || !slices.Equal(now.Fields, e.proposed.schema.Fields) {
+	} else if now := e.collection.data.State().Schema; now.IDField != e.proposed.schema.IDField || now.Features != e.proposed.schema.Features || !sameFields(now.Fields, e.proposed.schema.Fields) {
 		e.propose(e.proposed.record)
 	}
 	if e.proposed.err != nil {
@@ -240,18 +245,15 @@ func segment(id string) string {
 	return url.PathEscape(id)
 }
 
-// checkID says whether a record names itself, by a field, as its address does.
-func checkID(record []byte, field, id string) error {
-	if field == "" {
-		return nil
-	}
-	got, ok := ingest.IDOf(record, field)
-	if ok && got == id {
+// checkID says whether a record names itself, by a field, as its address does; named:
+// it does so at all, and got is how.
+func checkID(field, got string, named bool, id string) error {
+	if field == "" || named && got == id {
 		return nil
 	}
 	pointer := "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(field)
 	switch {
-	case !ok:
+	case !named:
 		return &dataset.Error{
 			Code:    dataset.Invalid,
 			Message: "the record has no id",

@@ -164,20 +164,24 @@ func kindOf(value []byte) string {
 	return "a number"
 }
 
-// IDOf gives the id that a valid record has in a field: the text of a string, or
-// a number as it is spelled. There is none where the member is missing or is
-// anything else. Of a GeoJSON Feature, the field "id" is the Feature's own id, or
-// else the property of this name; every other field is a property.
-func IDOf(json []byte, field string) (id string, ok bool) {
-	value := valueOf(json, field)
-	text, ok := idText(value)
-	return string(text), ok
-}
-
 // valueOf gives the raw value of a field of a valid record, nil when missing.
 func valueOf(json []byte, field string) []byte {
 	o := openObject(json)
 	defer o.close()
+	return o.field(field)
+}
+
+// id gives the id that a record has in a field: the text of a string, or
+// a number as it is spelled. There is none where the member is missing or is
+// anything else. Of a GeoJSON Feature, the field "id" is the Feature's own id, or
+// else the property of this name; every other field is a property.
+func (o object) id(field string) (id string, ok bool) {
+	text, ok := idText(o.field(field))
+	return string(text), ok
+}
+
+// field gives the raw value of a field of a record, nil when missing.
+func (o object) field(field string) []byte {
 	top := o.value(field)
 	if !o.isFeature() || field == "id" && top != nil {
 		return top

@@ -59,8 +59,8 @@ func FuzzJSON(f *testing.F) {
 					t.Fatalf("the record %s does not pass its check", rec.JSON)
 				}
 				if field := r.Load.Schema.IDField; field != "" {
-					if id, ok := IDOf(rec.JSON, field); !ok || id != rec.ID {
-						t.Fatalf("the id of %s is %q, IDOf says %q", rec.JSON, rec.ID, id)
+					if id, ok := idOf(rec.JSON, field); !ok || id != rec.ID {
+						t.Fatalf("the id of %s is %q, idOf says %q", rec.JSON, rec.ID, id)
 					}
 				}
 			}

@@ -173,7 +173,7 @@ func TestIDOf(t *testing.T) {
 		{`{"type":"Feature","id":1,"properties":{"id":2,"k":3}}`, "k", "3"},
 		{`{"type":"Feature","k":1,"properties":null}`, "k", ""},
 	} {
-		if got, ok := IDOf([]byte(tt.json), tt.field); got != tt.want || ok != (tt.want != "") {
+		if got, ok := idOf([]byte(tt.json), tt.field); got != tt.want || ok != (tt.want != "") {
 			t.Errorf("%s, %s: %q, %v", tt.json, tt.field, got, ok)
 		}
 	}

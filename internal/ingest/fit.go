@@ -6,16 +6,25 @@ import (
 	"landings/internal/dataset"
 )
 
-// NewFields gives the fields of a valid record that a schema lacks, in the record's
-// order. A load infers types over all records; here there is one, and it says no more
-// than what kind of JSON its value is: a text that looks like a number stays a text.
-// A member that is null is no field yet. The error is that of a load with too many
-// different names.
-func NewFields(record []byte, s *dataset.Schema, l Limits) ([]dataset.Field, error) {
-	l = l.withDefaults()
+// Fit says how a valid record fits a schema: the id that it gives itself in the schema's
+// field for that, and the fields that the schema lacks.
+//
+// These are in the record's order. A load infers types over all records; here there is
+// one, and it says no more than what kind of JSON its value is: a text that looks like a
+// number stays a text. A member that is null is no field yet. The error is that of a load
+// with too many different names.
+func Fit(record []byte, s *dataset.Schema, l Limits) (id string, named bool, lacks []dataset.Field, err error) {
 	o := openObject(record)
 	defer o.close()
-	n := newFields{schema: s, most: l.MaxFields}
+	if s.IDField != "" {
+		id, named = o.id(s.IDField)
+	}
+	lacks, err = newFieldsOf(o, s, l.withDefaults().MaxFields)
+	return id, named, lacks, err
+}
+
+func newFieldsOf(o object, s *dataset.Schema, most int) ([]dataset.Field, error) {
+	n := newFields{schema: s, most: most}
 	if !s.Features {
 		n.members(o, false)
 		return n.within()

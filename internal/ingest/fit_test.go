@@ -7,7 +7,14 @@ import (
 	"landings/internal/dataset"
 )
 
-func TestNewFields(t *testing.T) {
+// idOf gives the id that a record has in a field.
+func idOf(json []byte, field string) (id string, ok bool) {
+	o := openObject(json)
+	defer o.close()
+	return o.id(field)
+}
+
+func TestFit(t *testing.T) {
 	known := []dataset.Field{{Name: "id"}, {Name: "a b"}, {Name: "é"}}
 	for _, c := range []struct {
 		record   string
@@ -27,18 +34,18 @@ func TestNewFields(t *testing.T) {
 		for i := range c.want {
 			c.want[i].Nullable = true
 		}
-		got, err := NewFields([]byte(c.record), &dataset.Schema{Fields: known, Features: c.features}, Limits{})
+		_, _, got, err := Fit([]byte(c.record), &dataset.Schema{Fields: known, Features: c.features}, Limits{})
 		if err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v and %v, want %v", c.record, got, err, c.want)
 		}
 	}
 }
 
-func BenchmarkNewFields(b *testing.B) {
-	s := &dataset.Schema{Fields: []dataset.Field{{Name: "id"}, {Name: "count"}, {Name: "filling"}}}
+func BenchmarkFit(b *testing.B) {
+	s := &dataset.Schema{IDField: "id", Fields: []dataset.Field{{Name: "id"}, {Name: "count"}, {Name: "filling"}}}
 	record := []byte(`{"id":"1","count":"1000000001","filling":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}`)
 	for b.Loop() {
-		if _, err := NewFields(record, s, Limits{}); err != nil {
+		if _, _, _, err := Fit(record, s, Limits{}); err != nil {
 			b.Fatal(err)
 		}
 	}
