@@ -24,6 +24,7 @@ import (
 type Conn struct {
 	conn    net.Conn
 	in      *bufio.Reader
+	out     []byte        // commands that are put together
 	timeout time.Duration // for each piece that is sent, and for whatever comes next
 	failed  error         // the first failure; nil: none
 }
@@ -35,6 +36,7 @@ const (
 	deepest    = 8         // lists in lists
 	roomAtOnce = 1024      // replies of a list that are made room for before they come
 	atOnce     = 1 << 20   // bytes of a text, likewise
+	mostKept   = 256 << 10 // of memory for commands, in bytes
 )
 
 // New gives a connection that uses conn. The server has timeout to take in each piece of
@@ -66,16 +68,17 @@ func (c *Conn) Close() {
 // Failed says whether the connection is of no use any more.
 func (c *Conn) Failed() bool { return c.failed != nil }
 
-// Do sends commands, see [AppendCommand], and gives their n replies. An error says that
-// the connection has failed, and that only the replies that are given came; the end of
-// the context is one, unless all replies were there. A context that had ended before is an
+// Do sends n commands, each as command appends it, see [AppendCommand], and gives their
+// replies. The first are on their way while the others are made. An error says that the
+// connection has failed, and that only the replies that are given came; the end of the
+// context is one, unless all replies were there. A context that had ended before is an
 // error too, but nothing was sent.
-func (c *Conn) Do(ctx context.Context, commands []byte, n int) ([]Reply, error) {
+func (c *Conn) Do(ctx context.Context, n int, command func(b []byte, i int) []byte) ([]Reply, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err // nothing was sent
 	}
 	stop := context.AfterFunc(ctx, c.Close)
-	replies, err := c.exchange(commands, n)
+	replies, err := c.exchange(n, command)
 	if !stop() {
 		if ended := c.Fail(ctx.Err()); err != nil {
 			err = ended
@@ -84,9 +87,18 @@ func (c *Conn) Do(ctx context.Context, commands []byte, n int) ([]Reply, error) 
 	return replies, err
 }
 
-func (c *Conn) exchange(commands []byte, n int) ([]Reply, error) {
-	if err := c.Send(commands); err != nil {
-		return nil, err
+func (c *Conn) exchange(n int, command func(b []byte, i int) []byte) ([]Reply, error) {
+	out := c.out[:0]
+	for i := range n {
+		if out = command(out, i); len(out) >= pieceBytes/2 || i == n-1 {
+			if err := c.Send(out); err != nil {
+				return nil, err
+			}
+			if c.out = out; cap(out) > mostKept {
+				c.out = nil
+			}
+			out = c.out[:0]
+		}
 	}
 	replies := make([]Reply, 0, n)
 	for range n {

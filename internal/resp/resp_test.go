@@ -112,6 +112,8 @@ func TestLongText(t *testing.T) {
 	}
 }
 
+func ping(b []byte, _ int) []byte { return AppendCommand(b, "PING") }
+
 func TestDo(t *testing.T) {
 	here, there := net.Pipe()
 	c := New(here, time.Second)
@@ -122,7 +124,12 @@ func TestDo(t *testing.T) {
 		got <- string(b[:n])
 		_, _ = io.WriteString(there, "+OK\r\n:3\r\n")
 	}()
-	replies, err := c.Do(t.Context(), AppendCommand(AppendCommand(nil, "PING"), "HSET", "key", strings.Repeat("x", 200)), 2)
+	replies, err := c.Do(t.Context(), 2, func(b []byte, i int) []byte {
+		if i == 0 {
+			return AppendCommand(b, "PING")
+		}
+		return AppendCommand(b, "HSET", "key", strings.Repeat("x", 200))
+	})
 	if err != nil || len(replies) != 2 {
 		t.Fatal(replies, err)
 	}
@@ -136,7 +143,7 @@ func TestDo(t *testing.T) {
 		_, _ = io.WriteString(there, "+OK\r\n")
 		_ = there.Close()
 	}()
-	replies, err = c.Do(t.Context(), AppendCommand(nil, "PING"), 2)
+	replies, err = c.Do(t.Context(), 2, ping)
 	if err == nil || len(replies) != 1 || !c.Failed() {
 		t.Errorf("got %v and %v", replies, err)
 	}
@@ -152,11 +159,11 @@ func TestDoUntil(t *testing.T) {
 		_, _ = there.Read(make([]byte, 1000))
 		cancel()
 	}()
-	if _, err := c.Do(ctx, AppendCommand(nil, "PING"), 1); !errors.Is(err, context.Canceled) || !c.Failed() {
+	if _, err := c.Do(ctx, 1, ping); !errors.Is(err, context.Canceled) || !c.Failed() {
 		t.Errorf("got %v", err)
 	}
 	c = New(nil, time.Minute)
-	if _, err := c.Do(ctx, AppendCommand(nil, "PING"), 1); !errors.Is(err, context.Canceled) || c.Failed() {
+	if _, err := c.Do(ctx, 1, ping); !errors.Is(err, context.Canceled) || c.Failed() {
 		t.Errorf("got %v", err)
 	}
 }

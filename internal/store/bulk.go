@@ -14,6 +14,7 @@ import (
 // of what the node did to write it.
 type bulk struct {
 	*wire
+	out    []byte       // what is not sent yet
 	before func() error // called before each write, which does not happen where it fails; nil: nothing is
 }
 
@@ -32,8 +33,7 @@ func (s *Store) openBulk(ctx context.Context, w *wire) (*bulk, error) {
 		to.close()
 		return nil, errStale
 	}
-	to.out = make([]byte, 0, 2*bulkBytes)
-	return &bulk{wire: to}, nil
+	return &bulk{wire: to, out: make([]byte, 0, 2*bulkBytes)}, nil
 }
 
 // put sends the records of a bucket: the fields of the hash key are their ids, the values

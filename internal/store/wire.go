@@ -18,7 +18,6 @@ import (
 // wire that was handed back instead would take its WATCH to the next user.)
 type wire struct {
 	conn     *resp.Conn
-	out      []byte // commands that are put together
 	topology *topology
 	addr     string // of the server
 	key      string // that it was opened for; "": for the server itself
@@ -83,23 +82,21 @@ func (s *Store) connect(ctx context.Context, addr string) (*resp.Conn, error) {
 		return nil, err
 	}
 	c := resp.New(conn, s.opts.WriteTimeout)
-	var hello []byte
-	asked := 0
+	var hello []command
 	if option.Password != "" || option.Username != "" {
 		user := option.Username
 		if user == "" {
 			user = "default" // takes any password where none is set, as rueidis has it too
 		}
-		hello = resp.AppendCommand(hello, "AUTH", user, option.Password)
-		asked++
+		hello = append(hello, cmd("AUTH", "", user, option.Password))
 	}
 	if option.SelectDB != 0 {
-		hello = resp.AppendCommand(hello, "SELECT", strconv.Itoa(option.SelectDB))
-		asked++
+		hello = append(hello, cmd("SELECT", "", strconv.Itoa(option.SelectDB)))
 	}
+	asked := len(hello)
 	// For people who look at CLIENT LIST; a user may lack the permission.
-	hello = resp.AppendCommand(hello, "CLIENT", "SETNAME", option.ClientName)
-	replies, err := c.Do(ctx, hello, asked+1)
+	hello = append(hello, cmd("CLIENT", "", "SETNAME", option.ClientName))
+	replies, err := c.Do(ctx, len(hello), func(b []byte, i int) []byte { return hello[i].append(b) })
 	// A server that hangs up says why first.
 	for i, r := range replies {
 		if why := r.Err(); isReply(why) && (i < asked || err != nil) {
@@ -161,14 +158,7 @@ func (w *wire) do(ctx context.Context, c command) resp.Reply {
 // the connection's: once it is not nil, nobody knows which commands were run
 // beyond those whose replies are given.
 func (w *wire) pipeline(ctx context.Context, commands []command) ([]resp.Reply, error) {
-	w.out = w.out[:0]
-	for _, c := range commands {
-		w.out = c.append(w.out)
-	}
-	replies, err := w.conn.Do(ctx, w.out, len(commands))
-	if cap(w.out) > mostKept {
-		w.out = nil
-	}
+	replies, err := w.conn.Do(ctx, len(commands), func(b []byte, i int) []byte { return commands[i].append(b) })
 	for _, r := range replies {
 		if why := r.Err(); isReply(why) {
 			w.topology.learn(w.addr, w.key, why)
@@ -180,9 +170,6 @@ func (w *wire) pipeline(ctx context.Context, commands []command) ([]resp.Reply, 
 	}
 	return replies, err
 }
-
-// mostKept is how much memory for commands a wire keeps, in bytes.
-const mostKept = 256 << 10
 
 // append appends a command as Redis takes it.
 func (c command) append(b []byte) []byte {
