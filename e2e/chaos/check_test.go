@@ -98,19 +98,20 @@ func (c *checker) readStream() {
 		c.errorf("%v", err)
 		return
 	}
-	const stride = 21
 	var chain dataset.Chain
-	for i := 0; i+stride <= len(reply); i += stride {
+	for rest := reply; len(rest) > 0; {
+		id := rest[0]
 		f := map[string]string{}
-		for j := 1; j < stride; j += 2 {
-			f[reply[i+j]] = reply[i+j+1]
+		// Ten fields, and the schema where it grew.
+		for rest = rest[1:]; len(rest) > 1 && !strings.HasSuffix(rest[0], "-0"); rest = rest[2:] {
+			f[rest[0]] = rest[1]
 		}
 		e := entry{chain: f["chain"], kind: f["kind"], node: f["node"], digest: f["digest"]}
-		e.version, _ = strconv.ParseUint(strings.TrimSuffix(reply[i], "-0"), 10, 64)
+		e.version, _ = strconv.ParseUint(strings.TrimSuffix(id, "-0"), 10, 64)
 		e.term, _ = strconv.ParseUint(f["term"], 10, 64)
 		ms, _ := strconv.ParseInt(f["at"], 10, 64)
 		e.at = time.UnixMilli(ms)
-		e.content = fmt.Appendf(nil, "%s %s %s %s %s %s %s\n%s", f["kind"], f["node"], f["seq"], f["at"], f["count"], f["digest"], f["next"], f["body"])
+		e.content = fmt.Appendf(nil, "%s %s %s %s %s %s %s\n%s%s", f["kind"], f["node"], f["seq"], f["at"], f["count"], f["digest"], f["next"], f["schema"], f["body"])
 		if e.kind == "changes" {
 			e.changes = decode([]byte(f["body"]))
 		}
