@@ -8,9 +8,9 @@ import (
 // Pages of other origins (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol). What is
 // published is for everybody, and no answer depends on a cookie: pages of every origin may
 // read. But what a node answers on this host's own address is for this host: there the pages
-// of this host and of the allowed origins may. Pages of the allowed origins may write; of all others a browser neither sends what
-// needs to be asked for beforehand nor shows the answer, and the guard refuses what it sends
-// all the same.
+// of this host and of the allowed origins may. Pages of the allowed origins may write; of all
+// others a browser neither sends what needs to be asked for beforehand nor shows the answer,
+// and the guard refuses what it sends all the same.
 //
 // The fields are on answers to requests with an Origin alone, which plain reads do not have.
 // A browser that kept an answer without them asks again before it uses it (no-cache), with

@@ -2,16 +2,8 @@ package resp
 
 import "strconv"
 
-// AppendCommand appends a command, word by word.
-func AppendCommand(b []byte, words ...string) []byte {
-	b = AppendArray(b, len(words))
-	for _, w := range words {
-		b = AppendText(b, w)
-	}
-	return b
-}
-
-// AppendArray appends the beginning of a command of n words.
+// AppendArray appends the beginning of a command of n words. They have to follow, see
+// [AppendText].
 func AppendArray(b []byte, n int) []byte { return appendLength(b, list, n) }
 
 // AppendText appends a word.

@@ -68,7 +68,7 @@ func (c *Conn) Close() {
 // Failed says whether the connection is of no use any more.
 func (c *Conn) Failed() bool { return c.failed != nil }
 
-// Do sends n commands, each as command appends it, see [AppendCommand], and gives their
+// Do sends n commands, each as command appends it, see [AppendArray], and gives their
 // replies. The first are on their way while the others are made. An error says that the
 // connection has failed, and that only the replies that are given came; the end of the
 // context is one, unless all replies were there. A context that had ended before is an

@@ -112,7 +112,16 @@ func TestLongText(t *testing.T) {
 	}
 }
 
-func ping(b []byte, _ int) []byte { return AppendCommand(b, "PING") }
+// command appends a command, word by word.
+func command(b []byte, words ...string) []byte {
+	b = AppendArray(b, len(words))
+	for _, w := range words {
+		b = AppendText(b, w)
+	}
+	return b
+}
+
+func ping(b []byte, _ int) []byte { return command(b, "PING") }
 
 func TestDo(t *testing.T) {
 	here, there := net.Pipe()
@@ -126,9 +135,9 @@ func TestDo(t *testing.T) {
 	}()
 	replies, err := c.Do(t.Context(), 2, func(b []byte, i int) []byte {
 		if i == 0 {
-			return AppendCommand(b, "PING")
+			return ping(b, i)
 		}
-		return AppendCommand(b, "HSET", "key", strings.Repeat("x", 200))
+		return command(b, "HSET", "key", strings.Repeat("x", 200))
 	})
 	if err != nil || len(replies) != 2 {
 		t.Fatal(replies, err)
