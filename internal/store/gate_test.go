@@ -37,56 +37,35 @@ type hold struct {
 
 func newGate(t *testing.T, to string) *gate {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &gate{addr: l.Addr().String()}
-	var wg sync.WaitGroup
-	t.Cleanup(func() { l.Close(); wg.Wait() })
-	wg.Go(func() {
+	g := &gate{}
+	g.addr = relay(t, to, func(client, server net.Conn) {
+		buf := make([]byte, 64<<10)
 		for {
-			client, err := l.Accept()
+			n, err := client.Read(buf)
 			if err != nil {
+				// Redis reads what is there before it sees the end.
+				_ = server.(*net.TCPConn).CloseWrite()
+				_, _ = io.Copy(io.Discard, server)
 				return
 			}
-			wg.Go(func() {
-				defer client.Close()
-				server, err := net.Dial("tcp", to)
-				if err != nil {
-					return
-				}
-				defer server.Close()
-				wg.Go(func() { _, _ = io.Copy(client, server); client.Close() })
-				buf := make([]byte, 64<<10)
-				for {
-					n, err := client.Read(buf)
-					if err != nil {
-						// Redis reads what is there before it sees the end.
-						_ = server.(*net.TCPConn).CloseWrite()
-						_, _ = io.Copy(io.Discard, server)
+			sent := buf[:n]
+			if h := g.holds.Load(); h != nil {
+				if place := h.at(sent); place >= 0 && g.holds.CompareAndSwap(h, nil) {
+					if _, err := server.Write(sent[:place]); err != nil {
 						return
 					}
-					sent := buf[:n]
-					if h := g.holds.Load(); h != nil {
-						if place := h.at(sent); place >= 0 && g.holds.CompareAndSwap(h, nil) {
-							if _, err := server.Write(sent[:place]); err != nil {
-								return
-							}
-							h.client = client
-							close(h.held)
-							<-h.open
-							if h.broken.Load() {
-								return
-							}
-							sent = sent[place:]
-						}
-					}
-					if _, err := server.Write(sent); err != nil {
+					h.client = client
+					close(h.held)
+					<-h.open
+					if h.broken.Load() {
 						return
 					}
+					sent = sent[place:]
 				}
-			})
+			}
+			if _, err := server.Write(sent); err != nil {
+				return
+			}
 		}
 	})
 	return g

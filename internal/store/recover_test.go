@@ -348,16 +348,61 @@ type proxy struct {
 
 func newProxy(t *testing.T, to string, random *rand.Rand) *proxy {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{addr: l.Addr().String()}
+	p := &proxy{}
 	var mu sync.Mutex
 	chance := func(n int) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return p.cut.Load() && random.IntN(n) == 0
+	}
+	p.addr = relay(t, to, func(client, server net.Conn) {
+		if p.shut.Load() {
+			return
+		}
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := client.Read(buf)
+			if err != nil || p.shut.Load() {
+				return
+			}
+			if rate := p.rate.Load(); rate > 0 {
+				time.Sleep(time.Duration(n) * time.Second / time.Duration(rate))
+			}
+			if chance(12) { // it never arrives
+				p.cuts.Add(1)
+				return
+			}
+			lose := chance(12)
+			if lose { // it arrives, the reply does not
+				p.cuts.Add(1)
+				client.Close()
+			}
+			if last, ok := p.last.Load().(string); ok && bytes.Contains(buf[:n], []byte(last)) {
+				p.shut.Store(true)
+				lose = true
+				client.Close() // first, or else the reply might come through
+			}
+			if _, err := server.Write(buf[:n]); err != nil {
+				return
+			}
+			if lose {
+				// Redis reads what is there before it sees the end.
+				_ = server.(*net.TCPConn).CloseWrite()
+				_, _ = io.Copy(io.Discard, server)
+				return
+			}
+		}
+	})
+	return p
+}
+
+// relay listens, connects each client with the server at to, and gives it what that sends. What
+// the client sends is passed on by pass; both connections are closed when it returns.
+func relay(t *testing.T, to string, pass func(client, server net.Conn)) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
 	t.Cleanup(func() { l.Close(); wg.Wait() })
@@ -369,52 +414,17 @@ func newProxy(t *testing.T, to string, random *rand.Rand) *proxy {
 			}
 			wg.Go(func() {
 				defer client.Close()
-				if p.shut.Load() {
-					return
-				}
 				server, err := net.Dial("tcp", to)
 				if err != nil {
 					return
 				}
 				defer server.Close()
 				wg.Go(func() { _, _ = io.Copy(client, server); client.Close() })
-				buf := make([]byte, 64<<10)
-				for {
-					n, err := client.Read(buf)
-					if err != nil || p.shut.Load() {
-						return
-					}
-					if rate := p.rate.Load(); rate > 0 {
-						time.Sleep(time.Duration(n) * time.Second / time.Duration(rate))
-					}
-					if chance(12) { // it never arrives
-						p.cuts.Add(1)
-						return
-					}
-					lose := chance(12)
-					if lose { // it arrives, the reply does not
-						p.cuts.Add(1)
-						client.Close()
-					}
-					if last, ok := p.last.Load().(string); ok && bytes.Contains(buf[:n], []byte(last)) {
-						p.shut.Store(true)
-						lose = true
-						client.Close() // first, or else the reply might come through
-					}
-					if _, err := server.Write(buf[:n]); err != nil {
-						return
-					}
-					if lose {
-						// Redis reads what is there before it sees the end.
-						_ = server.(*net.TCPConn).CloseWrite()
-						_, _ = io.Copy(io.Discard, server)
-						return
-					}
-				}
+				pass(client, server)
 			})
 		}
 	})
-	return p
+	return l.Addr().String()
 }
 
 // A load whose writer is gone is collected; its buckets disappear.

@@ -405,39 +405,18 @@ type valve struct {
 
 func newValve(t *testing.T, to string) *valve {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := &valve{addr: l.Addr().String()}
+	v := &valve{}
 	v.left.Store(1 << 40)
-	var wg sync.WaitGroup
-	t.Cleanup(func() { l.Close(); wg.Wait() })
-	wg.Go(func() {
+	v.addr = relay(t, to, func(client, server net.Conn) {
+		piece := make([]byte, 64<<10)
 		for {
-			client, err := l.Accept()
-			if err != nil {
+			n, err := client.Read(piece)
+			if err != nil || v.left.Add(-int64(n)) <= 0 {
 				return
 			}
-			wg.Go(func() {
-				defer client.Close()
-				server, err := net.Dial("tcp", to)
-				if err != nil {
-					return
-				}
-				defer server.Close()
-				wg.Go(func() { _, _ = io.Copy(client, server); client.Close() })
-				piece := make([]byte, 64<<10)
-				for {
-					n, err := client.Read(piece)
-					if err != nil || v.left.Add(-int64(n)) <= 0 {
-						return
-					}
-					if _, err := server.Write(piece[:n]); err != nil {
-						return
-					}
-				}
-			})
+			if _, err := server.Write(piece[:n]); err != nil {
+				return
+			}
 		}
 	})
 	return v
