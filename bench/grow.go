@@ -46,7 +46,7 @@ func (b *bench) grow(ctx context.Context) error {
 		for round := range b.rounds {
 			for i := range places {
 				at := (i + round) % len(places)
-				rate, _, err := b.wrkScript(ctx, "put.lua", clients, places[at].url, nil, []string{places[at].ids})
+				rate, _, err := b.write(ctx, clients, places[at].url, places[at].ids)
 				if err != nil {
 					return err
 				}

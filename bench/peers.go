@@ -55,6 +55,7 @@ type bench struct {
 	landingsURL string    // http://127.0.0.1:port
 	staticURLs  [2]string // nginx that opens files for each request, and one that keeps them open
 	flaskURLs   []string  // in the order of flaskForms
+	writes      int       // runs that wrote
 }
 
 // startAll starts every contender but nginx, whose files come from Landings.

@@ -39,7 +39,7 @@ func (b *bench) put(ctx context.Context) error {
 		}
 		var puts, sets, p99 rig.Series
 		for range b.rounds {
-			rate, latency, err := b.wrkScript(ctx, "put.lua", putClients, url, nil, []string{b.Path("ids")})
+			rate, latency, err := b.write(ctx, putClients, url, b.Path("ids"))
 			if err != nil {
 				return err
 			}
@@ -89,6 +89,12 @@ func (b *bench) hset(ctx context.Context, port, requests int) (float64, error) {
 		return 0, fmt.Errorf("redis-benchmark: %.300s", out)
 	}
 	return strconv.ParseFloat(strings.Trim(cells[1], `"`), 64)
+}
+
+// write has clients put records with the ids in a file, each time with another content.
+func (b *bench) write(ctx context.Context, clients int, url, ids string) (rate, p99 float64, err error) {
+	b.writes++
+	return b.wrkScript(ctx, "put.lua", clients, url, nil, []string{ids, strconv.Itoa(b.writes)})
 }
 
 // wrkScript runs wrk with a script from the run's folder, and gives what wrk gives.

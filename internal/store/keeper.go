@@ -62,6 +62,7 @@ type request struct {
 	drop   bool
 	check  dataset.Check
 
+	came     time.Time                  // when it was queued
 	status   atomic.Int32               // shared: waiting, taken or abandoned
 	answered atomic.Bool                // shared: done was called, or is about to be
 	done     func(dataset.State, error) // called once, with the outcome; it does not block
@@ -135,6 +136,7 @@ func (k *keeper) hint() {
 
 // begin queues a request. Its outcome comes within the time that a write may wait.
 func (k *keeper) begin(r *request) {
+	r.came = time.Now()
 	r.patience = time.AfterFunc(k.store.opts.WriteTimeout, func() { k.abandon(r) })
 	select {
 	case k.requests <- r:

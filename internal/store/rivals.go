@@ -105,7 +105,7 @@ func (k *keeper) giveWay() {
 	if k.rivals.losers() == 0 {
 		return
 	}
-	timer := time.NewTimer(min(time.Millisecond+4*k.crowd.took, mostPatience))
+	timer := time.NewTimer(min(time.Millisecond+4*k.crowd.took(), mostPatience))
 	defer timer.Stop()
 	for k.rivals.losers() > 0 {
 		select {

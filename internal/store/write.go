@@ -25,13 +25,19 @@ const (
 // write serves a request, together with those that wait behind it, until each
 // has its outcome or was abandoned.
 func (k *keeper) write(first *request) {
-	batch := k.assemble([]*request{first})
+	batch := []*request{first}
+	quiet := true // nobody waited before the first one
 	for attempts := 0; ; attempts++ {
+		again := !quiet && len(batch) > 0
 		k.giveWay()
 		batch = k.gather(batch)
 		if len(batch) == 0 {
 			return
 		}
+		if !again {
+			batch = k.assemble(batch, quiet)
+		}
+		quiet = false
 		rest, err := k.attempt(batch)
 		k.note(err)
 		if err == nil {
@@ -123,7 +129,7 @@ func (k *keeper) attempt(batch []*request) ([]*request, error) {
 	}
 	start := time.Now()
 	applied, err := k.commit(ctx, p)
-	k.crowd.committed(len(p.granted), time.Since(start))
+	k.crowd.committed(len(p.granted), len(p.rest)+len(k.requests), start, time.Now())
 	if err != nil && healingOf(err) != soon {
 		for _, r := range p.granted {
 			if !r.inDoubt {
