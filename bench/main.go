@@ -32,6 +32,7 @@ type options struct {
 	rounds   int
 	seconds  int
 	skip     string
+	sync     time.Duration
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
@@ -42,11 +43,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.IntVar(&o.rounds, "rounds", 5, "alternating rounds")
 	flags.IntVar(&o.seconds, "seconds", 3, "length of each wrk run")
 	flags.StringVar(&o.skip, "skip", "", "parts to leave out: load, serve, put, grow")
+	flags.DurationVar(&o.sync, "sync", 0, "how much longer each sync of Redis takes while single records are put, as if on a slower disk (by strace)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if o.rounds < 1 || o.seconds < 1 {
-		return errors.New("-rounds and -seconds have to be at least 1")
+	if o.rounds < 1 || o.seconds < 1 || o.sync < 0 || o.sync > time.Second {
+		return errors.New("-rounds and -seconds have to be at least 1, -sync from 0s to 1s")
 	}
 	in, err := readTable(o.data)
 	if err != nil {

@@ -62,8 +62,14 @@ func (b *bench) put(ctx context.Context) error {
 // writable starts a Redis with an append-only file and a node beside it on two ports, and gives the node's address.
 func (b *bench) writable(ctx context.Context, policy string, ports []int) (url string, err error) {
 	redis := strconv.Itoa(ports[0])
-	if _, err := b.Start(ctx, nil, "redis-server", "--bind", "127.0.0.1", "--port", redis, "--dir", b.Dir, "--save", "",
-		"--appendonly", "yes", "--appendfsync", policy, "--appenddirname", "writes-"+redis); err != nil {
+	server := []string{"redis-server", "--bind", "127.0.0.1", "--port", redis, "--dir", b.Dir, "--save", "",
+		"--appendonly", "yes", "--appendfsync", policy, "--appenddirname", "writes-" + redis}
+	if b.sync > 0 {
+		// The tracer is no parent of the server, which is stopped like any other, and sees nothing but its syncs.
+		server = append([]string{"strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync",
+			"-e", fmt.Sprintf("inject=fdatasync:delay_exit=%d", b.sync.Microseconds())}, server...)
+	}
+	if _, err := b.Start(ctx, nil, server[0], server[1:]...); err != nil {
 		return "", err
 	}
 	if err := rig.WaitFor(ctx, func() error { return rig.Dial(ctx, ports[0]) }); err != nil {
