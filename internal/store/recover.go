@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,11 +61,12 @@ func (k *keeper) recover(ctx context.Context, m meta) error {
 			missing = nil // somebody else wrote to the stream: it is begun anew
 		}
 	}
-	how := "nothing was lost"
+	how, level := "nothing was lost", slog.LevelWarn
 	again := len(missing)
 	var dropped []*commit
 	switch {
 	case m.mark() == k.state.mark():
+		level = slog.LevelInfo // so every restart goes that is as it should be
 		err = k.takeTerm(ctx, m)
 	case missing != nil:
 		how = "committed the tail again"
@@ -80,7 +82,7 @@ func (k *keeper) recover(ctx context.Context, m meta) error {
 	k.store.counts.recoveries.Add(1)
 	k.store.counts.committedAgain.Add(uint64(again))
 	k.store.counts.recovering.Add(int64(time.Since(begun)))
-	k.store.opts.Logger.Warn("recovered after Redis changed", "dataset", k.name, "node", k.store.opts.Node, "how", how, "term", k.state.Term,
+	k.store.opts.Logger.Log(ctx, level, "recovered after Redis changed", "dataset", k.name, "node", k.store.opts.Node, "how", how, "term", k.state.Term,
 		"version", k.state.Version, "redis_had_term", m.Term, "redis_had_version", m.Version, "committed_again", again, "dropped", len(dropped),
 		"waited_seconds", waited.Seconds(), "seconds", time.Since(begun).Seconds())
 	if k.wire == nil {

@@ -68,7 +68,7 @@ func TestRecoveryIsTold(t *testing.T) {
 		t.Fatalf("%d lines: %v", len(told), told)
 	}
 	for field, want := range map[string]any{
-		"node": "healer", "dataset": "things", "term": 2.0, "version": 8.0, "committed_again": 7.0, "dropped": 0.0, "how": "committed the tail again",
+		"level": "WARN", "node": "healer", "dataset": "things", "term": 2.0, "version": 8.0, "committed_again": 7.0, "dropped": 0.0, "how": "committed the tail again",
 	} {
 		if told[0][field] != want {
 			t.Errorf("%s is %v, not %v", field, told[0][field], want)
@@ -84,5 +84,14 @@ func TestRecoveryIsTold(t *testing.T) {
 	d := n.Datasets()
 	if len(d) != 1 || d[0].Name != "things" || d[0].Version != 8 || d[0].Term != 2 || d[0].Records != 307 || d[0].Commits != 8 || d[0].Writes != 8 || d[0].Behind != 0 {
 		t.Errorf("%+v", d)
+	}
+
+	// A restart that loses nothing is nothing to be warned of.
+	r.Do("SAVE")
+	r.Kill()
+	r.Up()
+	until(t, "the second line", func() bool { return len(log.with(t, message)) == 2 })
+	if told := log.with(t, message)[1]; told["level"] != "INFO" || told["how"] != "nothing was lost" {
+		t.Errorf("%v", told)
 	}
 }
