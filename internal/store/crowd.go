@@ -15,14 +15,13 @@ import "time"
 //   - Where a sync is slow, as on most disks, clients are back long before a commit is
 //     done, and half of them in each commit is twice as many syncs. So once they have
 //     been back in less than half of its time for a few commits, the next ones wait for
-//     all of them, for as long as they come back sooner than a commit takes.
+//     all of them, until they come later than a commit takes, or 20 ms.
 //
 // Who writes alone waits for nobody. Only the keeper's goroutine uses it.
 type crowd struct {
-	last, before int       // writes of the last two commits
-	waiting      int       // how many waited for their turn when the last commit was done
-	answered     time.Time // when the commit before was done
-	sent, done   time.Time // the last commit
+	last, before int       // who was answered with the last two commits
+	answered     time.Time // when the one before was done
+	sent, done   time.Time // the last one
 	prompt       int       // how surely all are back soon, up to mostPrompt
 }
 
@@ -31,14 +30,14 @@ const (
 	// longPatience all of them.
 	patience     = 2 * time.Millisecond
 	longPatience = 20 * time.Millisecond
-	// mostPrompt and half of it: so much of crowd.prompt is kept, and makes commits
-	// wait for all.
+	// mostPrompt is as much of crowd.prompt as is kept; half of it makes commits wait
+	// for all.
 	mostPrompt = 8
 )
 
-// committed takes note of a commit, and of how many waited for their turn when it was done.
-func (c *crowd) committed(writes, waiting int, sent, done time.Time) {
-	c.last, c.before, c.waiting = writes, c.last, waiting
+// committed takes note of a commit.
+func (c *crowd) committed(answered int, sent, done time.Time) {
+	c.last, c.before = answered, c.last
 	c.answered, c.sent, c.done = c.done, sent, done
 }
 
@@ -47,22 +46,30 @@ func (c *crowd) took() time.Duration { return c.done.Sub(c.sent) }
 // half is how many writers to wait for while the others are about to come.
 func (c *crowd) half() int { return (c.last + c.before + 3) / 4 }
 
-// all is how many writers to wait for where that pays, else 0: most of those who were
-// answered last or waited meanwhile, for somebody is always late.
-func (c *crowd) all() int {
+// all is how many writers to wait for, those of a batch among them, where that pays;
+// else 0. They are most of those who were answered last, for somebody is always late, and
+// of those who just missed that commit. Who came later during it is none of them: they
+// come at any time, and are not to be expected again.
+func (c *crowd) all(batch []*request) int {
 	if c.prompt < mostPrompt/2 {
 		return 0
 	}
-	size := c.last + c.waiting
+	size := c.last
+	for _, r := range batch {
+		if r.came.Sub(c.sent) < c.took()/4 {
+			size++
+		}
+	}
 	return size - size/16
 }
 
 // returned looks at a batch that came together while the last commit was under way: were
-// those whom the commit before had answered back in less than half of its time?
+// those whom the commit before had answered back in less than half of its time, and soon
+// enough to be waited for?
 func (c *crowd) returned(batch []*request) {
 	back := 0
 	for _, r := range batch {
-		if r.came.After(c.answered) && r.came.Sub(c.sent) < c.took()/2 {
+		if r.came.After(c.answered) && r.came.Sub(c.sent) < min(c.took()/2, longPatience) {
 			back++
 		}
 	}
@@ -81,17 +88,22 @@ func (c *crowd) count(soon bool) {
 // assemble adds the updates that are about to come to a batch, until it has as many as
 // are waited for. Half of them are waited for only where it was quiet before the batch.
 func (k *keeper) assemble(batch []*request, quiet bool) []*request {
+	if !batch[0].isUpdate() {
+		return batch
+	}
 	c := &k.crowd
-	switch {
-	case !batch[0].isUpdate():
-	case quiet && time.Since(c.done) > longPatience:
-		c.prompt = 0 // they are not about to come
-	case c.all() > 0:
-		var came bool
-		batch, came = k.await(batch, c.all(), min(c.took(), longPatience))
-		c.count(came)
+	if quiet && time.Since(c.done) > longPatience {
+		c.prompt = 0 // they are not back soon
+	}
+	switch all := c.all(batch); {
+	case all > len(batch):
+		batch = k.await(batch, all, min(c.took(), longPatience))
+		if k.held == nil { // else nobody knows who would have come
+			c.count(len(batch) >= all)
+		}
+	case all > 0:
 	case quiet:
-		batch, _ = k.await(batch, c.half(), min(c.took(), patience))
+		batch = k.await(batch, c.half(), min(c.took(), patience))
 	default:
 		c.returned(batch)
 	}
@@ -99,11 +111,11 @@ func (k *keeper) assemble(batch []*request, quiet bool) []*request {
 }
 
 // await adds updates to a batch until it has as many as expected, somebody comes who wants
-// something else, or the time is over. It says whether it has as many.
-func (k *keeper) await(batch []*request, expected int, patience time.Duration) ([]*request, bool) {
+// something else, or the time is over.
+func (k *keeper) await(batch []*request, expected int, patience time.Duration) []*request {
 	expected = min(expected, maxChanges)
-	if expected < 2 || len(batch) >= expected {
-		return batch, true
+	if len(batch) >= expected {
+		return batch
 	}
 	over := time.NewTimer(patience)
 	defer over.Stop()
@@ -116,10 +128,10 @@ func (k *keeper) await(batch []*request, expected int, patience time.Duration) (
 				k.held = r
 			}
 		case <-over.C:
-			return batch, false
+			return batch
 		case <-k.store.ctx.Done():
-			return batch, false
+			return batch
 		}
 	}
-	return batch, true
+	return batch
 }

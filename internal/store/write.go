@@ -26,7 +26,7 @@ const (
 // has its outcome or was abandoned.
 func (k *keeper) write(first *request) {
 	batch := []*request{first}
-	quiet := true // nobody waited before the first one
+	quiet := true // no update waited before the first one
 	for attempts := 0; ; attempts++ {
 		again := !quiet && len(batch) > 0
 		k.giveWay()
@@ -129,7 +129,7 @@ func (k *keeper) attempt(batch []*request) ([]*request, error) {
 	}
 	start := time.Now()
 	applied, err := k.commit(ctx, p)
-	k.crowd.committed(len(p.granted), len(p.rest)+len(k.requests), start, time.Now())
+	k.crowd.committed(len(p.granted)+len(p.settled), start, time.Now())
 	if err != nil && healingOf(err) != soon {
 		for _, r := range p.granted {
 			if !r.inDoubt {
