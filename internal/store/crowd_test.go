@@ -120,7 +120,7 @@ func TestAssembleAll(t *testing.T) {
 	}
 	k = crowded(t)
 	waits := 0
-	for ; k.crowd.all(nil) > 0; waits++ {
+	for ; k.crowd.all(nil) > 0 && waits < mostPrompt; waits++ {
 		if n := len(k.assemble([]*request{update()}, false)); n != 1 {
 			t.Fatalf("a batch of %d where nobody came", n)
 		}
