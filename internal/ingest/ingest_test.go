@@ -104,6 +104,54 @@ func TestRecords(t *testing.T) {
 	}
 }
 
+// The format is that of the whole first line, however long it is.
+func TestLongFirstLine(t *testing.T) {
+	pad := strings.Repeat("x", 40_000)
+	half := strings.Repeat("x", startBuffer/2-len("{\"id\":1,\"p\":\"\"}\n"))
+	points := strings.Repeat("[1.5,2.5],", 50_000) + "[1.5,2.5]"
+	feature := `{"type":"Feature","id":1,"geometry":{"type":"LineString","coordinates":[` + points + `]},"properties":{}}`
+	feature2 := `{"type":"Feature","id":2,"geometry":null,"properties":{}}`
+	for _, tt := range []struct {
+		name, in, format string
+		records          int
+	}{
+		{"a record", `{"id":1,"p":"` + pad + "\"}\n{\"id\":2}\n", NDJSON, 2},
+		{"a record that ends where one looks at first", `{"id":1,"p":"` + half + "\"}\n{\"id\":2}\n", NDJSON, 2},
+		{"a record with a list", `{"id":1,"p":["` + pad + "\"],\"q\":[{\"id\":3}]}\r\n\r\n{\"id\":2}", NDJSON, 2},
+		{"a record after much white space", strings.Repeat(" \n", 10_000) + `{"id":1,"p":"` + pad + "\"}\n{\"id\":2}", NDJSON, 2},
+		{"a Feature", feature + "\n" + feature2 + "\n", GeoJSON, 2},
+		{"a Feature of a sequence", "\x1e" + feature + "\n\x1e" + feature2 + "\n", GeoJSON, 2},
+		{"a wrapper", `{"p":"` + pad + `","x":[{"id":1},{"id":2}]}`, JSON, 2},
+		{"a wrapper with much white space behind", `{"p":"` + pad + `","x":[{"id":1}]}` + strings.Repeat("\n", 100_000), JSON, 1},
+		{"a wrapper that is longer than a record may be", `{"x":[{"id":1}` + strings.Repeat(`,{"id":2,"p":"`+pad+`"}`, 40) + "]}", JSON, 41},
+		{"a FeatureCollection", `{"type":"FeatureCollection","features":[` + feature + "," + feature2 + "]}\n", GeoJSON, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := Options{IDField: ptr("")}
+			r := mustRead(t, tt.in, o)
+			if r.Format != tt.format || r.Load.Records.Len() != tt.records {
+				t.Errorf("%s, %d records", r.Format, r.Load.Records.Len())
+			}
+			packed := mustRead(t, gzipped(tt.in), o)
+			slow, err := Read(t.Context(), &trickle{[]byte(tt.in)}, o)
+			if err != nil {
+				t.Fatal("byte by byte: ", err)
+			}
+			for _, other := range []*Result{packed, slow} {
+				if other.Format != r.Format || cmp.Diff(records(r), records(other)) != "" {
+					t.Errorf("in other pieces: %s, %d records", other.Format, other.Load.Records.Len())
+				}
+			}
+		})
+	}
+	// What follows a line that is no JSON does not make it one of many.
+	for _, in := range []string{`{"id":1,"p":"` + pad + "\"}{\"id\":2}\n{\"id\":3}", `{"id":1,"p":"` + pad + "\n{\"id\":3}"} {
+		if _, err := read(t, in, Options{}); err == nil || !strings.Contains(err.Error(), "JSON") {
+			t.Error(err)
+		}
+	}
+}
+
 func TestSchema(t *testing.T) {
 	for _, tt := range []struct {
 		in   string

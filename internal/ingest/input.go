@@ -23,6 +23,8 @@ type input struct {
 	pos int // what is unread begins here
 	eof bool
 
+	reserved bool // the buffer has the size that reserve gave it
+
 	base      int64 // offset in the input of buf[0]
 	mark      int   // lines are counted up to here, mark <= pos
 	line      int   // of buf[mark], from 1
@@ -48,14 +50,13 @@ func (in *input) more() error {
 		return errTooLong
 	}
 	if len(in.buf) == cap(in.buf) {
-		in.settle(in.pos)
-		to := in.buf[:0]
-		if unread > cap(in.buf)/2 {
-			to = make([]byte, 0, 2*cap(in.buf))
+		size := cap(in.buf)
+		if unread > size/2 {
+			size *= 2
+		} else if in.reserved && unread <= startBuffer/2 {
+			size, in.reserved = startBuffer, false
 		}
-		in.base += int64(in.pos)
-		in.buf = append(to, in.buf[in.pos:]...)
-		in.mark, in.pos = 0, 0
+		in.move(size)
 	}
 	for range 100 {
 		n, err := in.src.Read(in.buf[len(in.buf):cap(in.buf)])
@@ -73,6 +74,29 @@ func (in *input) more() error {
 		}
 	}
 	return io.ErrNoProgress
+}
+
+// move drops what was read, and takes what is unread into a buffer of a size, a new
+// one where it is another.
+func (in *input) move(size int) {
+	in.settle(in.pos)
+	to := in.buf[:0]
+	if size != cap(in.buf) {
+		to = make([]byte, 0, size)
+	}
+	in.base += int64(in.pos)
+	in.buf = append(to, in.buf[in.pos:]...)
+	in.mark, in.pos = 0, 0
+}
+
+// reserve makes room for the longest piece, without the buffers in between, for who
+// looks ahead. When that was read the buffer becomes small again, which stays in the
+// processor's cache.
+func (in *input) reserve() {
+	if size := in.max + startBuffer; size > cap(in.buf) {
+		in.move(size)
+		in.reserved = true
+	}
 }
 
 // grow reads until twice as much is unread, if it can be had. Who begins anew with

@@ -32,7 +32,8 @@ func joined(err error, in *input, o Options) error {
 }
 
 // sniff decides the format: what was asked for, else the content type, else the
-// file name, else the first 64 KiB, which is a guess. It takes a byte order mark away.
+// file name, else the first 32 KiB or, where that is an object, the first line, which
+// is a guess. It takes a byte order mark away.
 func sniff(in *input, o Options) (format string, guessed bool, err error) {
 	for len(in.rest()) < startBuffer/2 {
 		if err := in.more(); err == io.EOF {
@@ -69,7 +70,7 @@ func sniff(in *input, o Options) (format string, guessed bool, err error) {
 	if f := formatOfName(o.FileName); f != "" {
 		return f, false, nil
 	}
-	format, err = formatOfBytes(head, in.eof)
+	format, err = formatOfBytes(in)
 	return format, true, err
 }
 
@@ -170,11 +171,10 @@ func formatOfName(name string) string {
 	return ""
 }
 
-// formatOfBytes guesses from the beginning of a text; whole says that it is all
-// of it.
-func formatOfBytes(head []byte, whole bool) (string, error) {
-	text := bytes.TrimLeft(head, space)
-	line, rest, complete := bytes.Cut(text, newline)
+// formatOfBytes guesses from the beginning of a text.
+func formatOfBytes(in *input) (string, error) {
+	text := bytes.TrimLeft(in.rest(), space)
+	line, _, complete := bytes.Cut(text, newline)
 	switch {
 	case len(text) == 0:
 		return JSON, nil // 32 KiB of white space; whatever it is, the JSON reader copes
@@ -183,19 +183,37 @@ func formatOfBytes(head []byte, whole bool) (string, error) {
 	case text[0] == recordSeparator:
 		return NDJSON, nil
 	case text[0] == '{':
-		// JSON that ends with its first line and goes on is many values, whatever the next
-		// one looks like. That a record may not be like the first is found out later.
-		if complete && len(bytes.TrimLeft(rest, space)) > 0 &&
-			jsontext.Value(line).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
-			return NDJSON, nil
+		in.pos = len(in.buf) - len(text)
+		if several, err := severalLines(in); several || err != nil {
+			return NDJSON, err
 		}
 		return JSON, nil
-	case bytes.IndexByte(line, ',') > 0 && (complete || whole):
+	case bytes.IndexByte(line, ',') > 0 && (complete || in.eof):
 		return CSV, nil // what is no UTF-8 in there is named when the header is read
 	}
 	return "", &dataset.Error{
 		Code:    dataset.UnsupportedMediaType,
 		Message: "the format of the input cannot be told from its beginning: \"" + dataset.Excerpt(strings.ToValidUTF8(string(line[:min(len(line), 200)]), "?")) + "\"",
 		Remedy:  "say it with the content type, the file name or the format: " + formats,
+	}
+}
+
+// severalLines says whether an input is JSON that ends with its first line and goes on:
+// that is many values, whatever the next one looks like. That a record may not be like
+// the first is found out later. A line that is longer than a record may be holds no
+// record, so that the buffer need not hold more.
+func severalLines(in *input) (bool, error) {
+	for ; ; in.reserve() {
+		line, rest, complete := bytes.Cut(in.rest(), newline)
+		if complete && len(bytes.TrimLeft(rest, space)) > 0 {
+			return jsontext.Value(line).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), nil
+		}
+		switch err := in.grow(); err {
+		case nil:
+		case io.EOF, errTooLong:
+			return false, nil
+		default:
+			return false, err
+		}
 	}
 }
