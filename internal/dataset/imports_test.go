@@ -35,9 +35,9 @@ var layers = map[string][]string{
 	// generated records
 	"internal/sample": {"internal/dataset"},
 	// bytes -> records
-	"internal/ingest": {"internal/dataset"},
+	"internal/ingest": {"internal/dataset", "internal/geo"},
 	// records -> bytes
-	"internal/encode": {"internal/dataset"},
+	"internal/encode": {"internal/dataset", "internal/geo"},
 	// the file format of one version of a dataset
 	"internal/backup": {"internal/dataset"},
 	// values by field and their indexes; it knows no version

@@ -77,7 +77,7 @@ func TestPlaces(t *testing.T) {
 		if c.want != "" {
 			want = `{"type":"Point","coordinates":` + c.want + `}`
 		}
-		if got := string(appendPlace(nil, &c.geometry, []byte(c.record))); got != want {
+		if got, fits := appendPlace(nil, &c.geometry, []byte(c.record)); string(got) != want || !fits {
 			t.Errorf("%s: %s, want %s", c.record, got, want)
 		}
 	}
@@ -85,6 +85,21 @@ func TestPlaces(t *testing.T) {
 	schema := dataset.Schema{Fields: []dataset.Field{{Name: "n"}, {Name: "g"}}, Geometry: &dataset.Geometry{GeoJSON: "g"}}
 	if got := written(GeoJSONSeq, schema, nil, `{"n":1,"g":`+line+`}`); got != "\x1e"+`{"type":"Feature","id":"i","geometry":`+line+`,"properties":{"n":1}}`+"\n" {
 		t.Errorf("a geometry of its own: %s", got)
+	}
+	// What is no geometry is not lost, and not taken for one.
+	for _, g := range []string{`{"type":"Point","coordinates":["1",2]}`, `{"type":"Circle","coordinates":[1,2]}`, `{"a":1}`, `[1,2]`, `"x"`} {
+		want := "\x1e" + `{"type":"Feature","id":"i","geometry":null,"properties":{"n":1,"g":` + g + "}}\n"
+		if got := written(GeoJSONSeq, schema, nil, `{"n":1,"g":`+g+`}`); got != want {
+			t.Errorf("%s is no geometry: %s", g, got)
+		}
+	}
+	if got := written(GeoJSONSeq, schema, nil, `{"n":1,"g":null}`); got != "\x1e"+`{"type":"Feature","id":"i","geometry":null,"properties":{"n":1}}`+"\n" {
+		t.Errorf("no geometry: %s", got)
+	}
+	// A Feature has the members that the standard asks for.
+	schema = dataset.Schema{Features: true}
+	if got := written(GeoJSONSeq, schema, nil, `{"type":"Feature" }`); got != "\x1e"+`{"type":"Feature","id":"i","geometry":null,"properties":null}`+"\n" {
+		t.Errorf("a bare Feature: %s", got)
 	}
 }
 

@@ -9,12 +9,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"landings/internal/dataset"
+	"landings/internal/geo"
 )
 
 // features writes records as Features (RFC 7946). A record's place becomes its
 // geometry, or null where it has none; the record itself, as it came, becomes the
-// properties, but for a member that is the geometry. Records that came as Features
-// go out as they came, with an id where they have none.
+// properties, but for a member that is the geometry. One that should be and is no
+// geometry stays among the properties. Records that came as Features, which were checked
+// then, go out as they came, with what a Feature has to have where they lack it.
 type features struct{ projection }
 
 // AppendFeature appends a record of a schema as a Feature.
@@ -32,8 +34,10 @@ func (f *features) feature(b []byte, r dataset.Record, distance float64) []byte 
 	b = append(b, `,"geometry":`...)
 	except := ""
 	if g := f.schema.Geometry; g != nil {
-		b = appendPlace(b, g, r.JSON)
-		except = g.GeoJSON
+		var fits bool
+		if b, fits = appendPlace(b, g, r.JSON); fits {
+			except = g.GeoJSON
+		}
 	} else {
 		b = append(b, "null"...)
 	}
@@ -52,9 +56,23 @@ func (f *features) kept(b []byte, r dataset.Record, distance float64) []byte {
 	start := len(b)
 	b = f.record(b, r.JSON)
 	b = bytes.TrimRight(b[:len(b)-1], " \n\t\r")
-	if member(r.JSON, "id") == nil && len(b) > start+1 {
-		b = append(b, `,"id":`...)
-		b = appendString(b, r.ID)
+	var id, geometry, properties bool
+	for s := newScanner(r.JSON); s.next(); {
+		id = id || s.named("id")
+		geometry = geometry || s.named("geometry")
+		properties = properties || s.named("properties")
+	}
+	if len(b) > start+1 {
+		if !id {
+			b = append(b, `,"id":`...)
+			b = appendString(b, r.ID)
+		}
+		if !geometry {
+			b = append(b, `,"geometry":null`...)
+		}
+		if !properties {
+			b = append(b, `,"properties":null`...)
+		}
 	}
 	b = appendDistance(b, distance)
 	return append(b, '}')
@@ -76,19 +94,25 @@ func appendString(b []byte, s string) []byte {
 	return quoted
 }
 
-// appendPlace appends the geometry of a record.
-func appendPlace(b []byte, g *dataset.Geometry, json []byte) []byte {
+// appendPlace appends the geometry of a record, null where it has none. fits says that
+// nothing stands in a member of geometries that is none.
+func appendPlace(b []byte, g *dataset.Geometry, json []byte) (place []byte, fits bool) {
 	var lat, lon []byte
 	switch {
 	case g.GeoJSON != "":
-		if v := member(json, g.GeoJSON); len(v) > 0 && v[0] == '{' {
-			return append(b, v...)
+		v := member(json, g.GeoJSON)
+		if len(v) == 0 || v[0] == 'n' {
+			break
 		}
+		if _, err := geo.ParseGeoJSON(v); err != nil {
+			return append(b, "null"...), false
+		}
+		return append(b, v...), true
 	case g.Text != "":
 		v := text(member(json, g.Text))
 		y, x, ok := dataset.ParsePoint(v)
 		if ok {
-			return appendPoint(b, strconv.AppendFloat(nil, x, 'f', -1, 64), x, strconv.AppendFloat(nil, y, 'f', -1, 64))
+			return appendPoint(b, strconv.AppendFloat(nil, x, 'f', -1, 64), x, strconv.AppendFloat(nil, y, 'f', -1, 64)), true
 		}
 	default:
 		for s := newScanner(json); s.next(); {
@@ -108,10 +132,10 @@ func appendPlace(b []byte, g *dataset.Geometry, json []byte) []byte {
 			if !isJSONNumber(lon) {
 				lon = strconv.AppendFloat(nil, x, 'f', -1, 64)
 			}
-			return appendPoint(b, lon, x, lat)
+			return appendPoint(b, lon, x, lat), true
 		}
 	}
-	return append(b, "null"...)
+	return append(b, "null"...), true
 }
 
 // appendPoint appends a Point. Longitudes are brought within 180 degrees with as

@@ -47,32 +47,3 @@ func TestPointAmidSegment(t *testing.T) {
 		t.Error("a point amid a line is not in it")
 	}
 }
-
-func TestParseGeoJSON(t *testing.T) {
-	for _, c := range []struct {
-		in   string
-		dim  int
-		fail bool
-	}{
-		{`{"type":"Point","coordinates":[1,2,3]}`, 0, false},
-		{`{"type":"Point","coordinates":[]}`, -1, false},
-		{`{"type":"MultiPoint","coordinates":[[1,2],[3,4]]}`, 0, false},
-		{`{"type":"LineString","coordinates":[[1,2],[3,4]]}`, 1, false},
-		{`{"type":"MultiLineString","coordinates":[[[1,2],[3,4]]]}`, 1, false},
-		{`{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,0]]]}`, 2, false},
-		{`{"type":"MultiPolygon","coordinates":[[[[0,0],[1,0],[1,1],[0,0]]]]}`, 2, false},
-		{`{"type":"GeometryCollection","geometries":[{"type":"Point","coordinates":[1,2]}]}`, 0, false},
-		{`{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,1]]]}`, 0, true},
-		{`{"type":"LineString","coordinates":[[1,2]]}`, 0, true},
-		{`{"type":"Point","coordinates":["1",2]}`, 0, true},
-		{`{"type":"Circle","coordinates":[1,2]}`, 0, true},
-	} {
-		g, err := ParseGeoJSON([]byte(c.in))
-		switch {
-		case (err != nil) != c.fail:
-			t.Errorf("%s: %v", c.in, err)
-		case err == nil && g.dimension() != c.dim:
-			t.Errorf("%s has dimension %d, want %d", c.in, g.dimension(), c.dim)
-		}
-	}
-}

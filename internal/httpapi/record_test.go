@@ -124,9 +124,11 @@ func TestWritesAmongFeatures(t *testing.T) {
 		{"PUT", "7", `{"id":7,"a":3}`, ""},
 		{"PUT", "7", `{"type":"feature","id":7,"properties":null}`, "/type"},
 		{"PUT", "12", `{"type":"Feature","id":12,"geometry":null,"properties":[]}`, "/properties"},
-		{"PUT", "12", `{"type":"Feature","id":12,"geometry":{"type":"Pint"},"properties":{}}`, "/geometry"},
+		{"PUT", "12", `{"type":"Feature","id":12,"geometry":{"type":"Pint"},"properties":{}}`, "/geometry/type"},
+		{"PUT", "12", `{"type":"Feature","id":12,"geometry":{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1]]]},"properties":{}}`, "/geometry/coordinates/0"},
 		{"PATCH", "7", `{"properties":[]}`, "/properties"},
 		{"PATCH", "7", `{"type":null}`, ""},
+		{"PATCH", "7", `{"geometry":{"type":"Point","coordinates":["1","2"]}}`, "/geometry/coordinates/0"},
 	} {
 		header := []string{"Content-Type", "application/json"}
 		if c.method == "PATCH" {
@@ -149,6 +151,40 @@ func TestWritesAmongFeatures(t *testing.T) {
 	}
 	n.want(n.do("PUT", at+"7", `{"type":"Feature","id":7,"geometry":null,"properties":null}`), 204)
 	n.want(n.do("PUT", at+"12", `{"type":"Feature","id":12,"geometry":{"type":"Point","coordinates":[1,2]},"properties":{}}`), 201)
+}
+
+// A member of a plain record may hold what is no geometry, by load and by write: it is
+// kept, nowhere, counted, and never a Feature's geometry.
+func TestNoGeometry(t *testing.T) {
+	n := start(t, nil)
+	const good, bad = `{"id":1,"geometry":{"type":"Point","coordinates":[1,2]}}`, `{"id":2,"geometry":{"type":"Polygon","coordinates":[[[1,2],["3",4]]]}}`
+	n.want(n.do("PUT", "/collections/places", "["+good+","+bad+"]"), 200)
+	n.want(n.do("PUT", "/collections/places/items/3", strings.Replace(bad, "2", "3", 1)), 201)
+	n.want(n.do("PATCH", "/collections/places/items/3", `{"geometry":{"type":"Circle"}}`, "Content-Type", mergePatchType), 200)
+	const items = "/collections/places/items"
+	if r := n.want(n.do("GET", items+"/2", ""), 200); r.body != bad {
+		t.Errorf("not as it came: %s", r.body)
+	}
+	for _, path := range []string{"?f=geojson-seq", "/2?f=geojson", "/3?f=geojson"} {
+		r := n.want(n.do("GET", items+path, ""), 200)
+		for line := range strings.Lines(r.body) {
+			var f struct {
+				ID       string
+				Geometry *struct{ Type string }
+			}
+			if err := json.Unmarshal([]byte(strings.TrimPrefix(line, "\x1e")), &f); err != nil || (f.Geometry != nil) != (f.ID == "1") || !strings.Contains(line, `"type":"Circle"`) && f.ID == "3" {
+				t.Errorf("%s: %s, %v", path, line, err)
+			}
+		}
+	}
+	for _, question := range []string{"?bbox=-180,-90,180,90&f=ndjson", "?near=0,0&radius=10000000&f=ndjson"} {
+		if r := n.want(n.do("GET", items+question, ""), 200); r.body != good+"\n" {
+			t.Errorf("%s: %s", question, r.body)
+		}
+	}
+	if r := n.want(n.do("GET", "/collections/places/summary?fields=geometry", ""), 200); !strings.Contains(r.body, `"misfits":2`) {
+		t.Errorf("not counted: %s", r.body)
+	}
 }
 
 // A record is a Feature for who asks for one, the same as in a list of items.

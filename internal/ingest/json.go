@@ -1,10 +1,12 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
 	"landings/internal/dataset"
+	"landings/internal/geo"
 )
 
 // reader reads one JSON text. Its records lie in the input's buffer while they
@@ -378,8 +380,8 @@ func CheckFeature(record []byte) error {
 	}
 }
 
-// checkFeature says what forbids an object to be a GeoJSON Feature, as far as
-// its members' kinds go.
+// checkFeature says what forbids an object to be a GeoJSON Feature (RFC 7946, 3.2), which
+// is what it will go out as. Members that it lacks are no fault.
 func checkFeature(record []byte, members []member) *fault {
 	typed := false
 	for _, m := range members {
@@ -397,8 +399,12 @@ func checkFeature(record []byte, members []member) *fault {
 				wrong = "properties must be an object or null, this is " + kindOf(value)
 			}
 		case "geometry":
-			if value[0] != 'n' && (value[0] != '{' || geometryMeaning(value) == 0) {
-				wrong = "this is neither a GeoJSON geometry nor null"
+			if value[0] == 'n' {
+				break
+			}
+			_, err := geo.ParseGeoJSON(value)
+			if e, bad := errors.AsType[*geo.ParseError](err); bad {
+				return &fault{offset: m.value + e.Offset, pointer: "/geometry" + e.Pointer, detail: e.Detail}
 			}
 		case "crs":
 			if other := otherCRS(value); other != "" {
