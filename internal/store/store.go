@@ -127,6 +127,7 @@ func New(o Options) (*Store, error) {
 	s.seq.Store(uint64(time.Now().UnixNano()))
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.peers.self = o.Node
+	s.topology.switched = s.switched
 	s.health.Store(&health{err: &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}})
 	return s, nil
 }
@@ -138,6 +139,9 @@ func (s *Store) Open(ctx context.Context) error {
 	names, beside, err := s.firstLook(ctx)
 	if err != nil {
 		return err
+	}
+	if s.topology.address.master != "" {
+		s.wg.Go(s.follow)
 	}
 	// Redis may have forgotten what other nodes still have, and the names with it.
 	for left := s.settling(beside); left > 0; left = s.settling(beside) {

@@ -58,6 +58,9 @@ func (k *keeper) readMeta(ctx context.Context) (meta, error) {
 // and leaves meta watched on a connection whose incarnation is known. After it a
 // plan can be made and committed.
 func (k *keeper) sync(ctx context.Context) error {
+	if k.wire != nil && k.wire.left.Load() {
+		k.hangUp() // what would be sent to it has not reached it
+	}
 	if k.armed {
 		return nil
 	}

@@ -30,6 +30,14 @@ type topology struct {
 	slots   []slotRange              // guarded by mu: of a cluster; nil: not known
 	master  string                   // guarded by mu: that sentinels named; "": not known
 	asked   time.Time                // guarded by mu: when somebody was last asked who serves what
+
+	// Of sentinels, see sentinel.go.
+	doubts    chan struct{}            // they should be asked again
+	switched  func(from, to string)    // called when they name another master; nil: nobody is told
+	sentinels map[string]*serverClient // guarded by mu, by host:port
+	last      named                    // guarded by mu: whom they named last
+	confirmed time.Time                // guarded by mu: and when
+	wires     map[*wire]struct{}       // guarded by mu: that are open
 }
 
 // serverClient is the shared client of one server. Making it dials, which may take a while.
@@ -53,26 +61,34 @@ const askAgain = 50 * time.Millisecond
 const askTime = time.Second
 
 func newTopology(a address) *topology {
-	return &topology{address: a, servers: map[string]*serverClient{}, cluster: a.isCluster()}
+	return &topology{
+		address: a, servers: map[string]*serverClient{}, cluster: a.isCluster(),
+		doubts: make(chan struct{}, 1), sentinels: map[string]*serverClient{}, wires: map[*wire]struct{}{},
+	}
 }
 
 // server takes note of a server that is spoken to.
-func (t *topology) server(addr string) *serverClient {
+func (t *topology) server(addr string) *serverClient { return t.serverIn(t.servers, addr) }
+
+func (t *topology) serverIn(servers map[string]*serverClient, addr string) *serverClient {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := t.servers[addr]
+	s := servers[addr]
 	if s == nil {
 		s = &serverClient{}
-		t.servers[addr] = s
+		servers[addr] = s
 	}
 	return s
 }
 
 // client gives the shared client of a server.
 func (t *topology) client(addr string) (rueidis.Client, error) {
-	s := t.server(addr)
+	return t.clientOf(t.servers, addr, t.address.option)
+}
+
+func (t *topology) clientOf(servers map[string]*serverClient, addr string, option rueidis.ClientOption) (rueidis.Client, error) {
+	s := t.serverIn(servers, addr)
 	s.once.Do(func() {
-		option := t.address.option
 		option.InitAddress = []string{addr}
 		// A client that could not dial is of use: it dials again when it is used.
 		if s.client, s.err = rueidis.NewClient(option); s.client != nil {
@@ -85,10 +101,12 @@ func (t *topology) client(addr string) (rueidis.Client, error) {
 func (t *topology) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, s := range t.servers {
-		s.once.Do(func() {})
-		if s.client != nil {
-			s.client.Close()
+	for _, servers := range []map[string]*serverClient{t.servers, t.sentinels} {
+		for _, s := range servers {
+			s.once.Do(func() {})
+			if s.client != nil {
+				s.client.Close()
+			}
 		}
 	}
 }
@@ -182,6 +200,9 @@ func (t *topology) learn(addr, key string, err error) {
 		if lost && t.master == addr {
 			t.master = ""
 		}
+		if lost || isCutOff(err) {
+			t.doubt()
+		}
 	case errors.Is(err, errIsCluster):
 		t.cluster = true
 	case !t.cluster:
@@ -230,36 +251,38 @@ func isReplica(err error) bool {
 	return ok && (strings.HasPrefix(text, "READONLY") || strings.HasPrefix(text, "MASTERDOWN"))
 }
 
-// refresh asks who serves what: everybody at once, for some may be dead, and the
-// first answer counts.
+// isCutOff says whether err tells that the server has lost its replicas: perhaps to another master.
+func isCutOff(err error) bool {
+	text, ok := replyOf(err)
+	return ok && strings.HasPrefix(text, "NOREPLICAS")
+}
+
+// refresh asks who serves what: everybody at once, for some may be dead, and in a cluster
+// the first answer counts.
 func (t *topology) refresh(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
 	t.mu.Lock()
 	t.asked = time.Now()
 	ask := slices.Clone(t.address.hosts)
-	if t.address.master == "" {
-		for addr := range t.servers {
-			if !slices.Contains(ask, addr) {
-				ask = append(ask, addr)
-			}
+	for addr := range t.servers {
+		if !slices.Contains(ask, addr) {
+			ask = append(ask, addr)
 		}
 	}
 	t.mu.Unlock()
+	if t.address.master != "" {
+		return t.refreshMaster(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
 	type said struct {
-		master string
-		slots  []slotRange
-		err    error
+		slots []slotRange
+		err   error
 	}
 	answers := make(chan said, len(ask))
 	for _, addr := range ask {
 		go func() {
 			var s said
-			if t.address.master != "" {
-				s.master, s.err = t.askSentinel(ctx, addr)
-			} else {
-				s.slots, s.err = t.askSlots(ctx, addr)
-			}
+			s.slots, s.err = t.askSlots(ctx, addr)
 			answers <- s
 		}()
 	}
@@ -278,38 +301,11 @@ func (t *topology) refresh(ctx context.Context) error {
 			continue
 		}
 		t.mu.Lock()
-		t.master, t.slots = s.master, s.slots
+		t.slots = s.slots
 		t.mu.Unlock()
 		return nil
 	}
 	return first
-}
-
-// askSentinel asks one sentinel, over a connection of its own: it is rare.
-func (t *topology) askSentinel(ctx context.Context, addr string) (string, error) {
-	option := t.address.sentinels
-	option.InitAddress = []string{addr}
-	option.Dialer.Timeout, option.ConnWriteTimeout = askTime, askTime
-	option.AlwaysRESP2 = true
-	client, err := rueidis.NewClient(option)
-	if err != nil {
-		if client != nil {
-			client.Close()
-		}
-		return "", err
-	}
-	defer client.Close()
-	parts, err := client.Do(ctx, client.B().SentinelGetMasterAddrByName().Master(t.address.master).Build()).AsStrSlice()
-	if rueidis.IsRedisNil(err) || err == nil && len(parts) != 2 {
-		return "", &fault{
-			message: "the sentinels watch no master " + strconv.Quote(t.address.master),
-			remedy:  "name the one that they watch: redis-sentinel://host:26379/NAME",
-		}
-	}
-	if err != nil {
-		return "", err
-	}
-	return net.JoinHostPort(parts[0], parts[1]), nil
 }
 
 // askSlots asks one server of a cluster who serves which slots.

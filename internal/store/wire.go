@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/redis/rueidis"
 
@@ -19,9 +20,10 @@ import (
 type wire struct {
 	conn     *resp.Conn
 	topology *topology
-	addr     string // of the server
-	key      string // that it was opened for; "": for the server itself
-	server   server // as it was when the wire was opened or last asked
+	addr     string      // of the server
+	key      string      // that it was opened for; "": for the server itself
+	server   server      // as it was when the wire was opened or last asked
+	left     atomic.Bool // shared: its server is not the master any more, and conn is closed
 }
 
 // command is a Redis command: its name, its key if it has one, its arguments.
@@ -54,6 +56,9 @@ func (s *Store) openAt(ctx context.Context, addr, key string) (*wire, error) {
 	s.topology.server(addr)
 	var err error
 	if w.conn, err = s.connect(ctx, addr); err == nil {
+		err = s.topology.enter(w)
+	}
+	if err == nil {
 		err = w.identify(ctx)
 	}
 	if err == nil {
@@ -122,7 +127,10 @@ func dial(ctx context.Context, addr string, option *rueidis.ClientOption) (net.C
 	return option.Dialer.DialContext(ctx, "tcp", addr)
 }
 
-func (w *wire) close() { w.conn.Close() }
+func (w *wire) close() {
+	w.conn.Close()
+	w.topology.leave(w)
+}
 
 // identify asks on this very connection which incarnation of Redis serves it, and
 // whether it serves the wire's key.
@@ -164,6 +172,9 @@ func (w *wire) pipeline(ctx context.Context, commands []command) ([]resp.Reply, 
 			w.topology.learn(w.addr, w.key, why)
 			break // those that follow say the same of the same slot
 		}
+	}
+	if err != nil && w.left.Load() {
+		return replies, errLeft
 	}
 	if ctx.Err() == nil { // else it says nothing about the server
 		w.topology.learn(w.addr, w.key, err)
