@@ -6,8 +6,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,16 +58,22 @@ func parseAddress(o Options) (address, error) {
 		end = len(rest)
 	}
 	at := strings.LastIndexByte(rest[:end], '@') + 1
-	first, others, several := strings.Cut(rest[at:end], ",")
+	hosts := rest[at:end]
+	if scheme == "unix" && hosts != "" || scheme != "unix" && strings.Contains(rest[end:], "@") {
+		// Parts of a password may be anywhere then: nothing of it is shown.
+		return a, badAddress("the user, the password or the host ends too early; in a password write ?, /, # and @ as %3F, %2F, %23 and %40")
+	}
+	first, _, several := strings.Cut(hosts, ",")
 	u, err := url.Parse(scheme + "://" + rest[:at] + first + rest[end:])
 	if err != nil {
 		// The parser's message repeats the address, with its password.
 		return a, badAddress("it is not a URL")
 	}
-	port := "6379"
+	standard := "6379"
 	plain := *u
-	if kind, isSentinel := strings.CutSuffix(scheme, "-sentinel"); isSentinel {
-		port = "26379"
+	kind, isSentinel := strings.CutSuffix(scheme, "-sentinel")
+	if isSentinel {
+		standard = "26379"
 		plain.Scheme = kind
 		var database string
 		if a.master, database, _ = strings.Cut(strings.TrimPrefix(u.Path, "/"), "/"); database != "" {
@@ -79,37 +87,25 @@ func parseAddress(o Options) (address, error) {
 	if plain.Scheme != "unix" {
 		plain.Path = strings.TrimSuffix(plain.Path, "/")
 	}
-	if a.option, err = rueidis.ParseURL(plain.String()); err != nil {
-		return a, badAddress(strings.ReplaceAll(err.Error(), plain.String(), "it"))
+	if err := checkParameters(u.RawQuery, isSentinel); err != nil {
+		return a, err
 	}
-	a.text = u.Redacted()
+	if a.option, err = rueidis.ParseURL(plain.String()); err != nil {
+		// Its message repeats what it cannot read, which may be of a password.
+		return a, badAddress("its scheme, its database number or a parameter is wrong")
+	}
+	shown := *u
 	a.hosts = a.option.InitAddress[:1]
 	if plain.Scheme != "unix" {
-		host := plain.Hostname()
-		if host == "" {
-			host = "localhost"
-		}
-		if plain.Port() != "" {
-			port = plain.Port()
-		}
-		a.hosts = []string{net.JoinHostPort(host, port)}
-	}
-	if several {
-		if plain.Scheme == "unix" {
-			return a, badAddress("a socket is one server")
-		}
-		standard := port
-		if plain.Port() != "" {
-			standard = map[bool]string{true: "26379", false: "6379"}[a.master != ""]
-		}
-		for more := range strings.SplitSeq(others, ",") {
-			host, port, err := hostPort(more, standard)
+		a.hosts = nil
+		for one := range strings.SplitSeq(hosts, ",") {
+			host, port, err := hostPort(one, standard)
 			if err != nil {
 				return a, badAddress(err.Error())
 			}
 			a.hosts = append(a.hosts, net.JoinHostPort(host, port))
 		}
-		a.text = strings.Replace(a.text, first, first+","+others, 1)
+		shown.Host = hosts
 	}
 	if a.option.TLSConfig != nil && (several || a.master != "") {
 		a.option.TLSConfig.ServerName = "" // each server's own
@@ -120,15 +116,44 @@ func parseAddress(o Options) (address, error) {
 	a.sentinels.Username, a.sentinels.Password, a.sentinels.SelectDB = q.Get("sentinel_user"), q.Get("sentinel_password"), 0
 	if q.Has("sentinel_password") {
 		q.Set("sentinel_password", "xxxxx")
-		a.text = strings.Replace(a.text, "?"+u.RawQuery, "?"+q.Encode(), 1)
+		shown.RawQuery = q.Encode()
 	}
+	a.text = shown.Redacted()
 	return a, nil
+}
+
+// checkParameters refuses what would have no effect. The values are not shown, for one may
+// be a password.
+func checkParameters(query string, sentinel bool) error {
+	known := []string{"db", "dial_timeout", "protocol", "skip_verify"}
+	if sentinel {
+		known = append(known, "sentinel_user", "sentinel_password")
+	}
+	list := strings.Join(known, ", ")
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		return badAddress("its parameters cannot be read; there are " + list)
+	}
+	for _, name := range slices.Sorted(maps.Keys(q)) {
+		if slices.Contains(known, name) {
+			continue
+		}
+		text := strconv.Quote(dataset.Excerpt(name))
+		if strings.Contains(name, "password") {
+			text += " (write redis://user:password@host)"
+		}
+		return badAddress("it has no parameter " + text + "; there are " + list)
+	}
+	return nil
 }
 
 // hostPort splits host[:port].
 func hostPort(text, standard string) (host, port string, err error) {
 	u, err := url.Parse("redis://" + text)
-	if err != nil || u.Host != text || u.Hostname() == "" {
+	if err == nil && u.Hostname() == "" {
+		return "", "", errors.New("it names no host")
+	}
+	if err != nil || u.Host != text {
 		return "", "", fmt.Errorf("%q is not a host and a port", dataset.Excerpt(text))
 	}
 	if port = u.Port(); port == "" {
