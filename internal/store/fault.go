@@ -42,6 +42,9 @@ func (s server) usable() error {
 	if n, err := strconv.Atoi(major); err == nil && n < oldest {
 		return &fault{message: fmt.Sprintf("it is version %s", s.version), remedy: "use Redis 7.0 or later, or Valkey", heals: never}
 	}
+	if s.sentinel {
+		return errSentinel
+	}
 	if s.loading {
 		return &fault{message: "it is loading its data from disk", remedy: "wait until it has finished"}
 	}
@@ -60,7 +63,13 @@ func (s server) usable() error {
 
 var (
 	errReplica   = &fault{message: "it is a read-only replica", remedy: "give the address of the primary"}
+	errSentinel  = &fault{message: wordsSentinel, remedy: remedySentinel, heals: never}
 	errIsCluster = &fault{message: "it belongs to a cluster", remedy: "try again"}
+)
+
+const (
+	wordsSentinel  = "it is a sentinel, which keeps no data"
+	remedySentinel = "write redis-sentinel://host1:26379,host2:26379/NAME with the name of the master that it watches"
 )
 
 // writable says what in a server's own description will make it refuse writes.
@@ -95,6 +104,7 @@ var faults = []struct {
 	{"MOVED", "the dataset has moved to another node of the cluster", "try again", soon},
 	{"ASK", "the dataset is moving to another node of the cluster", "wait until redis-cli --cluster reshard is done", soon},
 	{"TRYAGAIN", "the dataset is moving to another node of the cluster", "wait until redis-cli --cluster reshard is done", soon},
+	{"unknown command 'SELECT'", wordsSentinel, remedySentinel, never},
 	{"SELECT is not allowed", "a cluster has the database 0 only", "take the database number out of the address", never},
 	{"CLUSTERDOWN", "the cluster is down", "look at CLUSTER INFO", soon},
 	{"BUSY", "it is busy with a script", "wait, or end it with SCRIPT KILL", soon},

@@ -148,7 +148,7 @@ func (w *wire) identify(ctx context.Context) error {
 		return err
 	}
 	w.server = parseServer(text)
-	if w.server.loading || len(results) == 1 {
+	if w.server.loading || w.server.sentinel || len(results) == 1 {
 		return nil
 	}
 	return results[1].Err()
@@ -218,6 +218,7 @@ type server struct {
 	run       string // run_id and master_replid: the incarnation
 	replica   bool
 	cluster   bool // it is a node of a cluster
+	sentinel  bool
 	loading   bool
 	policy    string // maxmemory-policy
 	evicted   int64  // keys evicted since its start
@@ -241,6 +242,7 @@ func parseServer(info string) server {
 		run:       fields["run_id"] + "-" + fields["master_replid"],
 		replica:   fields["role"] == "slave",
 		cluster:   fields["cluster_enabled"] == "1",
+		sentinel:  fields["redis_mode"] == "sentinel",
 		loading:   fields["loading"] == "1" || fields["async_loading"] == "1",
 		policy:    fields["maxmemory_policy"],
 		evicted:   evicted,
