@@ -29,3 +29,37 @@ func TestEndedContextTellsNothing(t *testing.T) {
 		t.Errorf("%v on a connection that has failed: the master is %q", err, topology.master)
 	}
 }
+
+// Sentinels that have not heard of a failover yet must not bring a node back to the old master;
+// but those that were set up anew begin with a configuration of a low number again.
+func TestStaleSentinels(t *testing.T) {
+	topology := newTopology(address{master: "m"})
+	var switches int
+	topology.switched = func(string, string) { switches++ }
+	for i, step := range []struct {
+		said      named
+		lost, old bool // the master was lost before; the last confirmation is long ago
+		want      string
+	}{
+		{named{"old:1", 0}, false, false, "old:1"},
+		{named{"new:1", 1}, false, false, "new:1"},
+		{named{"old:1", 0}, false, false, "new:1"},
+		{named{"old:1", 0}, true, false, ""},
+		{named{"new:1", 1}, false, false, "new:1"},
+		{named{"old:1", 0}, false, true, "old:1"},
+		{named{"moved:1", 0}, true, false, "moved:1"}, // the epochs are not told
+	} {
+		if step.lost {
+			topology.learn(topology.master, "k", errReplica)
+		}
+		if step.old {
+			topology.confirmed = time.Now().Add(-2 * staleFor)
+		}
+		if topology.believe(step.said); topology.master != step.want {
+			t.Errorf("step %d: the master is %q, not %q", i, topology.master, step.want)
+		}
+	}
+	if switches != 3 {
+		t.Errorf("%d switches were told", switches)
+	}
+}
