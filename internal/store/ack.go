@@ -189,7 +189,7 @@ func (k *keeper) confirmNodes(ctx context.Context, at dataset.State, n int) erro
 
 // say tells the other nodes something about the dataset. It is a hint that may get lost.
 func (k *keeper) say(ctx context.Context, what string) {
-	_ = k.store.shared(ctx, cmd("SPUBLISH", topic(k.name), k.store.opts.Node+" "+what)).Error()
+	_ = k.store.shared(ctx, cmd("SPUBLISH", k.store.database.topic(k.name), k.store.opts.Node+" "+what)).Error()
 }
 
 // count says how many nodes hold a commit, and what is closed when that may change.
@@ -252,5 +252,5 @@ func (k *keeper) answerWho(looked bool) {
 	}
 	k.holders.wanted.CompareAndSwap(wanted, 0)
 	at := k.state
-	_ = k.wire.do(k.store.ctx, cmd("SPUBLISH", topic(k.name), fmt.Sprintf("%s %s%s:%d:%d", k.store.opts.Node, saysHas, at.Epoch, at.Term, at.Version))).Err()
+	_ = k.wire.do(k.store.ctx, cmd("SPUBLISH", k.store.database.topic(k.name), fmt.Sprintf("%s %s%s:%d:%d", k.store.opts.Node, saysHas, at.Epoch, at.Term, at.Version))).Err()
 }

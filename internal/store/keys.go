@@ -1,13 +1,15 @@
 package store
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // The keys of a dataset share a hash tag, so that in a cluster they live in one
 // slot and one transaction can change them together.
 const (
 	datasetsKey = "landings:datasets" // set of names
 	nodesKey    = "landings:nodes"    // set: names of the nodes that have not said goodbye
-	nodesTopic  = "landings:nodes"    // channel: which nodes are alive, which datasets are new
 )
 
 func metaKey(name string) string    { return "landings:{" + name + "}:meta" }
@@ -35,5 +37,30 @@ func rejectedKey(name string, generation uint64) string {
 // was written before. It vanishes by itself.
 func barrierKey(name, node string) string { return "landings:{" + name + "}:ack:" + node }
 
+// database is the number of a database in Redis. Keys are the database's own; channels
+// are one for all of them, so that their names tell it, where it is not 0. In a cluster,
+// whose slots go by names, it is always 0.
+type database int
+
+func (d database) channel(name string) string {
+	if d == 0 {
+		return name
+	}
+	return name + ":" + strconv.Itoa(int(d))
+}
+
+// nodesTopic is the sharded channel on which is told which nodes are alive and which
+// datasets are new.
+func (d database) nodesTopic() string { return d.channel("landings:nodes") }
+
 // topic is the sharded channel on which a dataset's commits are announced.
-func topic(name string) string { return "landings:{" + name + "}:commits" }
+func (d database) topic(name string) string { return d.channel("landings:{" + name + "}:commits") }
+
+// nameOf gives the dataset whose topic a channel is; "": it is none.
+func (d database) nameOf(channel string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(channel, "landings:{"), "}")
+	if channel != d.topic(name) {
+		return ""
+	}
+	return name
+}

@@ -398,7 +398,7 @@ func (k *keeper) elected(ctx context.Context, m meta) (time.Duration, error) {
 				cmd("HSET", key, self, mine.String()),
 				cmd("PEXPIRE", key, strconv.FormatInt(4*window.Milliseconds(), 10)),
 			}, commands...)
-			commands = append(commands, cmd("SPUBLISH", topic(k.name), self+" recover"))
+			commands = append(commands, cmd("SPUBLISH", k.store.database.topic(k.name), self+" recover"))
 		}
 		results, err := k.wire.pipeline(ctx, commands)
 		if err != nil {

@@ -90,6 +90,7 @@ type Store struct {
 	opts     Options
 	topology *topology
 	address  string // of Redis, without the password
+	database database
 	seq      atomic.Uint64
 	peers    peers
 
@@ -122,7 +123,7 @@ func New(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{opts: o, topology: newTopology(a), address: a.text, keepers: map[string]*keeper{}, young: map[string]time.Time{}, kick: make(chan struct{}, 1)}
+	s := &Store{opts: o, topology: newTopology(a), address: a.text, database: database(a.option.SelectDB), keepers: map[string]*keeper{}, young: map[string]time.Time{}, kick: make(chan struct{}, 1)}
 	// A node that is restarted must not use a number of its earlier life again.
 	s.seq.Store(uint64(time.Now().UnixNano()))
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -157,7 +158,7 @@ func (s *Store) Open(ctx context.Context) error {
 	}
 	_ = s.seen(nil)
 	s.wg.Go(s.watch)
-	s.wg.Go(func() { s.listen(nodesTopic) })
+	s.wg.Go(func() { s.listen(s.database.nodesTopic()) })
 	var opening []*keeper
 	for _, name := range names {
 		if dataset.CheckName(name) == nil {
@@ -259,7 +260,7 @@ func (s *Store) Close() {
 	if s.ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 		_ = s.shared(ctx, cmd("SREM", nodesKey, s.opts.Node)).Error()
-		_ = s.shared(ctx, cmd("SPUBLISH", nodesTopic, "bye "+s.opts.Node)).Error()
+		_ = s.shared(ctx, cmd("SPUBLISH", s.database.nodesTopic(), "bye "+s.opts.Node)).Error()
 		cancel()
 	}
 	s.cancel()
@@ -294,7 +295,7 @@ func (s *Store) keeper(name string) *keeper {
 		k = newKeeper(s, name, s.opts.NewReplica(name))
 		s.keepers[name] = k
 		s.wg.Go(k.run)
-		s.wg.Go(func() { s.listen(topic(name)) })
+		s.wg.Go(func() { s.listen(s.database.topic(name)) })
 	}
 	return k
 }

@@ -63,7 +63,7 @@ func TestSlotOf(t *testing.T) {
 	if slotOf("{}a") == slotOf("{}b") {
 		t.Error("an empty tag is a tag")
 	}
-	same := []uint16{slotOf(metaKey("rocks")), slotOf(bucketKey("rocks", 1, 2)), slotOf(topic("rocks")), slotOf(recoverKey("rocks", "r"))}
+	same := []uint16{slotOf(metaKey("rocks")), slotOf(bucketKey("rocks", 1, 2)), slotOf(database(0).topic("rocks")), slotOf(database(3).topic("rocks")), slotOf(recoverKey("rocks", "r"))}
 	if len(slices.Compact(same)) != 1 {
 		t.Errorf("the keys of a dataset are in slots %v", same)
 	}

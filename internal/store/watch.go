@@ -81,7 +81,7 @@ func (w *watcher) look(ctx context.Context) error {
 			s.keeper(name)
 		}
 	}
-	if err := s.shared(ctx, cmd("SPUBLISH", nodesTopic, "here "+s.opts.Node)).Error(); err != nil {
+	if err := s.shared(ctx, cmd("SPUBLISH", s.database.nodesTopic(), "here "+s.opts.Node)).Error(); err != nil {
 		return err
 	}
 	// The set changes only when nodes come and go: a Redis where nothing happens has
@@ -232,7 +232,7 @@ func (s *Store) report(before, now error) {
 func (s *Store) tellNew(name string) {
 	s.wg.Go(func() {
 		_ = s.shared(s.ctx, cmd("SADD", datasetsKey, name)).Error()
-		_ = s.shared(s.ctx, cmd("SPUBLISH", nodesTopic, "new "+name)).Error()
+		_ = s.shared(s.ctx, cmd("SPUBLISH", s.database.nodesTopic(), "new "+name)).Error()
 	})
 }
 
@@ -256,7 +256,7 @@ func (s *Store) listen(channel string) {
 			s.lookSoon()
 		}
 		for _, k := range s.all() {
-			if channel == nodesTopic || channel == topic(k.name) {
+			if channel == s.database.nodesTopic() || channel == s.database.topic(k.name) {
 				k.hint()
 			}
 		}
@@ -292,7 +292,7 @@ func (s *Store) listenOnce(channel string) {
 
 func (s *Store) hear(m rueidis.PubSubMessage) {
 	first, second, _ := strings.Cut(m.Message, " ")
-	if m.Channel == nodesTopic {
+	if m.Channel == s.database.nodesTopic() {
 		switch first {
 		case "new":
 			if dataset.CheckName(second) == nil {
@@ -310,16 +310,13 @@ func (s *Store) hear(m rueidis.PubSubMessage) {
 		return
 	}
 	s.peers.heard(node, true)
-	name, ok := strings.CutPrefix(m.Channel, "landings:{")
-	if name, ok2 := strings.CutSuffix(name, "}:commits"); ok && ok2 {
-		if k := s.existing(name); k != nil && k.holders.heard(node, word) {
-			if version, err := strconv.ParseUint(word, 10, 64); err == nil {
-				k.rivals.heard(node, version)
-				if version <= k.published.Load().Version {
-					return // it is here already
-				}
+	if k := s.existing(s.database.nameOf(m.Channel)); k != nil && k.holders.heard(node, word) {
+		if version, err := strconv.ParseUint(word, 10, 64); err == nil {
+			k.rivals.heard(node, version)
+			if version <= k.published.Load().Version {
+				return // it is here already
 			}
-			k.hint()
 		}
+		k.hint()
 	}
 }

@@ -572,7 +572,7 @@ func (k *keeper) tellLate() {
 
 // announcement tells other nodes of a version. It is a hint that may get lost.
 func (k *keeper) announcement(version uint64) command {
-	return cmd("SPUBLISH", topic(k.name), k.store.opts.Node+" "+strconv.FormatUint(version, 10))
+	return cmd("SPUBLISH", k.store.database.topic(k.name), k.store.opts.Node+" "+strconv.FormatUint(version, 10))
 }
 
 func streamID(version uint64) string { return strconv.FormatUint(version, 10) + "-0" }
