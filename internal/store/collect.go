@@ -53,10 +53,35 @@ func (k *keeper) trim(ctx context.Context) error {
 // find them half deleted.
 func (k *keeper) collect(ctx context.Context) {
 	k.collected = time.Now()
-	if err := k.collectGenerations(ctx); err != nil && !errors.Is(err, errAgain) {
+	switch err := k.collectGenerations(ctx); {
+	case errors.Is(err, errAgain):
+		k.expireBy(k.collected.Add(k.store.opts.Look)) // most likely another node did the same
+	case err != nil:
 		// Whatever was left over is found again.
 		k.store.opts.Logger.Warn("generations were not collected", "dataset", k.name, "error", k.broke(err))
+		k.expireBy(k.collected.Add(k.store.opts.Lease))
 	}
+}
+
+// expireBy makes the keeper collect at a time, where earlier generations are kept for a
+// while only: nobody may use the dataset by then.
+func (k *keeper) expireBy(at time.Time) {
+	if k.store.opts.KeepLoadsFor > 0 && (k.expires.IsZero() || at.Before(k.expires)) {
+		k.expires = at
+		k.expired.Reset(time.Until(at))
+	}
+}
+
+// expire collects what was kept for long enough.
+func (k *keeper) expire() {
+	k.expires = time.Time{}
+	err := k.sync(k.store.ctx)
+	k.note(err)
+	if err != nil {
+		k.expireBy(time.Now().Add(k.store.opts.Look))
+		return
+	}
+	k.collect(k.store.ctx)
 }
 
 func (k *keeper) collectGenerations(ctx context.Context) error {
@@ -100,12 +125,20 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 	if !k.state.Exists() {
 		keep = 0
 	}
+	// By this node's settings, whoever made them: of nodes with others, the strictest one's count.
 	var beyond []uint64 // what is not kept: too many, or too old
+	k.expires = time.Time{}
+	k.expired.Stop()
 	for i, number := range earlier {
 		g := found[number]
-		old := k.store.opts.KeepLoadsFor > 0 && g.Kept != nil && now-g.Kept.At > k.store.opts.KeepLoadsFor.Milliseconds()
-		if i < len(earlier)-keep || old {
+		left := int64(1)
+		if k.store.opts.KeepLoadsFor > 0 && g.Kept != nil {
+			left = k.store.opts.KeepLoadsFor.Milliseconds() - (now - g.Kept.At)
+		}
+		if i < len(earlier)-keep || left <= 0 {
 			beyond = append(beyond, number)
+		} else if g.Kept != nil {
+			k.expireBy(k.collected.Add(time.Duration(left) * time.Millisecond))
 		}
 	}
 
@@ -136,6 +169,10 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 				return err
 			}
 			return errAgain // another load began; the next round will do
+		}
+		if len(beyond) > 0 {
+			k.store.opts.Logger.Info("earlier loads are no longer kept", "dataset", k.name, "generations", beyond,
+				"keep", k.store.opts.KeepLoads, "keep_for", k.store.opts.KeepLoadsFor.String())
 		}
 	} else if err := k.wire.do(ctx, cmd("UNWATCH", "")).Err(); err != nil {
 		return err

@@ -41,16 +41,18 @@ type keeper struct {
 	known      bool      // the dataset was read from Redis at least once
 	tail       []*commit // the last commits, ascending and without gaps, the last of them makes state
 	tailBytes  int
-	unresolved []attempt // commits whose reply was lost
-	held       *request  // taken from requests, next to be served
-	crowd      crowd     // who writes together
-	rivals     *rivals   // shared: who writes beside this node
-	told       time.Time // when a commit was last announced
-	untold     bool      // the last one was not
-	trimmed    uint64    // the stream was trimmed up to this version
-	collected  time.Time // when generations were last collected
-	kept       time.Time // when housekeep last ran
-	used       time.Time // when the wire was last needed for more than that
+	unresolved []attempt   // commits whose reply was lost
+	held       *request    // taken from requests, next to be served
+	crowd      crowd       // who writes together
+	rivals     *rivals     // shared: who writes beside this node
+	told       time.Time   // when a commit was last announced
+	untold     bool        // the last one was not
+	trimmed    uint64      // the stream was trimmed up to this version
+	collected  time.Time   // when generations were last collected
+	kept       time.Time   // when housekeep last ran
+	expires    time.Time   // when the next of the earlier generations is to be collected; zero: none
+	expired    *time.Timer // fires then
+	used       time.Time   // when the wire was last needed for more than that
 }
 
 // request is a write that waits for its keeper. It is an update of one record
@@ -120,6 +122,8 @@ func newKeeper(s *Store, name string, replica Replica) *keeper {
 		state:    meta{State: dataset.State{Name: name}},
 	}
 	k.rivals = newRivals()
+	k.expired = time.NewTimer(0)
+	k.expired.Stop()
 	k.witness.keeper, k.witness.wake = k, make(chan struct{}, 1)
 	k.published.Store(&meta{State: k.state.State})
 	k.moved.Store(new(make(chan struct{})))
@@ -247,6 +251,7 @@ const looksApart = time.Millisecond
 func (k *keeper) run() {
 	ctx := k.store.ctx
 	defer k.end()
+	defer k.expired.Stop()
 	opened := sync.OnceFunc(func() { close(k.ready) })
 	for attempts := 0; ; attempts++ {
 		err := k.sync(ctx)
@@ -290,6 +295,8 @@ func (k *keeper) run() {
 			k.write(r)
 		case <-looked:
 			looked = nil
+		case <-k.expired.C:
+			k.expire()
 		case <-late:
 			k.tellLate()
 		case <-hints:
@@ -377,6 +384,9 @@ func (k *keeper) broke(err error) error {
 
 // adopt makes a state the keeper's own. The replica must be at it already.
 func (k *keeper) adopt(m meta) {
+	if m.Generation != k.state.Generation {
+		k.expireBy(time.Now().Add(k.store.opts.KeepLoadsFor)) // another node may have made it and be gone by then
+	}
 	k.state = m
 	k.published.Store(&m)
 	close(*k.moved.Swap(new(make(chan struct{}))))

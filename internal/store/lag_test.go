@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -339,26 +340,56 @@ func TestWhoHasNothingIsNotWaitedFor(t *testing.T) {
 	notForgotten(t, begun)
 }
 
-// Earlier generations go when they were kept for long enough.
+// Earlier generations go when they were kept for long enough, though nobody uses the dataset and the node that made
+// them has gone.
 func TestKeptForAWhile(t *testing.T) {
 	r := redistest.Start(t, "--save", "")
-	n := start(t, r.URL(), func(o *store.Options) {
-		o.KeepLoads, o.KeepLoadsFor, o.Lease, o.Idle = 5, 500*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond
-	})
-	for i := range 2 {
+	const stay = 1500 * time.Millisecond
+	brief := func(o *store.Options) { o.KeepLoads, o.KeepLoadsFor = 5, stay }
+	n, other := start(t, r.URL(), brief), start(t, r.URL(), named("another", brief))
+	for i := range 4 {
+		if _, err := n.Replace(t.Context(), "things", load(300, strconv.Itoa(i)), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	state := put(t, n, "after") // which is served once the last load's collection is over
+	begun := time.Now()
+	until(t, "the other node has it", func() bool { return other.copyOf("things").State().Version == state.Version })
+	n.Close()
+	earlier := []string{"EXISTS", "landings:{things}:g1:0", "landings:{things}:g2:0", "landings:{things}:g3:0"}
+	if got := r.Do(earlier...); got != "3" {
+		t.Fatalf("%s of 3 generations were kept", got)
+	}
+	until(t, "they are gone", func() bool { return r.Do(earlier...) == "0" })
+	if took := time.Since(begun); took > stay+3*time.Second {
+		t.Fatalf("they stayed for %v", took)
+	}
+	inRedis(t, r, "things")
+}
+
+// Each node collects by its own setting, whoever made the loads, and tells so: of several settings the lowest counts.
+func TestLowestSettingCounts(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL(), func(o *store.Options) { o.KeepLoads = 3 })
+	for i := range 4 {
 		if _, err := n.Replace(t.Context(), "things", load(300, strconv.Itoa(i)), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 	put(t, n, "after") // which is served once the last load's collection is over
-	if r.Do("EXISTS", "landings:{things}:g1:0") != "1" {
-		t.Fatal("the generation before was not kept")
+	earlier := []string{"EXISTS", "landings:{things}:g1:0", "landings:{things}:g2:0", "landings:{things}:g3:0"}
+	if got := r.Do(earlier...); got != "3" {
+		t.Fatalf("%s of 3 generations were kept", got)
 	}
-	until(t, "it is gone", func() bool {
-		put(t, n, "busy") // a dataset that nobody writes to is seldom looked after
-		return r.Do("EXISTS", "landings:{things}:g1:0") == "0"
-	})
-	inRedis(t, r, "things")
+	var log lines
+	start(t, r.URL(), named("another", func(o *store.Options) {
+		o.KeepLoads, o.Logger = -1, slog.New(slog.NewJSONHandler(&log, nil))
+	}))
+	until(t, "they are gone", func() bool { return r.Do(earlier...) == "0" })
+	told := log.with(t, "earlier loads are no longer kept")
+	if len(told) != 1 || told[0]["dataset"] != "things" || fmt.Sprint(told[0]["generations"]) != "[1 2 3]" || told[0]["keep"] != 0.0 {
+		t.Fatalf("the log says %v", told)
+	}
 }
 
 // A kept generation that is no longer whole is not gone back to.
