@@ -35,7 +35,7 @@ type serveCommand struct {
 	Appendonly         string        `help:"Whether the embedded engine keeps an append-only file." enum:"yes,no,true,false" default:"yes"`
 	Appendfsync        string        `help:"When the append-only file is synced: always, everysec or no." enum:"always,everysec,no" default:"always"`
 	RedisListen        string        `help:"Address on which the embedded engine takes Redis clients; empty for none." default:"127.0.0.1:6379" placeholder:"HOST:PORT"`
-	Node               string        `help:"Name of this node, the same after a restart. Host name and port when empty." placeholder:"NAME"`
+	Node               string        `help:"Name of this node, of its own among those on one Redis and the same after a restart. Host name and port when empty." placeholder:"NAME"`
 	Tokens             []string      `help:"Tokens that may write; with any, nobody else may." placeholder:"TOKEN"`
 	AllowRemoteWrites  bool          `help:"Let other hosts write without a token."`
 	AllowedOrigins     []string      `help:"Origins whose pages may write, such as https://example.org." placeholder:"ORIGIN"`

@@ -2,13 +2,15 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
+	crand "crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
+	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,8 +93,10 @@ type Store struct {
 	topology *topology
 	address  string // of Redis, without the password
 	database database
+	returns  bool // Redis knows the name of this node: it was killed, or is another one's. Open's
 	seq      atomic.Uint64
 	peers    peers
+	twin     twin
 
 	ctx    context.Context // ends when the store is closed
 	cancel context.CancelFunc
@@ -124,10 +128,12 @@ func New(o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{opts: o, topology: newTopology(a), address: a.text, database: database(a.option.SelectDB), keepers: map[string]*keeper{}, young: map[string]time.Time{}, kick: make(chan struct{}, 1)}
-	// A node that is restarted must not use a number of its earlier life again.
-	s.seq.Store(uint64(time.Now().UnixNano()))
+	// Commits are told apart by name and number, so no other process may come to the same
+	// numbers: neither an earlier life of this node nor another one under its name. A clock
+	// would not do, for it goes back, and nodes start together.
+	s.seq.Store(rand.Uint64() >> 1) // which leaves as many to count on
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.peers.self = o.Node
+	s.peers.self, s.twin.self = o.Node, token()
 	s.topology.switched = s.switched
 	s.health.Store(&health{err: &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}})
 	return s, nil
@@ -156,9 +162,14 @@ func (s *Store) Open(ctx context.Context) error {
 	if err := s.checkAcks(ctx); err != nil {
 		return err
 	}
+	s.wg.Go(func() { s.listen(s.database.nodesTopic()) })
+	if s.returns {
+		if err := s.alone(ctx); err != nil {
+			return err
+		}
+	}
 	_ = s.seen(nil)
 	s.wg.Go(s.watch)
-	s.wg.Go(func() { s.listen(s.database.nodesTopic()) })
 	var opening []*keeper
 	for _, name := range names {
 		if dataset.CheckName(name) == nil {
@@ -247,6 +258,7 @@ func (s *Store) lookOnce(ctx context.Context) (names []string, beside server, er
 	if err != nil {
 		return nil, server{}, s.explain(err)
 	}
+	s.returns = slices.Contains(nodes, s.opts.Node)
 	for _, node := range nodes {
 		s.peers.heard(node, true) // it has its time to say that it lives
 	}
@@ -257,7 +269,7 @@ func (s *Store) lookOnce(ctx context.Context) (names []string, beside server, er
 // Close says goodbye, ends what goes on and waits for it. Writes that have not
 // been committed get an error. It can be called more than once.
 func (s *Store) Close() {
-	if s.ctx.Err() == nil {
+	if s.ctx.Err() == nil && !s.hasTwin() {
 		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 		_ = s.shared(ctx, cmd("SREM", nodesKey, s.opts.Node)).Error()
 		_ = s.shared(ctx, cmd("SPUBLISH", s.database.nodesTopic(), "bye "+s.opts.Node)).Error()
@@ -452,7 +464,7 @@ func notFound(name string) error {
 // token gives 16 random hexadecimal digits.
 func token() string {
 	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
+	_, _ = crand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
 }
 

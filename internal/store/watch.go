@@ -84,6 +84,9 @@ func (w *watcher) look(ctx context.Context) error {
 	if err := s.shared(ctx, cmd("SPUBLISH", s.database.nodesTopic(), "here "+s.opts.Node)).Error(); err != nil {
 		return err
 	}
+	if err := s.sayTwin(ctx, saysTwin); err != nil {
+		return err
+	}
 	// The set changes only when nodes come and go: a Redis where nothing happens has
 	// nothing to save.
 	if known, err := s.shared(ctx, cmd("SISMEMBER", nodesKey, s.opts.Node)).AsBool(); err == nil && !known {
@@ -298,6 +301,8 @@ func (s *Store) hear(m rueidis.PubSubMessage) {
 			if dataset.CheckName(second) == nil {
 				s.keeper(second)
 			}
+		case saysTwin, asksTwin:
+			s.hearTwin(first, second)
 		default:
 			s.peers.heard(second, first == "here")
 		}
