@@ -122,6 +122,15 @@ func TestBackup(t *testing.T) {
 		if _, err := from.landings(t, "backup", "--dataset", "rocks", last); err != nil {
 			t.Fatal(err)
 		}
+		// A client that goes on writing makes it anew, which takes nothing away.
+		from.do(t, "PUT", "/collections/rocks/items/new", "--data", `{"id":"new"}`)
+		if out, err := from.landings(t, "backup", "--dataset", "rocks", last); err != nil || !strings.Contains(out, "1 records, version ") {
+			t.Fatalf("the dataset as it is: %v %s", err, out)
+		}
+		out, err := from.landings(t, "backup", "--vanished", "--dataset", "rocks", last)
+		if err != nil || !strings.Contains(out, "digest "+digest) {
+			t.Fatalf("after it was made anew: %v %s, want digest %s", err, out, digest)
+		}
 		if _, err := from.landings(t, "restore", last); err != nil {
 			t.Fatal(err)
 		}

@@ -27,12 +27,17 @@ var fileLimits = backup.Limits{Bytes: 1 << 40, RecordBytes: 1 << 30, Records: 1 
 
 type backupCommand struct {
 	nodeFlags
-	File string `arg:"" help:"File to write; - for the standard output."`
+	Vanished bool   `help:"Write the dataset as it was before it was deleted, or lost its keys, within the last hour, though it was made anew since."`
+	File     string `arg:"" help:"File to write; - for the standard output."`
 }
 
 // Run writes one version of a dataset to a file, which is there only when all of it is.
 func (c *backupCommand) Run(e *env) error {
-	answer, err := c.do(e.ctx, http.MethodGet, c.backupPath(), nil, nil)
+	path := c.backupPath()
+	if c.Vanished {
+		path += "?vanished=true"
+	}
+	answer, err := c.do(e.ctx, http.MethodGet, path, nil, nil)
 	if err != nil {
 		return err
 	}

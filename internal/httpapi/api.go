@@ -94,7 +94,7 @@ func New(c Config) (*API, error) {
 		"PUT":    {handle: a.write(datasetLevel, a.load), parameters: loadParameters},
 		"DELETE": {handle: a.write(datasetLevel, a.drop)},
 	})
-	copies := methods{"GET": {handle: a.getBackup}, "PUT": {handle: a.write(datasetLevel, a.restore)}}
+	copies := methods{"GET": {handle: a.getBackup, parameters: []string{"vanished"}}, "PUT": {handle: a.write(datasetLevel, a.restore)}}
 	a.route("/backup", copies)
 	a.route("/collections/{c}/backup", copies)
 	a.route("/collections/{c}/items", asking(a.getItems))

@@ -2,7 +2,9 @@ package httpapi
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"landings/internal/backup"
@@ -12,7 +14,7 @@ import (
 
 // getBackup answers GET /backup and /collections/{c}/backup: one version of a
 // dataset as a file. A dataset that has vanished is given as it was last seen, for as long
-// as the node keeps that.
+// as the node keeps that; with ?vanished=true also where it was made anew since.
 func (a *API) getBackup(w http.ResponseWriter, r *http.Request) error {
 	c := a.data
 	if name := r.PathValue("c"); name != "" {
@@ -21,11 +23,25 @@ func (a *API) getBackup(w http.ResponseWriter, r *http.Request) error {
 		}
 		c = &collection{name: name, data: a.config.Catalog.Dataset(name)}
 	}
+	anew := false
+	if text := r.URL.Query().Get("vanished"); text != "" {
+		var err error
+		if anew, err = strconv.ParseBool(text); err != nil {
+			return badValue("vanished", text, "write true or false")
+		}
+	}
 	s := c.data.Snapshot()
 	h := w.Header()
-	if !s.State().Exists() {
+	if anew || !s.State().Exists() {
 		last, at := c.data.Vanished()
-		if last == nil {
+		switch {
+		case last == nil && s.State().Exists():
+			return &dataset.Error{
+				Code:    dataset.NotFound,
+				Message: "this node has seen no dataset " + c.name + " vanish in the last hour",
+				Remedy:  "ask another node, or leave out vanished for the dataset as it is",
+			}
+		case last == nil:
 			return noDataset(c.name)
 		}
 		s = last
@@ -90,7 +106,7 @@ func (a *API) restore(r *http.Request, body *upload) (answer, error) {
 			Records:     cmp.Or(set.MaxRecords, standard.MaxRecords),
 		})
 		header = h
-		return dataset.Load{Records: records, Schema: h.Schema, Source: h.Source}, err
+		return dataset.Load{Records: records, Schema: h.Schema, Source: fmt.Sprintf("backup of %s, version %d", h.Dataset, h.Version)}, err
 	}, func(current dataset.State) error {
 		return conditions.check(current.Exists(), listTags(current)...)
 	})

@@ -33,6 +33,7 @@ func TestBackup(t *testing.T) {
 	n := start(t, nil)
 	n.problem(n.do("GET", "/backup", ""), dataset.NotFound)
 	n.want(n.do("POST", "/data", three), 200)
+	n.problem(n.do("GET", "/backup?vanished=true", ""), dataset.NotFound)
 	list := n.do("GET", "/data", "").body
 	file := n.do("GET", "/backup", "")
 	n.want(file, 200)
@@ -45,7 +46,19 @@ func TestBackup(t *testing.T) {
 	}
 	n.problem(n.do("PUT", "/backup", file.body[:len(file.body)-1]), dataset.Invalid)
 	n.problem(n.do("PUT", "/backup", file.body, "If-Match", `"other"`), dataset.PreconditionFailed)
+	n.want(n.do("POST", "/data", `[{"id":"a"}]`), 200) // who makes it anew takes nothing away
+	for query, want := range map[string]int{"": 1, "?vanished=false": 1, "?vanished=true": 3} {
+		got := n.do("GET", "/backup"+query, "")
+		h, _, err := backup.Read(strings.NewReader(got.body), backup.Limits{Bytes: 1 << 20, RecordBytes: 1 << 20, Records: 10})
+		if err != nil || h.Records != want || (got.header.Get("Dataset-Vanished") != "") != (want == 3) {
+			t.Errorf("%q of a dataset that was made anew: %v, %+v, %v", query, err, h, got.header)
+		}
+	}
+	n.problem(n.do("GET", "/backup?vanished=x", ""), dataset.Invalid)
 	n.want(n.do("PUT", "/backup", file.body), 200)
+	if list := n.do("GET", "/collections/meteorite_landings/generations", ""); !strings.Contains(list.body, "backup of meteorite_landings, version 1") {
+		t.Errorf("the generations are %s", list.body)
+	}
 	if got := n.do("GET", "/data", "").body; got != list {
 		t.Errorf("restored: %s", got)
 	}

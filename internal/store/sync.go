@@ -215,7 +215,8 @@ func (k *keeper) reconcile(ctx context.Context, m meta) error {
 		if k.state.Run == k.wire.server.run && k.wire.server.evicted == 0 {
 			// Redis is the one that we know and throws nothing away: somebody
 			// deleted the keys.
-			k.store.opts.Logger.Warn("the dataset's keys were deleted in Redis", "dataset", k.name, "version", k.state.Version)
+			k.store.opts.Logger.Warn("the dataset's keys were deleted in Redis", "dataset", k.name, "version", k.state.Version,
+				"remedy", "within an hour: landings backup --vanished --dataset "+k.name+" FILE from this node, then landings restore FILE")
 			k.absent()
 			return nil
 		}
