@@ -198,6 +198,10 @@ func (s *serveCommand) openEmbedded(ctx context.Context, log *slog.Logger) (*emb
 	if len(parameters[3].Args) == 0 {
 		parameters[3].Args = []string{""}
 	}
+	if appendonly == "yes" {
+		// The append-only file has every write: a dump for which there is no room is no reason to refuse more.
+		parameters = append(parameters, redisserver.Parameter{Name: "stop-writes-on-bgsave-error", Args: []string{"no"}})
+	}
 	if _, _, err := redisserver.LogSettings(redisserver.Options{Parameters: parameters}); err != nil {
 		return nil, &dataset.Error{Code: dataset.Invalid, Message: err.Error(), Remedy: `write --save as "SECONDS CHANGES", such as "1 1", or "" for never`, Err: err}
 	}

@@ -46,6 +46,7 @@ type AOF struct {
 	smu sync.Mutex // held by the one that syncs
 
 	incrSize, baseSize atomic.Int64
+	earlier            atomic.Int64 // of the increments before the last one
 
 	wmu      sync.Mutex // guards what follows, held while writing
 	incr     *os.File   // nil if not open
@@ -206,8 +207,10 @@ func (a *AOF) Empty() bool {
 // Path returns the folder of the files.
 func (a *AOF) Path() string { return a.dir }
 
-// Sizes returns the bytes of the base file and of the increments' last one.
-func (a *AOF) Sizes() (base, incr int64) { return a.baseSize.Load(), a.incrSize.Load() }
+// Sizes returns the bytes of the base file and of the increments.
+func (a *AOF) Sizes() (base, incr int64) {
+	return a.baseSize.Load(), a.earlier.Load() + a.incrSize.Load()
+}
 
 // A Loader receives what an append-only folder holds.
 type Loader interface {
@@ -273,8 +276,11 @@ func (a *AOF) Load(l Loader, truncate bool) (Loaded, error) {
 		}
 		done.Files++
 		done.Bytes += n
-		if f.Type == BaseFile {
+		switch {
+		case f.Type == BaseFile:
 			a.baseSize.Store(n)
+		case i < len(files)-1:
+			a.earlier.Add(n)
 		}
 	}
 	return done, nil
@@ -677,7 +683,7 @@ func (rw *Rewrite) rotate() {
 	a.dirDirty = true
 	a.retired = append(a.retired, a.incr)
 	a.incr, rw.incr, rw.rotated = rw.incr, nil, true
-	a.incrSize.Store(0)
+	a.earlier.Add(a.incrSize.Swap(0))
 }
 
 // settled ends the rotation, one way or the other, and says whether the new increment is
@@ -757,8 +763,21 @@ func (rw *Rewrite) commit() error {
 	}
 	a.manifest, a.fresh, a.rewrite = m, false, nil
 	a.baseSize.Store(rw.base.size)
+	a.earlier.Store(0)
 	_ = a.dropHistory()
+	a.dropRetired()
 	return nil
+}
+
+// dropRetired closes the increments that a new base stands for, which need no sync any more: the
+// disk has their room again.
+func (a *AOF) dropRetired() {
+	a.wmu.Lock()
+	defer a.wmu.Unlock()
+	for _, f := range a.retired {
+		f.Close()
+	}
+	a.retired = nil
 }
 
 // Abort gives the rewrite up. Once a Flush has followed Rotate the new increment stays

@@ -550,6 +550,62 @@ func TestFailedWrites(t *testing.T) {
 	mustLoad(t, dir, "0 SET a 1", "0 SET b 1", "0 SET c 1", "0 SET c 1", "0 SET d 1")
 }
 
+// Increments that an aborted rewrite left behind count among the sizes, also after a restart, until
+// a new base stands for them.
+func TestSizesOfSeveralIncrements(t *testing.T) {
+	dir := t.TempDir()
+	a := openAOF(t, dir)
+	begin(t, a)
+	check := func(want int) {
+		t.Helper()
+		if err := a.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		var files int64
+		names, _ := filepath.Glob(filepath.Join(a.Path(), "*.incr.aof"))
+		for _, name := range names {
+			st, err := os.Stat(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files += st.Size()
+		}
+		if _, incr := a.Sizes(); len(names) != want || incr != files {
+			t.Errorf("%d increments of %d bytes, said to be %d bytes", len(names), files, incr)
+		}
+	}
+	set(a, 0, "a")
+	for i := range 2 {
+		check(i + 1)
+		rw, err := a.PrepareRewrite()
+		if err == nil {
+			err = errors.Join(rw.Rotate(), a.Flush(), rw.Abort())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		set(a, 0, "b")
+	}
+	check(3)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a = openAOF(t, dir)
+	if _, err := a.Load(&recorder{}, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	check(3)
+	begin(t, a)
+	set(a, 0, "c")
+	check(1)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A rotation whose manifest cannot take its place changes nothing: appending goes on in
 // the file before.
 func TestFailedRotation(t *testing.T) {

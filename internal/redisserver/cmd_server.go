@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -479,6 +480,8 @@ func (e *Engine) infoSections() []infoSection {
 			if e.aof != nil {
 				if f := e.aof.failure.Load(); f != nil {
 					writeErr = *f
+				} else if !e.aof.fits(0, 0) {
+					writeErr = syscall.ENOSPC
 				}
 			}
 			line(b, "loading", bit(e.loading), "async_loading", 0, "current_cow_peak", 0, "current_cow_size", 0, "current_cow_size_age", 0,

@@ -144,6 +144,15 @@ func (e *Engine) dispatch(c *client, args [][]byte) {
 			return
 		}
 	}
+	flags, size := cmd.flag, c.req.pos-c.req.start
+	largest := size
+	if c.multi != nil && cmd.name == "exec" {
+		flags, size, largest = c.multi.flags, size+c.multi.bytes, max(size, c.multi.largest)
+	}
+	if flags&flagDenyOOM != 0 && !c.internal && !e.hasRoom(size, largest) {
+		e.reject(c, cmd, errDiskFull)
+		return
+	}
 	if c.resp < 3 && c.subscriptions() > 0 && !allowedWhileSubscribed(cmd) {
 		e.reject(c, cmd, fmt.Sprintf("ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context", cmd.fullName))
 		return
@@ -160,7 +169,7 @@ func (e *Engine) dispatch(c *client, args [][]byte) {
 		switch cmd.fullName {
 		case "exec", "discard", "multi", "watch", "quit", "reset":
 		default:
-			c.multi.queue(cmd, args)
+			c.multi.queue(cmd, args, size)
 			c.simple("QUEUED")
 			return
 		}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Faults of real disks: small file systems, mounted for the test, which takes root.
@@ -179,6 +180,126 @@ func TestAppendOnFullDisk(t *testing.T) {
 			c.want("1", "get", "again")
 		})
 	}
+}
+
+// full is the refusal of a write for which the disk has no room.
+const full = "MISCONF Errors writing to the AOF file: no space left on device"
+
+// stage sets keys of a megabyte until one is refused, and returns those that are there.
+func stage(t *testing.T, c *caller) (keys []string) {
+	t.Helper()
+	for i := range 100 {
+		key := fmt.Sprint("staged", i)
+		switch got := c.do("set", key, noise(1<<20)); got {
+		case "OK":
+			keys = append(keys, key)
+		case full:
+			return keys
+		default:
+			t.Fatalf("a write for which there is no room: %.80s", got)
+		}
+	}
+	t.Fatal("100 MB fit on a disk of 16")
+	return nil
+}
+
+func appendSize(c *caller) (size int64) {
+	_, rest, _ := strings.Cut(c.do("info", "persistence"), "aof_current_size:")
+	_, _ = fmt.Sscan(rest, &size)
+	return size
+}
+
+// A write that does not fit is refused before it is done, so that nothing that cannot be
+// written is in the way of those that fit; what was written of it can be deleted, and the file
+// is then written anew in the room that is left.
+func TestWritesThatDoNotFit(t *testing.T) {
+	for _, policy := range []string{"always", "everysec"} {
+		t.Run(policy, func(t *testing.T) {
+			dir := mount(t, 16)
+			e := open(t, dir, "--save", "", "--appendonly", "yes", "--appendfsync", policy)
+			c := dial(t, e)
+			want := noise(1 << 20)
+			c.want("OK", "set", "kept", want)
+			staged := stage(t, c)
+			for i := range 100 {
+				c.want("OK", "set", fmt.Sprint("small", i), "1")
+			}
+			c.want(want, "get", "kept")
+			c.want("0", "exists", fmt.Sprint("staged", len(staged)))
+			if !info(c, "aof_last_write_status:ok") {
+				t.Error("INFO says that the file cannot be written")
+			}
+			c.want(fmt.Sprint(len(staged)), append([]string{"unlink"}, staged...)...)
+			waitFor(t, func() bool { return appendSize(c) < 2<<20 })
+			waitFor(t, func() bool { return c.do("set", "staged", want) == "OK" })
+			shut(t, e)
+			c = dial(t, open(t, dir, "--save", "", "--appendonly", "yes"))
+			c.want(want, "get", "kept")
+			c.want(want, "get", "staged")
+			c.want("102", "dbsize")
+		})
+	}
+}
+
+// Where not even what is left fits beside the file, small writes go on meanwhile, and the file is
+// written anew once somebody made room: before a dump takes it.
+func TestRewriteThatWaitsForRoom(t *testing.T) {
+	dir := mount(t, 16)
+	filler := filepath.Join(dir, "filler")
+	if err := os.WriteFile(filler, make([]byte, 4<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, open(t, dir, "--save", "1 1", "--stop-writes-on-bgsave-error", "no", "--appendonly", "yes", "--appendfsync", "always"))
+	want := noise(4 << 20)
+	c.want("OK", "set", "kept", want)
+	staged := stage(t, c)
+	c.want(fmt.Sprint(len(staged)), append([]string{"unlink"}, staged...)...)
+	time.Sleep(2 * time.Second) // a dump or a rewrite that takes all room would begin now
+	for i := range 1000 {
+		c.want("OK", "set", fmt.Sprint("small", i%10), "1")
+	}
+	if size := appendSize(c); size < 5<<20 {
+		t.Fatalf("the file has %d bytes: there was room for a new base", size)
+	}
+	c.want(want, "get", "kept")
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return appendSize(c) < 5<<20 })
+	waitFor(t, func() bool { return c.do("set", "staged", noise(1<<20)) == "OK" })
+}
+
+// A dump does not take the last room, which writes need meanwhile.
+func TestSavesLeaveRoom(t *testing.T) {
+	dir := mount(t, 16)
+	c := dial(t, open(t, dir, "--save", "", "--appendonly", "yes", "--appendfsync", "always"))
+	c.want("OK", "set", "a", noise(4<<20))
+	filler := fillDisk(t, dir)
+	st, err := os.Stat(filler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filler, st.Size()-(4<<20+256<<10)); err != nil { // the dump would fit
+		t.Fatal(err)
+	}
+	if got := c.do("save"); got == "OK" {
+		t.Error("a dump took all but 256 kB of the disk")
+	}
+	waitFor(t, func() bool { return c.do("set", "b", "1") == "OK" })
+}
+
+// A transaction is refused as a whole when it does not fit, though each of its commands does.
+func TestTransactionThatDoesNotFit(t *testing.T) {
+	c := dial(t, open(t, mount(t, 16), "--save", "", "--appendonly", "yes", "--appendfsync", "always"))
+	c.want("OK", "multi")
+	for i := range 200 {
+		c.want("QUEUED", "set", fmt.Sprint("k", i), noise(100_000))
+	}
+	if got := c.do("exec"); got != "EXECABORT Transaction discarded because of: "+full {
+		t.Errorf("EXEC of 20 MB: %.80s", got)
+	}
+	c.want("0", "dbsize")
+	c.want("OK", "set", "a", "1")
 }
 
 // TestFailingSync keeps the append-only file on a file system whose own disk is a sparse

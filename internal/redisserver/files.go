@@ -30,6 +30,8 @@ type saveState struct {
 	rewriteErr   error
 	rewriteTook  time.Duration
 	rewriteBegan time.Time
+	rewriteRest  time.Duration // that no rewrite begins by itself after the last one failed
+	rewriteRoom  int64         // what a rewrite to save room needs more than to begin before that
 	saved        int64
 	held         time.Duration // longest that the last save, of either kind, held the lock
 	loadedKeys   int64
@@ -39,6 +41,7 @@ type saveState struct {
 // aofLog is the append-only file with what is known of its commits.
 type aofLog struct {
 	files    *rdb.AOF
+	dir      string       // of the engine
 	appended atomic.Int64 // commands' bytes appended; written under the engine's lock
 	offered  int64        // of them in batches that went to commit; guarded by the engine's lock
 	done     atomic.Int64 // of them written, and synced where the policy is always
@@ -46,6 +49,18 @@ type aofLog struct {
 	synced   atomic.Int64 // of them synced
 	failure  atomic.Pointer[error]
 	unsure   atomic.Bool // a sync failed: nobody knows what the disk holds until there is a new base
+
+	// What is known of the disk's room, see room.go.
+	limit   atomic.Int64 // where in what is appended the disk is full
+	reserve atomic.Int64 // the last bytes of the disk, which large commands leave
+	cramped time.Time    // when the first write since the last new base was refused for want of room, if one was; guarded by the engine's lock
+	told    bool         // that the disk is full; of the syncing goroutine alone
+}
+
+func (e *Engine) newAOFLog(files *rdb.AOF) *aofLog {
+	a := &aofLog{files: files, dir: e.cfg.dir}
+	a.look()
+	return a
 }
 
 // committed says whether everything appended is.
@@ -229,7 +244,7 @@ func (e *Engine) openAppendOnly() error {
 	if err != nil {
 		return err
 	}
-	a := &aofLog{files: files}
+	a := e.newAOFLog(files)
 	if !files.Empty() {
 		done, err := files.Load(loader{e, e.internalClient()}, e.cfg.loadTruncated)
 		if err != nil {
@@ -393,6 +408,10 @@ func (e *Engine) startRewrite(on bool) {
 		case err == nil && e.aof != nil:
 			e.aof.unsure.Store(false) // the new base holds what a failed sync lost
 			e.aof.failure.Store(nil)
+			e.aof.cramped = time.Time{}
+		}
+		if e.saves.rewriteRest = min(max(2*e.saves.rewriteRest, retry), mostRest); err == nil {
+			e.saves.rewriteRest, e.saves.rewriteRoom = 0, 0
 		}
 		e.mu.Unlock()
 		if err != nil {
@@ -409,7 +428,7 @@ func (e *Engine) rewrite(a *aofLog, opts rdb.AOFOptions, on bool) error {
 		if err != nil {
 			return err
 		}
-		a = &aofLog{files: files}
+		a = e.newAOFLog(files)
 	}
 	rw, err := a.files.PrepareRewrite()
 	if err != nil {
@@ -436,11 +455,20 @@ func (e *Engine) rewrite(a *aofLog, opts rdb.AOFOptions, on bool) error {
 	if err != nil {
 		return errors.Join(err, rw.Abort())
 	}
-	return rw.Commit()
+	err = rw.Commit()
+	a.look() // what was refused for want of room fits now
+	return err
 }
 
 // busy says whether a saver is at work or about to be.
 func (e *Engine) busy() bool { return e.saves.dumping || e.saves.rewriting || e.saving != nil }
+
+// How long nothing is saved by itself after a failure. A rewrite, which may have to wait until
+// somebody makes room for it, rests twice as long each time.
+const (
+	retry    = 5 * time.Second
+	mostRest = 5 * time.Minute
+)
 
 // saveCycle starts the saves whose time has come. The cron calls it under the lock.
 func (e *Engine) saveCycle() {
@@ -455,7 +483,10 @@ func (e *Engine) saveCycle() {
 		e.startDump("")
 		return
 	}
-	const retry = 5 * time.Second // after a failure
+	if e.aof != nil && e.cfg.rewritePercent > 0 && e.aof.bloated() {
+		e.shrink() // before a dump takes the room for it
+		return
+	}
 	for _, p := range e.cfg.savePoints {
 		if e.dirty >= p.changes && e.dirty > 0 && time.Since(e.saves.lastSave) > time.Duration(p.seconds)*time.Second &&
 			(e.saves.failed == nil || time.Since(e.saves.lastTry) > retry) {
@@ -463,7 +494,7 @@ func (e *Engine) saveCycle() {
 			return
 		}
 	}
-	if e.aof != nil && e.cfg.rewritePercent > 0 {
+	if e.aof != nil && e.cfg.rewritePercent > 0 && e.rested() {
 		base, incr := e.aof.files.Sizes()
 		size := base + incr
 		if size > e.cfg.rewriteMin && (size-base)*100/max(base, 1) >= e.cfg.rewritePercent {
@@ -497,6 +528,8 @@ func (e *Engine) syncLoop() {
 		if a == nil {
 			continue
 		}
+		a.look()
+		e.tellRoom(a)
 		failed := a.failure.Load() != nil
 		if failed {
 			e.retryAppend(a)
@@ -513,6 +546,22 @@ func (e *Engine) syncLoop() {
 		} else {
 			a.synced.Store(upTo)
 		}
+	}
+}
+
+// tellRoom notes in the log that writes are refused for want of room, and that they no longer
+// are.
+func (e *Engine) tellRoom(a *aofLog) {
+	e.mu.Lock()
+	cramped := a.crampedFor() > 0
+	e.mu.Unlock()
+	switch enough := a.free() > a.reserve.Load(); {
+	case cramped && !a.told && !enough:
+		e.log.Error("the disk is full: writes are refused, large ones first, until there is room", "folder", a.dir, "free", a.free())
+		a.told = true
+	case a.told && enough:
+		e.log.Info("the disk has room again", "folder", a.dir, "free", a.free())
+		a.told = false
 	}
 }
 

@@ -24,6 +24,7 @@ type saver struct {
 	options rdb.WriterOptions
 	w       *rdb.Writer
 	any     *database // reads any entry
+	aof     *aofLog   // to which the files leave room, nil if there is none
 	tables  []*table  // of the databases, by number, as they were at the beginning
 	counts  []uint64  // of their keys then
 
@@ -79,6 +80,9 @@ func (e *Engine) startSave(aofBase bool) *saver {
 		header:  rdb.Header{Created: time.Now(), UsedMemory: e.memoryUsed(), AOFBase: aofBase},
 		options: rdb.WriterOptions{NoCompress: !e.cfg.compress, NoChecksum: !e.cfg.checksum},
 		pre:     make([][]*batch, len(e.dbs))}
+	if !e.saves.ending {
+		s.aof = e.aof
+	}
 	for _, db := range e.dbs {
 		s.tables = append(s.tables, db.keys)
 		s.counts = append(s.counts, uint64(db.keys.count))
@@ -305,7 +309,12 @@ func (s *saver) runLocked(w io.Writer) error {
 }
 
 // begin starts the file.
-func (s *saver) begin(w io.Writer) { s.w = rdb.NewWriter(w, s.header, s.options) }
+func (s *saver) begin(w io.Writer) {
+	if s.aof != nil {
+		w = &sparing{Writer: w, a: s.aof}
+	}
+	s.w = rdb.NewWriter(w, s.header, s.options)
+}
 
 // end ends the file.
 func (s *saver) end() error {

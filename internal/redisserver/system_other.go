@@ -5,3 +5,5 @@ package redisserver
 func releaseMemory([]byte) {}
 
 func yieldProcessor() {}
+
+func diskRoom(string) (free, total int64) { return 0, 0 }

@@ -5,7 +5,8 @@ type transaction struct {
 	commands []queued
 	flags    cmdFlag // of all of them
 	broken   bool    // a command was refused: EXEC must fail
-	bytes    int
+	bytes    int     // of all of them, and
+	largest  int     // of one
 }
 
 type queued struct {
@@ -19,7 +20,8 @@ type watchedKey struct {
 	expired bool // it had expired already when it was watched
 }
 
-func (t *transaction) queue(cmd *command, args [][]byte) {
+func (t *transaction) queue(cmd *command, args [][]byte, bytes int) {
+	t.bytes, t.largest = t.bytes+bytes, max(t.largest, bytes)
 	t.commands = append(t.commands, queued{cmd, copyArgs(args)})
 	t.flags |= cmd.flag
 }

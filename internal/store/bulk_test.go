@@ -37,6 +37,14 @@ func TestRefusals(t *testing.T) {
 	if f := diagnose(resp.Error("OOM command not allowed when used memory > 'maxmemory'.")); !strings.Contains(f.message, "its memory is full") || f.heals != someday {
 		t.Errorf("%+v", f)
 	}
+	for _, text := range []string{
+		"MISCONF Errors writing to the AOF file: No space left on device",
+		"EXECABORT Transaction discarded because of: MISCONF Errors writing to the AOF file: no space left on device",
+	} {
+		if f := diagnose(resp.Error(text)); f.message != "its disk is full" || f.heals != someday {
+			t.Errorf("%s: %+v", text, f)
+		}
+	}
 }
 
 // nowhere takes everything that is written.

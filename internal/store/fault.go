@@ -158,6 +158,14 @@ func diagnose(err error) *fault {
 	}
 	if text, ok := replyOf(err); ok {
 		text = strings.TrimPrefix(text, "ERR ")
+		text = strings.TrimPrefix(text, "EXECABORT Transaction discarded because of: ")
+		if strings.HasPrefix(text, "MISCONF") && strings.Contains(strings.ToLower(text), "no space left") {
+			return &fault{
+				message: "its disk is full",
+				remedy:  "free space on the disk of its data folder, or delete what is not needed; writes go on within seconds, by themselves",
+				heals:   someday, cause: err,
+			}
+		}
 		for _, known := range faults {
 			if strings.HasPrefix(text, known.prefix) {
 				return &fault{known.message + " (" + dataset.Excerpt(text) + ")", known.remedy, known.heals, err}

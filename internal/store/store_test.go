@@ -447,6 +447,12 @@ func TestRefusedRedis(t *testing.T) {
 			return err != nil && strings.Contains(err.Error(), "MISCONF") && strings.Contains(err.Error(), "free space")
 		})
 		until(t, "readiness says no", func() bool { return n.Ready(t.Context()) != nil })
+		r.Do("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
+		until(t, "it takes writes though saves fail", func() bool {
+			_, err := n.put(t.Context(), "things", "b", `{}`)
+			return err == nil && n.Ready(t.Context()) == nil
+		})
+		r.Do("CONFIG", "SET", "stop-writes-on-bgsave-error", "yes")
 		r.Do("CONFIG", "SET", "dbfilename", "dump.rdb")
 		r.Do("BGSAVE")
 		until(t, "it recovers", func() bool {

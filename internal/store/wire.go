@@ -148,6 +148,14 @@ func (w *wire) identify(ctx context.Context) error {
 		return err
 	}
 	w.server = parseServer(text)
+	if w.server.saveError {
+		// Where that stops no writes, nothing is wrong with the server.
+		set, err := w.do(ctx, cmd("CONFIG", "", "GET", "stop-writes-on-bgsave-error")).Map()
+		if err != nil && !isReply(err) {
+			return err
+		}
+		w.server.saveError = set["stop-writes-on-bgsave-error"] != "no" // or CONFIG is not allowed
+	}
 	if w.server.loading || w.server.sentinel || len(results) == 1 {
 		return nil
 	}
@@ -223,7 +231,7 @@ type server struct {
 	policy    string // maxmemory-policy
 	evicted   int64  // keys evicted since its start
 	uptime    int64  // seconds since its start
-	saveError bool   // the last background save failed
+	saveError bool   // the last background save failed, for which it refuses writes
 	aofError  bool   // the last write to the append-only file failed
 }
 
