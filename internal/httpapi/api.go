@@ -152,10 +152,11 @@ func (a *API) Drain() { a.draining.Store(true) }
 // ServeHTTP answers one request, and counts it.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	noted := &noted{ResponseWriter: w}
+	noted := &noted{ResponseWriter: w, api: a, request: r}
 	// Also where a handler panics to break an answer off.
 	defer func() { a.metrics.Request(routeOf(r), methodOf(r), noted.code()).Observe(time.Since(start)) }()
 	a.serve(noted, r)
+	noted.begin()
 }
 
 func (a *API) serve(w http.ResponseWriter, r *http.Request) {

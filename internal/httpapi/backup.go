@@ -47,6 +47,7 @@ func (a *API) getBackup(w http.ResponseWriter, r *http.Request) error {
 		s = last
 		h.Set("Dataset-Vanished", at.UTC().Format(http.TimeFormat))
 	}
+	setVersion(h, s.State().Version)
 	h.Set("Content-Type", backup.MediaType)
 	h.Set("Content-Disposition", `attachment; filename="`+c.name+`.landings"`)
 	h["Cache-Control"] = []string{"no-store"}

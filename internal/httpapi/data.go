@@ -141,7 +141,6 @@ func (a *API) sendList(w http.ResponseWriter, r *http.Request, snapshot *readmod
 		return err
 	}
 	h := w.Header()
-	a.markAge(h)
 	h["Vary"] = varyFormat
 	tag := m.tags[coding]
 	same := false
@@ -336,9 +335,9 @@ func readSource(ctx context.Context, c *collection, p loadParameters, ahead data
 // dropped is the answer to DELETE /data.
 type dropped struct {
 	Dataset string `json:"dataset"`
-	Deleted bool   `json:"deleted"` // false: there was nothing to delete
-	Records int    `json:"records"` // how many there were
-	Version uint64 `json:"version,omitempty"`
+	Deleted bool   `json:"deleted"`           // false: there was nothing to delete
+	Records int    `json:"records"`           // how many there were
+	Version uint64 `json:"version,omitempty"` // that the deletion made
 }
 
 // drop answers DELETE /data. That there is nothing is no error: what was asked
@@ -358,11 +357,11 @@ func (a *API) drop(r *http.Request, _ *upload) (answer, error) {
 	})
 	switch {
 	case err == nil:
-		got := dropped{Dataset: name, Deleted: true, Records: before.Count, Version: before.Version}
 		// The commit that deleted it made the next version, which other nodes can be
 		// asked to have reached.
 		after := before
 		after.Version++
+		got := dropped{Dataset: name, Deleted: true, Records: before.Count, Version: after.Version}
 		return answer{status: http.StatusOK, body: got, version: after.Version, dataset: name, made: after}, nil
 	case dataset.CodeOf(err) == dataset.NotFound:
 		if err := conditions.check(false, listTags(dataset.State{})...); err != nil {
@@ -390,7 +389,6 @@ func (a *API) getRejected(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a.markVersion(w, r)
 	if list == nil {
 		list = []dataset.Rejection{}
 	}

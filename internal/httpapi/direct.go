@@ -164,6 +164,7 @@ func (a *API) finishPut(w *direct.Response, path string, start time.Time, c *col
 func (a *API) directProblem(ctx context.Context, path string, w *direct.Response, version uint64, err error) {
 	h := http.Header{}
 	setVersion(h, version)
+	a.markAge(h)
 	p := a.problem(ctx, http.MethodPut, path, err, h)
 	body := encodeJSON(p)
 	h.Set("Content-Type", problemType)
@@ -322,7 +323,7 @@ func directFound(w *direct.Response, f *found, d *desk, contentType string) {
 	}
 	w.Length(int64(len(f.body)))
 	w.Field("Content-Type", contentType)
-	if d.state.Exists() {
+	if d.state.Version > 0 {
 		w.Field("Dataset-Version", t.version)
 	}
 	w.Field("Etag", tag)

@@ -330,10 +330,9 @@ func (d *desk) tags(key []byte, coding encode.Coding) *tagged {
 // the header that all answers to questions have; done: nothing is left to send.
 func (a *API) known(w http.ResponseWriter, r *http.Request, d *desk, key []byte, coding encode.Coding, contentType []string, find finder) (value any, done bool, err error) {
 	h := w.Header()
-	a.markAge(h)
 	t := d.tags(key, coding)
 	h["Cache-Control"] = noCache
-	if d.state.Exists() {
+	if d.state.Version > 0 {
 		h["Dataset-Version"] = []string{t.version}
 	}
 	c, err := parseConditions(r)

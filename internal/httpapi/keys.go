@@ -33,7 +33,6 @@ func (a *API) getKeys(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a.markAge(w.Header())
 	snapshot, m, err := c.whole()
 	if err != nil {
 		return err

@@ -19,26 +19,46 @@ func (a *API) getMetrics() handler {
 	}
 }
 
-// noted notes the status of an answer. It hides nothing that sending needs: neither
+// noted notes the status of an answer, and has marked what begins. It hides nothing that sending needs: neither
 // ReadFrom, through which net/http gets to writev, nor what a ResponseController asks for.
 type noted struct {
 	http.ResponseWriter
-	status int     // 0: none was set, which means 200
-	body   *upload // of the request; nil: nobody wanted it
+	api     *API
+	request *http.Request
+	begun   bool    // the answer was marked
+	status  int     // 0: none was set, which means 200
+	body    *upload // of the request; nil: nobody wanted it
 }
 
 // Unwrap is for [http.ResponseController].
 func (n *noted) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 
 func (n *noted) WriteHeader(status int) {
-	if n.status == 0 && status >= 200 {
-		n.status = status
+	if status >= 200 {
+		n.begin()
+		if n.status == 0 {
+			n.status = status
+		}
 	}
 	n.ResponseWriter.WriteHeader(status)
 }
 
+func (n *noted) Write(p []byte) (int, error) {
+	n.begin()
+	return n.ResponseWriter.Write(p)
+}
+
+// begin marks the answer; whoever sends nothing calls it in the end.
+func (n *noted) begin() {
+	if !n.begun {
+		n.begun = true
+		n.api.mark(n.Header(), n.request)
+	}
+}
+
 // ReadFrom sends what src holds.
 func (n *noted) ReadFrom(src io.Reader) (int64, error) {
+	n.begin()
 	if to, ok := n.ResponseWriter.(io.ReaderFrom); ok {
 		return to.ReadFrom(src) // io.Copy would rather have src write itself
 	}

@@ -33,7 +33,6 @@ const problemType = "application/problem+json"
 // fail answers with an error and logs those that are not the client's.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	drain(w, r, a.limits)
-	a.markVersion(w, r)
 	p := a.problem(r.Context(), r.Method, r.URL.Path, err, w.Header())
 	writeJSON(w, p.Status, problemType, p)
 }

@@ -24,7 +24,6 @@ func (a *API) getRecord(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	snapshot, m := c.now()
-	a.markAge(w.Header())
 	if m.version != nil {
 		w.Header()["Dataset-Version"] = m.version
 	}

@@ -137,7 +137,7 @@ func describe(s *dataset.Schema) properties {
 // sendTyped answers a read with bytes of a type, tagged by themselves.
 func sendTyped(w http.ResponseWriter, r *http.Request, body []byte, contentType string, state dataset.State) error {
 	var version []string
-	if state.Exists() {
+	if state.Version > 0 {
 		version = []string{strconv.FormatUint(state.Version, 10)}
 	}
 	h := w.Header()

@@ -101,14 +101,17 @@ func (m *memoryStore) Load(ctx context.Context, name string, read dataset.Read, 
 		return dataset.State{}, err
 	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.hold != nil {
+	hold := m.hold
+	m.mu.Unlock()
+	if hold != nil {
 		select {
-		case <-m.hold:
+		case <-hold:
 		case <-ctx.Done():
 			return dataset.State{}, ctx.Err()
 		}
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.broken != nil {
 		return dataset.State{}, m.broken
 	}

@@ -9,8 +9,9 @@ import (
 	"landings/internal/dataset"
 )
 
-// Versions on the wire. Every answer about a dataset says in Dataset-Version which
-// version it is of; Min-Version of a read asks for that version or a later one, or
+// Versions on the wire. Every answer about a dataset that there is or was says in
+// Dataset-Version which version it is of: what an endpoint does not set itself is added
+// where the answer begins, see noted. Min-Version of a read asks for that version or a later one, or
 // with latest for all that was acknowledged anywhere before. Dataset-Age says, while
 // the store is away, for how many seconds the answer has not been known to be the
 // present. (Age of RFC 9111 is what caches on the way count, and they would add to it.)
@@ -37,22 +38,39 @@ func (a *API) reach(r *http.Request, name string) error {
 	return a.config.Store.Reach(r.Context(), name, version)
 }
 
-// aboutDataset says whether a path leads to a dataset, and to which.
+// aboutDataset says whether a request is about a dataset, and about which.
 func (a *API) aboutDataset(r *http.Request) (name string, ok bool) {
 	switch {
 	case strings.HasPrefix(r.Pattern, "/collections/{c}"):
 		name = r.PathValue("c")
-		return name, dataset.CheckName(name) == nil
-	case r.Pattern == "/data", strings.HasPrefix(r.Pattern, "/data/"):
+	case r.Pattern == "/data", strings.HasPrefix(r.Pattern, "/data/"), r.Pattern == "/backup":
 		return a.data.name, true
+	case r.Pattern == "/get-keys":
+		q := r.URL.Query()
+		if !q.Has("records") {
+			return "", false
+		}
+		if name = q.Get("records"); name == "" {
+			name = a.data.name
+		}
+	default:
+		return "", false
 	}
-	return "", false
+	return name, dataset.CheckName(name) == nil
 }
 
-// markVersion adds the present version of the dataset to an answer that has none yet.
-func (a *API) markVersion(w http.ResponseWriter, r *http.Request) {
-	if name, ok := a.aboutDataset(r); ok && w.Header()["Dataset-Version"] == nil {
-		setVersion(w.Header(), a.config.Catalog.Snapshot(name).State().Version)
+// mark adds the present version of the dataset to an answer that has none yet, and how
+// old that may be. What a write did is known from the store itself and has no age.
+func (a *API) mark(h http.Header, r *http.Request) {
+	name, ok := a.aboutDataset(r)
+	if !ok {
+		return
+	}
+	if h["Dataset-Version"] == nil {
+		setVersion(h, a.config.Catalog.Snapshot(name).State().Version)
+	}
+	if h["Dataset-Ack"] == nil {
+		a.markAge(h)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"landings/internal/dataset"
 	"landings/internal/encode"
 	"landings/internal/readmodel"
 )
@@ -59,10 +60,84 @@ func TestEveryAnswerHasDatasetVersion(t *testing.T) {
 		{"GET", "/collections/things/items/a", "", 200, nil},
 		{"GET", "/collections/things/items?f=json", "", 200, nil},
 		{"GET", "/get-keys?records=things", "", 200, nil},
+		{"HEAD", "/get-keys?records=", "", 200, nil},
+		{"GET", "/collections/things/generations", "", 200, nil},
+		{"GET", "/collections/things/generations", "", 304, []string{"If-None-Match", "*"}},
+		{"POST", "/collections/things/generations", "", 400, nil},
+		{"GET", "/collections/things/schema", "", 304, []string{"If-None-Match", "*"}},
+		{"GET", "/backup", "", 200, nil},
+		{"HEAD", "/backup", "", 200, nil},
+		{"GET", "/backup?x=1", "", 400, nil},
+		{"POST", "/backup", "", 405, nil},
+		{"OPTIONS", "/backup", "", 204, nil},
+		{"GET", "/collections/things/backup", "", 200, nil},
+		{"HEAD", "/collections/things/backup", "", 200, nil},
+		{"OPTIONS", "/data", "", 204, nil},
+		{"OPTIONS", "/data/a", "", 204, nil},
+		{"OPTIONS", "/collections/things", "", 204, nil},
 	} {
 		got := readOf(a, c.method, c.path, c.body, c.header...)
 		if got.Code != c.status || got.Header().Get("Dataset-Version") != "1" {
 			t.Errorf("%s %s: %d, version %q", c.method, c.path, got.Code, got.Header().Get("Dataset-Version"))
+		}
+	}
+}
+
+// The body and the header of the answer to a deletion name the version that it made.
+func TestDeletionNamesItsVersion(t *testing.T) {
+	a, _ := versioned(t)
+	got := readOf(a, "DELETE", "/data", "")
+	if got.Code != 200 || got.Header().Get("Dataset-Version") != "2" || !strings.Contains(got.Body.String(), `"version":2`) {
+		t.Error(got.Code, got.Header(), got.Body)
+	}
+}
+
+// While the store is away every answer from memory says how old it may be, whatever its status.
+func TestEveryAnswerFromMemoryHasItsAge(t *testing.T) {
+	a, store := versioned(t)
+	store.set(func() {
+		store.age, store.broken = 1500*time.Millisecond, &dataset.Error{Code: dataset.Unavailable, Message: "away"}
+	})
+	for _, c := range []struct {
+		method, path string
+		status       int
+		header       []string
+	}{
+		{"GET", "/data", 200, nil},
+		{"GET", "/data?v=1", 200, nil},
+		{"GET", "/data?x=1", 400, nil},
+		{"GET", "/data", 304, []string{"If-None-Match", "*"}},
+		{"GET", "/data/a", 200, nil},
+		{"GET", "/data/a?x=1", 400, nil},
+		{"GET", "/data/b", 404, nil},
+		{"PUT", "/data/b", 503, nil},
+		{"PATCH", "/data/b", 415, nil},
+		{"OPTIONS", "/data/b", 204, nil},
+		{"GET", "/backup", 200, nil},
+		{"HEAD", "/backup", 200, nil},
+		{"GET", "/backup?x=1", 400, nil},
+		{"GET", "/collections/things/backup", 200, nil},
+		{"GET", "/collections/things/schema", 200, nil},
+		{"GET", "/collections/things/schema", 304, []string{"If-None-Match", "*"}},
+		{"GET", "/collections/things/queryables", 200, nil},
+		{"GET", "/collections/things/queryables", 304, []string{"If-None-Match", "*"}},
+		{"GET", "/collections/things/queryables?x=1", 400, nil},
+		{"GET", "/collections/things/items?x=1", 400, nil},
+		{"GET", "/collections/things/facets?fields=v", 200, nil},
+		{"GET", "/collections/things/facets?fields=x", 400, nil},
+		{"GET", "/collections/things/summary?fields=v", 200, nil},
+		{"GET", "/collections/nothing/items", 404, nil},
+		{"GET", "/get-keys?records=things", 200, nil},
+		{"GET", "/get-keys?records=nothing", 404, nil},
+	} {
+		got := readOf(a, c.method, c.path, "{}", c.header...)
+		if got.Code != c.status || got.Header().Get("Dataset-Age") != "1.5" {
+			t.Errorf("%s %s: %d, age %q", c.method, c.path, got.Code, got.Header().Get("Dataset-Age"))
+		}
+	}
+	for _, path := range []string{"/livez", "/metrics", "/nothing", "/get-keys"} {
+		if got := readOf(a, "GET", path, "").Header().Get("Dataset-Age"); got != "" {
+			t.Errorf("GET %s: age %q", path, got)
 		}
 	}
 }
