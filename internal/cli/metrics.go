@@ -11,8 +11,8 @@ import (
 func countStore(m *telemetry.Metrics, s *store.Store) {
 	m.Add(telemetry.Source{
 		Figures: []telemetry.Figure{
-			{Name: "landings_redis_up", Help: "Whether Redis was well at the last look.", Kind: telemetry.Gauge},
-			{Name: "landings_redis_age_seconds", Help: "How long ago Redis was last seen to be well; 0 while it is.", Kind: telemetry.Gauge},
+			{Name: "landings_redis_up", Help: "Whether the last look found Redis well, and the next one is not late.", Kind: telemetry.Gauge},
+			{Name: "landings_redis_age_seconds", Help: "How long ago the last look began that found Redis well; 0 while it is, and looks are in time.", Kind: telemetry.Gauge},
 			{Name: "landings_peers", Help: "Other nodes that are alive.", Kind: telemetry.Gauge},
 			{Name: "landings_recoveries_total", Help: "Recoveries of datasets by this node, after Redis restarted, failed over or forgot.", Kind: telemetry.Counter},
 			{Name: "landings_recovery_seconds_total", Help: "Time that they took, together.", Kind: telemetry.Counter},

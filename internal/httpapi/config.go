@@ -47,7 +47,7 @@ type Store interface {
 	// is as safe as is asked. NotConfirmed says that this took too long.
 	Confirm(ctx context.Context, at dataset.State, ack dataset.Ack) error
 	// Age says how long ago the store last knew that reads show what it keeps; 0
-	// while it is connected.
+	// while it is known to be there.
 	Age() time.Duration
 	// Ready says what keeps the store from taking writes; nil: nothing.
 	Ready(ctx context.Context) error

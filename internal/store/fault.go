@@ -62,6 +62,7 @@ func (s server) usable() error {
 }
 
 var (
+	errLate      = &fault{message: "it does not answer in time", remedy: "see whether it runs, is overloaded or stopped"}
 	errReplica   = &fault{message: "it is a read-only replica", remedy: "give the address of the primary"}
 	errSentinel  = &fault{message: wordsSentinel, remedy: remedySentinel, heals: never}
 	errIsCluster = &fault{message: "it belongs to a cluster", remedy: "try again"}

@@ -106,15 +106,17 @@ type Store struct {
 	keepers map[string]*keeper   // guarded by mu
 	young   map[string]time.Time // guarded by mu: until when each start of Redis is given time, see settling
 
-	kick     chan struct{} // makes the next look come at once
-	health   atomic.Pointer[health]
-	lastSeen atomic.Int64 // when a look at Redis last found it well, in nanoseconds since 1970
+	kick   chan struct{} // makes the next look come at once
+	health atomic.Pointer[health]
 
 	counts counts
 }
 
 // health is what the last look at Redis found.
-type health struct{ err error }
+type health struct {
+	err  error
+	well time.Time // when the last look that found it well began
+}
 
 // New gives a store that has not looked at Redis yet: call Open. It fails where
 // the address cannot be read.
@@ -135,7 +137,7 @@ func New(o Options) (*Store, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.peers.self, s.twin.self = o.Node, token()
 	s.topology.switched = s.switched
-	s.health.Store(&health{err: &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}})
+	s.health.Store(&health{well: time.Now(), err: &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}})
 	return s, nil
 }
 
@@ -168,7 +170,7 @@ func (s *Store) Open(ctx context.Context) error {
 			return err
 		}
 	}
-	_ = s.seen(nil)
+	_ = s.seen(nil, time.Now())
 	s.wg.Go(s.watch)
 	var opening []*keeper
 	for _, name := range names {
@@ -207,20 +209,30 @@ func (s *Store) settling(v server) time.Duration {
 	return time.Until(until)
 }
 
-// seen notes what a look at Redis found.
-func (s *Store) seen(err error) (before error) {
-	if err == nil {
-		s.lastSeen.Store(time.Now().UnixNano())
+// seen notes what a look at Redis found that began at a time.
+func (s *Store) seen(err error, begun time.Time) (before error) {
+	last := s.health.Load()
+	if err != nil {
+		begun = last.well
 	}
-	return s.health.Swap(&health{err: err}).err
+	s.health.Store(&health{err, begun})
+	return last.err
 }
 
-// Age says how long ago Redis was last seen to be well; 0 while it is.
+// lateAfter is how much longer than to the next look it may be since the last good one
+// began. Well beyond what a look takes while much is written.
+const lateAfter = time.Second
+
+// Age says how long ago a look at Redis began that found it well; 0 while it is well and
+// looks come in time. A Redis that hangs fails a look only when the time of a write is
+// over, and what is read meanwhile is old before that.
 func (s *Store) Age() time.Duration {
-	if s.health.Load().err == nil {
+	h := s.health.Load()
+	age := time.Since(h.well)
+	if h.err == nil && age <= s.opts.Look+lateAfter {
 		return 0
 	}
-	return max(time.Nanosecond, time.Since(time.Unix(0, s.lastSeen.Load())))
+	return max(time.Nanosecond, age)
 }
 
 // firstLook waits until Redis answers, and gives the names of the datasets and which
@@ -239,7 +251,7 @@ func (s *Store) firstLook(ctx context.Context) (names []string, beside server, e
 			said = text
 			s.opts.Logger.Warn("waiting for Redis", "error", err)
 		}
-		s.health.Store(&health{err: err})
+		_ = s.seen(err, time.Time{})
 		if !pause(ctx, 50*time.Millisecond) {
 			return nil, server{}, err
 		}
@@ -284,6 +296,9 @@ func (s *Store) Close() {
 func (s *Store) Ready(context.Context) error {
 	if err := s.health.Load().err; err != nil {
 		return err
+	}
+	if s.Age() > 0 {
+		return s.explain(errLate)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

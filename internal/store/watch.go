@@ -22,6 +22,7 @@ func (s *Store) watch() {
 	w := watcher{store: s, wires: map[string]*wire{}}
 	defer w.close()
 	for {
+		begun := time.Now()
 		ctx, cancel := context.WithTimeout(s.ctx, s.opts.WriteTimeout)
 		err := s.explain(w.look(ctx))
 		cancel()
@@ -32,10 +33,11 @@ func (s *Store) watch() {
 		if err == nil {
 			err = s.explain(w.unwell())
 		}
-		s.report(s.seen(err), err)
-		wait := s.opts.Look
+		s.report(s.seen(err, begun), err)
+		const least = 50 * time.Millisecond
+		wait := max(least, s.opts.Look-time.Since(begun)) // one a second, however long each takes
 		if lost {
-			wait = 50 * time.Millisecond
+			wait = least
 		}
 		if !s.rest(wait) {
 			return

@@ -1,0 +1,81 @@
+//go:build e2e
+
+package store_test
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"landings/internal/dataset"
+	"landings/internal/redistest"
+	"landings/internal/store"
+)
+
+// A Redis that hangs makes answers old as soon as a look is late, long before the look has failed; one that much is
+// written to does not.
+func TestLateLookIsAnAge(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL(), func(o *store.Options) { o.Look = time.Second })
+	var last time.Duration
+	for begun := time.Now(); time.Since(begun) < 3*time.Second; {
+		put(t, n, strconv.Itoa(int(time.Since(begun).Microseconds())))
+		last = max(last, n.Age())
+	}
+	if err := n.Ready(t.Context()); last != 0 || err != nil {
+		t.Fatalf("Redis is there, and yet the age is %v, and readiness says %v", last, err)
+	}
+	frozen := time.Now()
+	r.Freeze()
+	for n.Age() == 0 {
+		if time.Since(frozen) > 2500*time.Millisecond {
+			t.Fatal("Redis hangs, and the copy counts as new")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if age := n.Age(); age < 2*time.Second || age > 4*time.Second {
+		t.Errorf("the age begins with %v", age)
+	}
+	if n.Ready(t.Context()) == nil {
+		t.Error("readiness says yes")
+	}
+	r.Thaw()
+	until(t, "it is well again", func() bool { return n.Age() == 0 && n.Ready(t.Context()) == nil })
+}
+
+// A load waits for a Redis that hangs as long as any write does, not once for what is staged ahead and once more.
+func TestLoadWaitsOnce(t *testing.T) {
+	const patience = time.Second
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL(), func(o *store.Options) { o.Look, o.WriteTimeout = time.Hour, patience })
+	put(t, n, "a")
+	for name, frozen := range map[string]func(){"from the beginning": r.Freeze, "half way": nil} {
+		t.Run(name, func(t *testing.T) {
+			if frozen != nil {
+				frozen()
+			}
+			whole := load(40_000, "x")
+			var read time.Time
+			_, err := n.Load(t.Context(), "things", func(ahead dataset.Ahead) (dataset.Load, error) {
+				for i, b := range whole.Records {
+					if frozen == nil && i == len(whole.Records)/2 {
+						until(t, "some is staged", func() bool { return r.Do("EXISTS", "landings:{things}:g2:0") == "1" })
+						r.Freeze()
+					}
+					ahead(func() *dataset.Bucket { return b })
+				}
+				read = time.Now()
+				return whole, nil
+			}, nil)
+			took := time.Since(read)
+			r.Thaw()
+			if dataset.CodeOf(err) != dataset.Unavailable || took < patience/2 || took > patience*3/2 {
+				t.Fatalf("after %v: %v", took, err)
+			}
+		})
+	}
+	if _, err := n.Replace(t.Context(), "things", load(600, "y"), nil); err != nil {
+		t.Fatal(err)
+	}
+	inRedis(t, r, "things")
+}
