@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"landings/internal/dataset"
 	"landings/internal/resp"
@@ -66,7 +67,7 @@ func (s *Store) RollBack(ctx context.Context, name string, number uint64, check 
 	if err != nil {
 		return dataset.State{}, err
 	}
-	return s.replace(ctx, name, load, s.prepare(name, load), nil, check)
+	return s.replace(ctx, name, load, s.prepare(name, load), nil, time.Now().Add(s.opts.WriteTimeout), check)
 }
 
 // readKept reads a kept generation over one connection.

@@ -73,7 +73,7 @@ func (s *Store) Replace(ctx context.Context, name string, load dataset.Load, che
 	if err := dataset.CheckName(name); err != nil {
 		return dataset.State{}, err
 	}
-	return s.replace(ctx, name, load, s.prepare(name, load), nil, check)
+	return s.replace(ctx, name, load, s.prepare(name, load), nil, time.Now().Add(s.opts.WriteTimeout), check)
 }
 
 // Load is Replace for what is still to be read: the buckets that read hands over
@@ -85,8 +85,10 @@ func (s *Store) Load(ctx context.Context, name string, read dataset.Read, check 
 	a := s.stageAhead(ctx, name)
 	defer func() { a.staging.discard() }()
 	var prepare func() func(dataset.State)
+	var done time.Time
 	load, err := a.read(func(ahead dataset.Ahead) (dataset.Load, error) {
 		load, err := read(ahead)
+		done = time.Now()
 		if err == nil { // while the last buckets are written
 			prepare = s.prepare(name, load)
 		}
@@ -95,7 +97,12 @@ func (s *Store) Load(ctx context.Context, name string, read dataset.Read, check 
 	if err != nil {
 		return dataset.State{}, err
 	}
-	return s.replace(ctx, name, load, prepare, a.take(load.Records), check)
+	begun := a.take(load.Records)
+	// What was staged ahead has been waited for already, since Redis last answered.
+	if a.heard.After(done) {
+		done = a.heard
+	}
+	return s.replace(ctx, name, load, prepare, begun, done.Add(s.opts.WriteTimeout), check)
 }
 
 // prepare begins with what takes time of putting a load into the copy, and gives what waits
@@ -108,12 +115,11 @@ func (s *Store) prepare(name string, load dataset.Load) func() func(dataset.Stat
 }
 
 // replace is Replace of what is being prepared, where begun, if it is not nil, has written
-// the first of the load's buckets.
-func (s *Store) replace(ctx context.Context, name string, load dataset.Load, prepare func() func(dataset.State), begun *staging, check dataset.Check) (dataset.State, error) {
+// the first of the load's buckets. From the deadline on it does not wait for a Redis that is away.
+func (s *Store) replace(ctx context.Context, name string, load dataset.Load, prepare func() func(dataset.State), begun *staging, deadline time.Time, check dataset.Check) (dataset.State, error) {
 	k := s.keeper(name)
-	deadline := time.Now().Add(s.opts.WriteTimeout)
 	for attempts := 0; ; attempts++ {
-		g, err := s.stage(ctx, name, load, begun)
+		g, err := s.stage(ctx, name, load, begun, deadline)
 		begun = nil
 		if err == nil {
 			g.prepare = prepare
@@ -124,7 +130,11 @@ func (s *Store) replace(ctx context.Context, name string, load dataset.Load, pre
 			if dataset.CodeOf(err) == dataset.OutcomeUnknown {
 				return state, err
 			}
-			s.discard(name, g)
+			if dataset.CodeOf(err) == dataset.Unavailable {
+				s.wg.Go(func() { s.discard(name, g) }) // nobody waits for a Redis that is away
+			} else {
+				s.discard(name, g)
+			}
 		}
 		// Redis went away below the load: the records are still here, so write
 		// them again as soon as it is back.

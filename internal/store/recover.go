@@ -294,7 +294,7 @@ func (k *keeper) stageCopy(ctx context.Context) (*staged, error) {
 		}
 		return k.store.stage(context.WithoutCancel(ctx), k.name, dataset.Load{
 			Records: k.replica.Records(), Schema: k.state.Schema, Source: k.state.Source,
-		}, nil)
+		}, nil, time.Now().Add(k.store.opts.WriteTimeout))
 	}
 }
 

@@ -22,6 +22,7 @@ type staging struct {
 	g       *staged
 	renewed time.Time
 	written dataset.Sequence
+	heard   time.Time // when Redis last answered
 }
 
 // So many buckets are written at a time, a quarter of a megabyte of usual records; of large
@@ -35,12 +36,15 @@ const (
 )
 
 // stage writes a load as a new generation, or what is left of it to one that was
-// begun.
-func (s *Store) stage(ctx context.Context, name string, load dataset.Load, st *staging) (*staged, error) {
+// begun. Another one is begun until the deadline.
+func (s *Store) stage(ctx context.Context, name string, load dataset.Load, st *staging, deadline time.Time) (*staged, error) {
 	buckets := bucketsOf(load.Records.Next())
 	if st == nil {
+		beginning, cancel := context.WithDeadline(ctx, deadline)
 		var err error
-		if st, err = s.begin(ctx, name, buckets); err != nil {
+		st, err = s.begin(beginning, name, buckets)
+		cancel()
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -81,7 +85,7 @@ func (s *Store) begin(ctx context.Context, name string, buckets uint64) (*stagin
 		b.close()
 		return nil, s.explain(err)
 	}
-	return &staging{store: s, name: name, wire: w, bulk: b, g: g, renewed: time.Now()}, nil
+	return &staging{store: s, name: name, wire: w, bulk: b, g: g, renewed: time.Now(), heard: time.Now()}, nil
 }
 
 // write writes the buckets that next gives, from so many on, until it gives none, and keeps
@@ -173,6 +177,7 @@ func (st *staging) answers(buckets dataset.Sequence) error {
 		if st.bulk.conn.Failed() {
 			break
 		}
+		st.heard = time.Now()
 	}
 	return first
 }
@@ -241,7 +246,12 @@ func (st *staging) close() {
 // discard closes the connections and lets go of what was written.
 func (st *staging) discard() {
 	if st != nil {
+		away := st.bulk.conn.Failed() || st.wire.conn.Failed()
 		st.close()
+		if away { // nobody waits for it
+			st.store.wg.Go(func() { st.store.discard(st.name, st.g) })
+			return
+		}
 		st.store.discard(st.name, st.g)
 	}
 }
@@ -258,7 +268,8 @@ type ahead struct {
 	mu      sync.Mutex
 	buckets []func() *dataset.Bucket // guarded by mu: all that were added
 
-	staging *staging // nil: nothing was written; the goroutine's while it runs
+	staging *staging  // nil: nothing was written; the goroutine's while it runs
+	heard   time.Time // when Redis last answered; the goroutine's while it runs
 }
 
 // aheadBuckets is where the bound on the numbers of buckets begins while nobody
@@ -299,6 +310,7 @@ func (a *ahead) take(records dataset.Sequence) *staging {
 	a.staging = nil
 	if st != nil && (len(st.written) > len(records) || !slices.Equal(st.written, records[:len(st.written)])) {
 		st.discard()
+		a.heard = time.Now() // that may have taken its time
 		return nil
 	}
 	return st
@@ -319,6 +331,9 @@ func (a *ahead) run(ctx context.Context) {
 			if a.staging != nil {
 				err = a.staging.renew(ctx)
 			}
+		}
+		if a.staging != nil {
+			a.heard = a.staging.heard
 		}
 		if err != nil {
 			a.staging.discard()
