@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"landings/internal/backup"
@@ -92,6 +93,14 @@ func (a *API) restore(r *http.Request, body *upload) (answer, error) {
 	conditions, err := parseConditions(r)
 	if err != nil {
 		return answer{}, err
+	}
+	if coding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); coding != "" && coding != "identity" {
+		return answer{}, &dataset.Error{
+			Code:    dataset.UnsupportedMediaType,
+			Message: fmt.Sprintf("a backup cannot be read with the content encoding %q", dataset.Excerpt(coding)),
+			Remedy:  "send the file as it is, without Content-Encoding: a backup is compressed already",
+			Places:  []dataset.Place{{Parameter: "Content-Encoding", Detail: dataset.Excerpt(coding)}},
+		}
 	}
 	done, err := a.loading()
 	if err != nil {

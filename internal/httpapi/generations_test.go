@@ -59,6 +59,8 @@ func TestBackup(t *testing.T) {
 	if list := n.do("GET", "/collections/meteorite_landings/generations", ""); !strings.Contains(list.body, "backup of meteorite_landings, version 1") {
 		t.Errorf("the generations are %s", list.body)
 	}
+	n.problem(n.do("PUT", "/backup", file.body, "Content-Encoding", "gzip"), dataset.UnsupportedMediaType)
+	n.want(n.do("PUT", "/backup", file.body, "Content-Encoding", "identity"), 200)
 	if got := n.do("GET", "/data", "").body; got != list {
 		t.Errorf("restored: %s", got)
 	}
