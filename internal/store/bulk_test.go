@@ -34,7 +34,7 @@ func TestRefusals(t *testing.T) {
 	if !isReplica(resp.Error("READONLY You can't write against a read only replica.")) || isReplica(resp.Error("ERR no")) {
 		t.Error("a replica is not told from others")
 	}
-	if f := diagnose(resp.Error("OOM command not allowed when used memory > 'maxmemory'.")); !strings.Contains(f.message, "its memory is full") || f.heals != someday {
+	if f := diagnose(resp.Error("OOM command not allowed when used memory > 'maxmemory'.")); !strings.Contains(f.message, "its memory is full") || f.heals != someday || !strings.Contains(f.remedy, "deletions through Landings are refused") {
 		t.Errorf("%+v", f)
 	}
 	for _, text := range []string{

@@ -97,7 +97,7 @@ var faults = []struct {
 	heals           healing
 }{
 	{"MISCONF", "it refuses writes because it could not save its data to disk", "free space on its disk or make its data folder writable for its user; its log tells which. It tries again by itself", someday},
-	{"OOM", "its memory is full (maxmemory)", "raise maxmemory, or delete what is not needed", someday},
+	{"OOM", "its memory is full (maxmemory)", "raise maxmemory (CONFIG SET maxmemory), or delete with redis-cli what others keep in that Redis; until there is room, deletions through Landings are refused too", someday},
 	{"READONLY", "it is a read-only replica", "give the address of the primary", soon},
 	{"LOADING", "it is loading its data from disk", "wait until it has finished", soon},
 	{"MASTERDOWN", "it is a replica without its primary", "wait, or give the address of the primary", soon},

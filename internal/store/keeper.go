@@ -166,7 +166,18 @@ func (k *keeper) abandon(r *request) {
 	}
 	// Its turn has come already: the keeper need not try it again.
 	r.status.Store(abandoned)
-	r.answer(dataset.State{}, errUnknown)
+	r.answer(dataset.State{}, k.unknownOutcome())
+}
+
+// unknownOutcome is errUnknown of a write whose time is over.
+func (k *keeper) unknownOutcome() error {
+	if t := k.trouble.Load(); t != nil && *t != nil && diagnose(*t).message != errLate.message {
+		return errUnknown
+	}
+	// The keeper still waits for the answer, or did so in vain.
+	e := *errUnknown
+	e.Message = "Redis did not answer in time while the write was under way: it may or may not have been applied"
+	return &e
 }
 
 // submit queues a request and waits for its outcome.

@@ -49,12 +49,25 @@ func TestUnknownIsNotFailed(t *testing.T) {
 			until(t, "its reply is lost", p.shut.Load)
 			p.last.Store(nothingLike)
 			c.after(t, r, p, n)
-			if err := <-outcome; dataset.CodeOf(err) != dataset.OutcomeUnknown {
+			if err := <-outcome; dataset.CodeOf(err) != dataset.OutcomeUnknown || !strings.Contains(err.Error(), "connection to Redis broke") {
 				t.Fatalf("got %v", err)
 			}
 			version := strconv.FormatUint(state.Version+1, 10)
 			until(t, "it was applied", func() bool { return metaOf(r)["version"] == version })
 		})
+	}
+}
+
+// Of a Redis that hangs it is not said that the connection broke.
+func TestUnknownBecauseItHangs(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL(), func(o *store.Options) { o.WriteTimeout, o.Look = time.Second, time.Hour })
+	put(t, n, "a")
+	r.Freeze()
+	_, err := n.put(t.Context(), "things", "b", `{}`)
+	r.Thaw()
+	if dataset.CodeOf(err) != dataset.OutcomeUnknown || !strings.Contains(err.Error(), "did not answer in time") {
+		t.Fatalf("got %v", err)
 	}
 }
 
