@@ -10,7 +10,7 @@ import (
 
 // How safe a write is when it is answered: as its Prefer header (RFC 7240) asks with
 // ack=memory, ack=disk, ack="nodes:N" or ack="replicas:N", else as its dataset is
-// configured. Dataset-Ack of every answer to a write says how safe it is, and
+// configured. Dataset-Ack of every answer to a write that was done says how safe it is, and
 // Preference-Applied that the header was heeded. What cannot be promised is refused before
 // anything is done; what was not reached in time is a problem that says that the write stands.
 
@@ -41,6 +41,13 @@ func (a *API) named(r *http.Request) string {
 	return a.data.name
 }
 
+// acked says how safe a write is of which it is known that it was done.
+func acked(h http.Header, got answer, err error) {
+	if err == nil || dataset.CodeOf(err) == dataset.NotConfirmed {
+		h["Dataset-Ack"] = []string{got.ack.String()}
+	}
+}
+
 // safely does a write and returns when it is as safe as is asked.
 func (a *API) safely(ctx context.Context, name string, ack dataset.Ack, write func() (answer, error)) (answer, error) {
 	if ack.Level == dataset.AckMemory {
@@ -51,8 +58,7 @@ func (a *API) safely(ctx context.Context, name string, ack dataset.Ack, write fu
 	}
 	got, err := write()
 	if err == nil && got.made.Version > 0 {
-		got.ack = ack
-		err = a.config.Store.Confirm(ctx, got.made, ack)
+		got.ack, err = a.config.Store.Confirm(ctx, got.made, ack)
 	}
 	return got, err
 }

@@ -309,7 +309,8 @@ func (a *API) write(level slog.Level, f func(*http.Request, *upload) (answer, er
 		// The write may have taken longer than the time that an answer has.
 		_ = http.NewResponseController(w).SetWriteDeadline(answerDeadline(a.limits))
 		if err != nil {
-			setVersion(w.Header(), got.version) // at which it was refused
+			setVersion(w.Header(), got.version) // at which it was refused, or which it made
+			acked(w.Header(), got, err)
 			return err
 		}
 		if asked && got.ack == ack {

@@ -44,8 +44,9 @@ type Store interface {
 	// nil: nothing is known to.
 	Promise(ctx context.Context, name string, ack dataset.Ack) error
 	// Confirm returns once the commit that made a state, as the methods above gave it,
-	// is as safe as is asked. NotConfirmed says that this took too long.
-	Confirm(ctx context.Context, at dataset.State, ack dataset.Ack) error
+	// is as safe as is asked. NotConfirmed says that this took too long. How safe the
+	// commit is known to be is given either way.
+	Confirm(ctx context.Context, at dataset.State, ack dataset.Ack) (dataset.Ack, error)
 	// Age says how long ago the store last knew that reads show what it keeps; 0
 	// while it is known to be there.
 	Age() time.Duration

@@ -135,7 +135,7 @@ func (a *API) finishPut(w *direct.Response, path string, start time.Time, c *col
 		if version == 0 {
 			version = c.data.State().Version
 		}
-		a.directProblem(ctx, path, w, version, err)
+		a.directProblem(ctx, path, w, version, got, err)
 		return
 	}
 	status := "204 No Content"
@@ -161,10 +161,12 @@ func (a *API) finishPut(w *direct.Response, path string, start time.Time, c *col
 }
 
 // directProblem answers with an error, as fail does, and the dataset's version.
-func (a *API) directProblem(ctx context.Context, path string, w *direct.Response, version uint64, err error) {
+func (a *API) directProblem(ctx context.Context, path string, w *direct.Response, version uint64, got answer, err error) {
 	h := http.Header{}
 	setVersion(h, version)
-	a.markAge(h)
+	if acked(h, got, err); h["Dataset-Ack"] == nil {
+		a.markAge(h)
+	}
 	p := a.problem(ctx, http.MethodPut, path, err, h)
 	body := encodeJSON(p)
 	h.Set("Content-Type", problemType)

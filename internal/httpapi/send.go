@@ -64,7 +64,7 @@ func send(w http.ResponseWriter, got answer) {
 		h[name] = values
 	}
 	setVersion(h, got.version)
-	h["Dataset-Ack"] = []string{got.ack.String()}
+	acked(h, got, nil)
 	h["Cache-Control"] = noStore
 	switch body := got.body.(type) {
 	case nil:

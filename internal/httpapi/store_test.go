@@ -225,11 +225,11 @@ func (m *memoryStore) Promise(_ context.Context, _ string, ack dataset.Ack) erro
 	return nil
 }
 
-func (m *memoryStore) Confirm(_ context.Context, at dataset.State, ack dataset.Ack) error {
+func (m *memoryStore) Confirm(_ context.Context, at dataset.State, ack dataset.Ack) (dataset.Ack, error) {
 	if ack.N > 1 {
-		return &dataset.Error{Code: dataset.NotConfirmed, Message: fmt.Sprintf("version %d was committed, but ack=%s was not reached", at.Version, ack)}
+		return dataset.Ack{Level: ack.Level, N: 1}, &dataset.Error{Code: dataset.NotConfirmed, Message: fmt.Sprintf("version %d was committed, but ack=%s was not reached", at.Version, ack)}
 	}
-	return nil
+	return ack, nil
 }
 
 func (m *memoryStore) Age() time.Duration {

@@ -59,30 +59,41 @@ func notPromised(what string, short error) error {
 
 // Confirm returns once the commit that made a state, as Update and its like gave it,
 // is as safe as ack asks. It waits as long as a write may; NotConfirmed says what is
-// known then.
-func (s *Store) Confirm(ctx context.Context, at dataset.State, ack dataset.Ack) error {
+// known then. How safe the commit is known to be is given either way.
+func (s *Store) Confirm(ctx context.Context, at dataset.State, ack dataset.Ack) (dataset.Ack, error) {
 	if ack.Level == dataset.AckMemory {
-		return nil
+		return ack, nil
 	}
 	k := s.keeper(at.Name)
 	ctx, cancel := context.WithTimeout(ctx, s.opts.WriteTimeout)
 	defer cancel()
+	var have int // nodes or replicas
+	var remedy string
 	var err error
 	switch ack.Level {
 	case dataset.AckMemory:
 	case dataset.AckNodes:
-		err = k.confirmNodes(ctx, at, ack.N)
-	case dataset.AckDisk, dataset.AckReplicas:
-		err = k.witness.confirm(ctx, at, ack)
+		have, err = k.confirmNodes(ctx, at, ack.N)
+		remedy = "see why the other nodes do not follow"
+	case dataset.AckDisk:
+		_, err = k.witness.confirm(ctx, at, ack)
+		remedy = "see why Redis does not sync its append-only file: its log and INFO persistence tell"
+	case dataset.AckReplicas:
+		have, err = k.witness.confirm(ctx, at, ack)
+		remedy = "see why the replicas do not follow: INFO replication tells"
 	}
 	if err == nil {
-		return nil
+		return ack, nil
 	}
 	s.counts.unconfirmed.Add(1)
-	return &dataset.Error{
+	var reached dataset.Ack
+	if have > 0 {
+		reached = dataset.Ack{Level: ack.Level, N: have}
+	}
+	return reached, &dataset.Error{
 		Code:    dataset.NotConfirmed,
 		Message: fmt.Sprintf("version %d of %s was committed, but ack=%s was not reached: %s", at.Version, at.Name, ack, diagnose(err).message),
-		Remedy:  "the write stands and need not be sent again; see why the others do not follow, or ask for less",
+		Remedy:  "the write stands and need not be sent again; " + remedy + ", or ask for less",
 		Err:     err,
 	}
 }
@@ -162,8 +173,9 @@ const (
 // askAgainAfter is when nodes that did not answer are asked again: messages get lost.
 const askAgainAfter = 50 * time.Millisecond
 
-// confirmNodes returns once n other nodes hold the commit that made a state.
-func (k *keeper) confirmNodes(ctx context.Context, at dataset.State, n int) error {
+// confirmNodes returns once n other nodes hold the commit that made a state, and gives
+// how many are known to.
+func (k *keeper) confirmNodes(ctx context.Context, at dataset.State, n int) (int, error) {
 	h := &k.holders
 	if before := h.asked.Load(); before < at.Version && h.asked.CompareAndSwap(before, at.Version) {
 		k.say(ctx, saysWho+strconv.FormatUint(at.Version, 10))
@@ -173,16 +185,16 @@ func (k *keeper) confirmNodes(ctx context.Context, at dataset.State, n int) erro
 	for {
 		have, news := h.count(at)
 		if have >= n {
-			return nil
+			return have, nil
 		}
 		select {
 		case <-news:
 		case <-again.C:
 			k.say(ctx, saysWho+strconv.FormatUint(at.Version, 10))
 		case <-ctx.Done():
-			return &fault{message: fmt.Sprintf("%s that they have it", counted(have, "other node said", "other nodes said"))}
+			return have, &fault{message: fmt.Sprintf("%s that they have it", counted(have, "other node said", "other nodes said"))}
 		case <-k.store.ctx.Done():
-			return errClosed
+			return have, errClosed
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -24,6 +25,13 @@ func acked(t *testing.T, text string) dataset.Ack {
 	return ack
 }
 
+func remedyOf(err error) string {
+	if e, ok := errors.AsType[*dataset.Error](err); ok {
+		return e.Remedy
+	}
+	return ""
+}
+
 // safely makes one write that is to be as safe as ack says.
 func (n *node) safely(t *testing.T, id, ack string) error {
 	t.Helper()
@@ -34,7 +42,8 @@ func (n *node) safely(t *testing.T, id, ack string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n.Confirm(t.Context(), state, acked(t, ack))
+	_, err = n.Confirm(t.Context(), state, acked(t, ack))
+	return err
 }
 
 // want says whether a write got as safe as was asked: code "" for yes.
@@ -98,8 +107,9 @@ func TestAckDiskChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Do("CONFIG", "SET", "appendfsync", "no")
-	if err := n.Confirm(t.Context(), state, acked(t, "disk")); dataset.CodeOf(err) != dataset.NotConfirmed || !strings.Contains(err.Error(), "appendfsync no") {
-		t.Fatal(err)
+	if got, err := n.Confirm(t.Context(), state, acked(t, "disk")); dataset.CodeOf(err) != dataset.NotConfirmed || !strings.Contains(err.Error(), "appendfsync no") ||
+		got.String() != "memory" || !strings.Contains(remedyOf(err), "append-only file") {
+		t.Fatal(got, err)
 	}
 	n.want(t, "disk", dataset.Unavailable, "appendfsync no")
 	r.Do("CONFIG", "SET", "appendfsync", "always")
@@ -139,6 +149,13 @@ func TestAckReplicas(t *testing.T) {
 	n.want(t, "replicas:2", dataset.Unavailable, "1 replica")
 	replica.Freeze()
 	n.want(t, "replicas:1", dataset.NotConfirmed, "0 replicas have it")
+	state, err := n.put(t.Context(), "things", "frozen", `{}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := n.Confirm(t.Context(), state, acked(t, "replicas:1")); err == nil || got.String() != "memory" || !strings.Contains(err.Error()+remedyOf(err), "replicas do not follow") {
+		t.Fatal(got, err)
+	}
 	// Nobody waits for those who wait for the replica.
 	var slow sync.WaitGroup
 	slow.Go(func() { _ = n.safely(t, "slow", "replicas:1") })
@@ -197,7 +214,7 @@ func TestAckNodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Confirm(t.Context(), state, acked(t, "nodes:2")); err != nil {
+	if _, err := n.Confirm(t.Context(), state, acked(t, "nodes:2")); err != nil {
 		t.Fatal(err)
 	}
 	if m.copyOf("things").State().Count != 1000 {
@@ -208,7 +225,7 @@ func TestAckNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	state.Version++
-	if err := n.Confirm(t.Context(), state, acked(t, "nodes:2")); err != nil {
+	if _, err := n.Confirm(t.Context(), state, acked(t, "nodes:2")); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -235,21 +252,21 @@ func TestAckAfterRecovery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Confirm(t.Context(), state, acked(t, "disk")); err != nil {
+	if _, err := n.Confirm(t.Context(), state, acked(t, "disk")); err != nil {
 		t.Fatal(err)
 	}
 	r.Kill()
 	r.Up()
 	settled(t, r, n)
-	if err := n.Confirm(t.Context(), state, acked(t, "disk")); dataset.CodeOf(err) != dataset.NotConfirmed {
+	if _, err := n.Confirm(t.Context(), state, acked(t, "disk")); dataset.CodeOf(err) != dataset.NotConfirmed {
 		t.Fatal(err)
 	}
 	state.Term++
-	if err := n.Confirm(t.Context(), state, acked(t, "disk")); err != nil {
+	if _, err := n.Confirm(t.Context(), state, acked(t, "disk")); err != nil {
 		t.Fatal(err)
 	}
 	state.Version++
-	if err := n.Confirm(t.Context(), state, acked(t, "disk")); dataset.CodeOf(err) != dataset.NotConfirmed {
+	if _, err := n.Confirm(t.Context(), state, acked(t, "disk")); dataset.CodeOf(err) != dataset.NotConfirmed {
 		t.Fatal("a version that is not there:", err)
 	}
 }
@@ -261,7 +278,7 @@ func TestAckOfAnotherIncarnation(t *testing.T) {
 	r.Do("REPLICAOF", "NO", "ONE")
 	r.Do("CONFIG", "SET", "appendonly", "yes")
 	r.Do("CONFIG", "SET", "appendfsync", "always")
-	if err := n.Confirm(t.Context(), n.copyOf("things").State(), acked(t, "disk")); dataset.CodeOf(err) != dataset.NotConfirmed {
+	if _, err := n.Confirm(t.Context(), n.copyOf("things").State(), acked(t, "disk")); dataset.CodeOf(err) != dataset.NotConfirmed {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -39,6 +39,7 @@ type question struct {
 	ack  dataset.Ack
 	done chan error             // gets one answer; buffered. nil: it is so
 	last atomic.Pointer[string] // what is known so far
+	have atomic.Int64           // replicas that are known to have it
 	gone atomic.Bool            // nobody waits any more
 }
 
@@ -149,9 +150,12 @@ func (w *witness) promise(ctx context.Context, ack dataset.Ack) (short, err erro
 	return nil, nil
 }
 
-// confirm returns once the commit that made a state is as safe as is asked.
-func (w *witness) confirm(ctx context.Context, at dataset.State, ack dataset.Ack) error {
-	return w.answer(ctx, &question{at: at, ack: ack})
+// confirm returns once the commit that made a state is as safe as is asked, and gives how
+// many replicas are known to have it.
+func (w *witness) confirm(ctx context.Context, at dataset.State, ack dataset.Ack) (int, error) {
+	q := &question{at: at, ack: ack}
+	err := w.answer(ctx, q)
+	return int(q.have.Load()), err
 }
 
 // answer waits for the answer to a question.
@@ -352,6 +356,7 @@ func (w *witness) wait(ctx context.Context, disk, replicas []*question) error {
 		known := counted(int(n), "replica has it", "replicas have it")
 		for _, q := range replicas {
 			q.last.Store(&known)
+			q.have.Store(n)
 			if int(n) >= q.ack.N {
 				q.done <- nil
 			}
