@@ -83,6 +83,6 @@ func setVersion(h http.Header, version uint64) {
 // markAge says how old an answer from memory may be; nothing while the store is there.
 func (a *API) markAge(h http.Header) {
 	if age := a.config.Store.Age(); age > 0 {
-		h["Dataset-Age"] = []string{strconv.FormatFloat(age.Round(time.Millisecond).Seconds(), 'f', -1, 64)}
+		h["Dataset-Age"] = []string{strconv.FormatFloat(float64(age.Round(time.Millisecond).Milliseconds())/1000, 'f', -1, 64)}
 	}
 }
