@@ -77,8 +77,22 @@ func (c *Conn) Do(ctx context.Context, n int, command func(b []byte, i int) []by
 	if err := ctx.Err(); err != nil {
 		return nil, err // nothing was sent
 	}
+	return c.do(ctx, n, command, false)
+}
+
+// DoAfter is Do of commands that may only run after the first of them: where that one is
+// refused, no other reply is waited for, the connection is closed, and the error is the
+// refusal.
+func (c *Conn) DoAfter(ctx context.Context, n int, command func(b []byte, i int) []byte) ([]Reply, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // nothing was sent
+	}
+	return c.do(ctx, n, command, true)
+}
+
+func (c *Conn) do(ctx context.Context, n int, command func(b []byte, i int) []byte, after bool) ([]Reply, error) {
 	stop := context.AfterFunc(ctx, c.Close)
-	replies, err := c.exchange(n, command)
+	replies, err := c.exchange(n, command, after)
 	if !stop() {
 		if ended := c.Fail(ctx.Err()); err != nil {
 			err = ended
@@ -87,7 +101,7 @@ func (c *Conn) Do(ctx context.Context, n int, command func(b []byte, i int) []by
 	return replies, err
 }
 
-func (c *Conn) exchange(n int, command func(b []byte, i int) []byte) ([]Reply, error) {
+func (c *Conn) exchange(n int, command func(b []byte, i int) []byte, after bool) ([]Reply, error) {
 	out := c.out[:0]
 	for i := range n {
 		if out = command(out, i); len(out) >= pieceBytes/2 || i == n-1 {
@@ -107,6 +121,10 @@ func (c *Conn) exchange(n int, command func(b []byte, i int) []byte) ([]Reply, e
 			return replies, err
 		}
 		replies = append(replies, r)
+		if after && len(replies) == 1 && r.kind == refusal {
+			c.Close()
+			return replies, c.Fail(r.Err())
+		}
 	}
 	return replies, nil
 }

@@ -159,6 +159,25 @@ func TestDo(t *testing.T) {
 }
 
 // A context that ends while a server is silent ends the wait, one that had ended sends nothing.
+func TestDoAfter(t *testing.T) {
+	for text, want := range map[string]int{"+OK\r\n-no\r\n+OK\r\n": 3, "-no\r\n+OK\r\n+OK\r\n": 1} {
+		here, there := net.Pipe()
+		go func() {
+			_, _ = io.CopyN(io.Discard, there, int64(3*len(ping(nil, 0))))
+			_, _ = io.WriteString(there, text)
+		}()
+		c := New(here, time.Second)
+		replies, err := c.DoAfter(t.Context(), 3, ping)
+		if len(replies) != want || c.Failed() != (want == 1) || want == 1 && err != Error("no") || want == 3 && err != nil {
+			t.Errorf("%q: %d replies, %v", text, len(replies), err)
+		}
+		if _, err := here.Read(make([]byte, 1)); want == 1 && !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("%q: the connection is not closed: %v", text, err)
+		}
+		_, _ = here.Close(), there.Close()
+	}
+}
+
 func TestDoUntil(t *testing.T) {
 	here, there := net.Pipe()
 	defer there.Close()

@@ -50,7 +50,7 @@ func TestAddresses(t *testing.T) {
 	works("tls", "rediss://127.0.0.1:"+strconv.Itoa(port)+"/4?skip_verify=true", "4")
 	works("needless", "redis://:needless@"+r.Addr()+"/3", "3")
 	works("user", "redis://publisher:p%40ss@"+r.Addr()+"/5", "5")
-	r.Do("ACL", "SETUSER", "narrow", "on", ">pass", "~landings:*", "&landings:*", "+@all", "-@connection", "+auth", "+hello", "+ping", "+select", "-client")
+	r.Do("ACL", "SETUSER", "narrow", "on", ">pass", "~landings:*", "&landings:*", "+@all", "-@connection", "+auth", "+hello", "+ping", "+select", "+wait", "-client")
 	works("narrow", "redis://narrow:pass@"+r.Addr()+"/7", "7")
 	locked := redistest.Start(t, "--save", "")
 	locked.Do("CONFIG", "SET", "requirepass", "secret")

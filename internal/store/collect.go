@@ -143,7 +143,7 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 	}
 
 	var gone []uint64
-	commands := []command{cmd("MULTI", "")}
+	var commands []command
 	for number, g := range found {
 		lost := g.State == loading && (now > g.Lease || g.Run != k.wire.server.run)
 		if g.State == dead && g.Since != 0 {
@@ -158,17 +158,9 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 		gone = append(gone, number)
 		commands = append(commands, cmd("HSET", gensKey(k.name), strconv.FormatUint(number, 10), g.String()))
 	}
-	if len(commands) > 1 {
-		commands = append(commands, cmd("EXEC", ""))
-		results, err := k.wire.pipeline(ctx, commands)
-		if err != nil {
-			return err
-		}
-		if _, err := results[len(results)-1].List(); err != nil {
-			if isReply(err) {
-				return err
-			}
-			return errAgain // another load began; the next round will do
+	if len(commands) > 0 {
+		if err := k.transact(ctx, commands...); err != nil {
+			return err // errAgain: another load began; the next round will do
 		}
 		if len(beyond) > 0 {
 			k.store.opts.Logger.Info("earlier loads are no longer kept", "dataset", k.name, "generations", beyond,
@@ -230,5 +222,5 @@ func (s *Store) discard(name string, g *staged) {
 		return
 	}
 	entry.State = dead
-	_ = w.all(ctx, []command{cmd("MULTI", ""), cmd("HSET", gensKey(name), field, entry.String()), cmd("EXEC", "")})
+	_ = w.transact(ctx, cmd("HSET", gensKey(name), field, entry.String()))
 }

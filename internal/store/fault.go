@@ -115,6 +115,7 @@ var faults = []struct {
 	{"AUTH", "it has no password, but the address names one", "take the password out of the address", never},
 	{"Client sent AUTH", "it has no password, but the address names one", "take the password out of the address", never},
 	{"NOPERM", "its user may not run a command that Landings needs", "allow the user ~landings:* &landings:* +@all", never},
+	{"unknown command", "it does not know a command that Landings needs", "take rename-command out of its configuration, or use Redis 7.0 or later, or Valkey", never},
 	{"DB index is out of range", "it has no database of that number", "give a smaller number in the address, or raise its setting databases", never},
 	{"max number of clients", "it has no connection left (maxclients)", "raise maxclients, or close other clients", soon},
 }

@@ -385,7 +385,7 @@ func (k *keeper) disarm() { k.armed = false }
 // again who serves it; it gives err explained.
 func (k *keeper) broke(err error) error {
 	k.armed, k.suspect = false, true
-	if !isReply(err) {
+	if !isReply(err) || k.wire != nil && k.wire.conn.Failed() {
 		k.hangUp()
 	} else if _, moved := movedTo(err, ""); moved {
 		k.hangUp() // a wire does not follow: the next one goes to whom the topology learned of

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -326,29 +327,11 @@ func (m meta) same(as meta) bool {
 // transact runs commands as one transaction; errAgain says that what was watched
 // had changed.
 func (k *keeper) transact(ctx context.Context, commands ...command) error {
-	all := append([]command{cmd("MULTI", "")}, commands...)
-	results, err := k.wire.pipeline(ctx, append(all, cmd("EXEC", "")))
-	if err != nil {
-		return err
-	}
-	for _, r := range results[:len(results)-1] {
-		if isReply(r.Err()) {
-			return r.Err()
-		}
-	}
-	list, err := results[len(results)-1].List()
-	if isReply(err) {
-		return err
-	}
-	if err != nil {
+	err := k.wire.transact(ctx, commands...)
+	if errors.Is(err, resp.ErrNil) {
 		return errAgain
 	}
-	for _, reply := range list {
-		if err := reply.Err(); isReply(err) {
-			return err // keys of another type under our names
-		}
-	}
-	return nil
+	return err
 }
 
 // announcement is what a node says of its history during a recovery, in Redis.

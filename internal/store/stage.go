@@ -402,13 +402,9 @@ func (w *wire) renew(ctx context.Context, name string, g *staged, lease time.Dur
 		return false, err
 	}
 	g.entry.Lease = now + lease.Milliseconds()
-	results, err = w.pipeline(ctx, []command{cmd("MULTI", ""), cmd("HSET", gensKey(name), field, g.entry.String()), cmd("EXEC", "")})
-	if err != nil {
-		return false, err
+	err = w.transact(ctx, cmd("HSET", gensKey(name), field, g.entry.String()))
+	if errors.Is(err, resp.ErrNil) {
+		return false, nil
 	}
-	err = results[2].Err()
-	if isReply(err) {
-		return false, err
-	}
-	return err == nil, nil
+	return err == nil, err
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"landings/internal/dataset"
 	"landings/internal/resp"
 )
 
@@ -132,12 +134,60 @@ func (w *wire) close() {
 	w.topology.leave(w)
 }
 
-// identify asks on this very connection which incarnation of Redis serves it, and
-// whether it serves the wire's key.
+// A transaction begins with MULTI and barrier. Redis takes commands one by one when it has refused
+// MULTI, and all of them were sent already: then the barrier waits, for more replicas than there
+// can be and without end, so that Redis does not come to what stands behind it before the connection is
+// closed. Inside a transaction it answers at once.
+var (
+	multi   = cmd("MULTI", "")
+	barrier = cmd("WAIT", "", "2147483647", "0")
+	exec    = cmd("EXEC", "")
+)
+
+// protection is a transaction that does nothing, and the same without MULTI.
+// What was watched may have changed, and EXEC would fail for it.
+var protection = []command{cmd("UNWATCH", ""), multi, cmd("WAIT", "", "0", "0"), exec}
+
+// protects says whether the replies to protection show that all or nothing of a transaction
+// is done here: its commands may be forbidden to the user or have other names.
+func (w *wire) protects(commands []command, results []resp.Reply) error {
+	for i, r := range results {
+		why := r.Err()
+		if text, is := replyOf(why); is && (strings.HasPrefix(strings.TrimPrefix(text, "EXECABORT Transaction discarded because of: "), "NOPERM") || strings.HasPrefix(text, "ERR unknown command")) {
+			name, user := commands[i].name, cmp.Or(w.topology.address.option.Username, "default")
+			return &fault{
+				message: "it does not let the node run " + name + ", without which a commit could be done in part (" + dataset.Excerpt(text) + ")",
+				remedy:  "grant it: ACL SETUSER " + user + " +" + strings.ToLower(name) + "; or take rename-command " + name + " out of its configuration",
+				heals:   never,
+			}
+		}
+	}
+	if w.server.replica || w.server.loading {
+		return nil // WAIT is not answered there, nor is anything committed
+	}
+	for _, r := range results {
+		if why := r.Err(); isReply(why) {
+			return why
+		}
+	}
+	begun, _ := results[1].Text()
+	if done, err := results[3].List(); begun != "OK" || err != nil || len(done) != 1 {
+		return &fault{message: "it does not answer MULTI and EXEC as Redis does", remedy: "give the address of Redis itself", heals: never}
+	}
+	return nil
+}
+
+// identify asks on this very connection which incarnation of Redis serves it, whether
+// it serves the wire's key, and whether it protects commits. What was watched is no more.
 func (w *wire) identify(ctx context.Context) error {
 	commands := []command{cmd("INFO", "", "server", "replication", "memory", "stats", "persistence", "cluster")}
 	if w.key != "" {
 		commands = append(commands, cmd("EXISTS", w.key))
+	}
+	asked := len(commands)
+	commands = append(commands, protection...)
+	if w.key != "" {
+		commands = append(commands, cmd("WATCH", w.key), cmd("UNWATCH", ""))
 	}
 	results, err := w.pipeline(ctx, commands)
 	if err != nil {
@@ -148,6 +198,9 @@ func (w *wire) identify(ctx context.Context) error {
 		return err
 	}
 	w.server = parseServer(text)
+	if w.server.sentinel {
+		return nil
+	}
 	if w.server.saveError {
 		// Where that stops no writes, nothing is wrong with the server.
 		set, err := w.do(ctx, cmd("CONFIG", "", "GET", "stop-writes-on-bgsave-error")).Map()
@@ -156,10 +209,12 @@ func (w *wire) identify(ctx context.Context) error {
 		}
 		w.server.saveError = set["stop-writes-on-bgsave-error"] != "no" // or CONFIG is not allowed
 	}
-	if w.server.loading || w.server.sentinel || len(results) == 1 {
-		return nil
+	if asked > 1 && !w.server.loading {
+		if err := results[1].Err(); err != nil {
+			return err
+		}
 	}
-	return results[1].Err()
+	return w.protects(commands[asked:], results[asked:])
 }
 
 func (w *wire) do(ctx context.Context, c command) resp.Reply {
@@ -175,6 +230,56 @@ func (w *wire) do(ctx context.Context, c command) resp.Reply {
 // beyond those whose replies are given.
 func (w *wire) pipeline(ctx context.Context, commands []command) ([]resp.Reply, error) {
 	replies, err := w.conn.Do(ctx, len(commands), func(b []byte, i int) []byte { return commands[i].append(b) })
+	w.learn(ctx, replies, err)
+	return replies, err
+}
+
+// transaction is pipeline of commands that begin with MULTI and barrier. Where Redis refuses MULTI, the
+// error is its answer, nothing else has run, and the connection is closed.
+func (w *wire) transaction(ctx context.Context, commands []command) ([]resp.Reply, error) {
+	replies, err := w.conn.DoAfter(ctx, len(commands), func(b []byte, i int) []byte { return commands[i].append(b) })
+	w.learn(ctx, replies, err)
+	return replies, err
+}
+
+// transact runs commands as one transaction. It fails with ErrNil where what was watched had changed, and
+// with the refusal where one of them was refused, when they were queued or when they ran.
+func (w *wire) transact(ctx context.Context, commands ...command) error {
+	all := append([]command{multi, barrier}, commands...)
+	results, err := w.transaction(ctx, append(all, exec))
+	if err != nil {
+		return err
+	}
+	last := len(results) - 1
+	list, err := results[last].List()
+	if err != nil {
+		for _, r := range results[:last] {
+			if isReply(r.Err()) {
+				err = r.Err() // says more than EXECABORT
+				break
+			}
+		}
+		w.ended(results[last])
+		return err
+	}
+	for _, r := range list {
+		if isReply(r.Err()) {
+			return r.Err() // keys of another type under our names
+		}
+	}
+	return nil
+}
+
+// ended closes the connection where the answer to EXEC leaves the transaction open.
+func (w *wire) ended(answer resp.Reply) {
+	if text, refused := replyOf(answer.Err()); refused && !strings.HasPrefix(text, "EXECABORT") {
+		_ = w.conn.Fail(answer.Err())
+		w.close()
+	}
+}
+
+// learn tells the topology what the replies and the error say of the server.
+func (w *wire) learn(ctx context.Context, replies []resp.Reply, err error) {
 	for _, r := range replies {
 		if why := r.Err(); isReply(why) {
 			w.topology.learn(w.addr, w.key, why)
@@ -187,7 +292,6 @@ func (w *wire) pipeline(ctx context.Context, commands []command) ([]resp.Reply, 
 	if ctx.Err() == nil { // else it says nothing about the server
 		w.topology.learn(w.addr, w.key, err)
 	}
-	return replies, err
 }
 
 // append appends a command as Redis takes it.

@@ -395,7 +395,7 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 	}
 
 	commands := make([]command, 0, len(p.commands)+8)
-	commands = append(commands, cmd("MULTI", ""))
+	commands = append(commands, multi, barrier)
 	commands = append(commands, p.commands...)
 	if p.reset {
 		commands = append(commands, cmd("DEL", changesKey(k.name)))
@@ -416,11 +416,11 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 		case kindChanges:
 		}
 	}
-	exec := len(commands)
+	end := len(commands)
 	// SPUBLISH inside the transaction would stop it while a cluster's slot moves.
 	// The look at meta for the next commit goes along, which saves that one a
 	// round trip.
-	commands = append(commands, cmd("EXEC", ""))
+	commands = append(commands, exec)
 	announced := k.announces(c.at)
 	if announced {
 		commands = append(commands, k.announcement(c.after.Version))
@@ -428,13 +428,15 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 	look := len(commands)
 	commands = append(commands, k.watchMeta()...)
 
-	results, broken := k.wire.pipeline(ctx, commands)
+	results, broken := k.wire.transaction(ctx, commands)
 	k.armed = false
-	if len(results) <= exec {
-		k.doubt(p)
+	if len(results) <= end {
+		if !isReply(broken) { // else MULTI was refused, and nothing has run
+			k.doubt(p)
+		}
 		return false, k.broke(broken)
 	}
-	list, err := results[exec].List()
+	list, err := results[end].List()
 	switch {
 	case err != nil && !isReply(err) && !errors.Is(err, resp.ErrNil):
 		k.doubt(p)
@@ -444,8 +446,9 @@ func (k *keeper) commit(ctx context.Context, p *plan) (bool, error) {
 		k.suspect = true
 		return false, nil // another commit was first
 	case err != nil:
+		k.wire.ended(results[end])
 		// The reply to the command that was refused says more than EXECABORT.
-		for _, r := range results[:exec] {
+		for _, r := range results[:end] {
 			if isReply(r.Err()) {
 				return false, k.broke(r.Err())
 			}
