@@ -43,6 +43,9 @@ func (a *API) getBackup(w http.ResponseWriter, r *http.Request) error {
 				Remedy:  "ask another node, or leave out vanished for the dataset as it is",
 			}
 		case last == nil:
+			if err := a.config.Store.Missing(c.name); err != nil {
+				return err
+			}
 			return noDataset(c.name)
 		}
 		s = last

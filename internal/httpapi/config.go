@@ -47,6 +47,11 @@ type Store interface {
 	// is as safe as is asked. NotConfirmed says that this took too long. How safe the
 	// commit is known to be is given either way.
 	Confirm(ctx context.Context, at dataset.State, ack dataset.Ack) (dataset.Ack, error)
+	// Missing says why a dataset that the catalog does not have may exist all the same: it
+	// cannot be read now. It is nil where it is known not to exist.
+	Missing(name string) error
+	// Damaged gives the datasets that cannot be read or written until somebody mends them.
+	Damaged() map[string]error
 	// Age says how long ago the store last knew that reads show what it keeps; 0
 	// while it is known to be there.
 	Age() time.Duration

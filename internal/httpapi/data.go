@@ -36,7 +36,10 @@ type collection struct {
 func (a *API) collection(r *http.Request) (*collection, error) {
 	name := r.PathValue("c")
 	if name == "" {
-		return a.data, a.reach(r, a.data.name)
+		if err := a.reach(r, a.data.name); err != nil {
+			return nil, err
+		}
+		return a.data, a.missing(r, a.data)
 	}
 	if err := dataset.CheckName(name); err != nil {
 		return nil, err
@@ -45,10 +48,14 @@ func (a *API) collection(r *http.Request) (*collection, error) {
 		return nil, err
 	}
 	if c, ok := a.others.Load(name); ok {
-		return c.(*collection), nil
+		c := c.(*collection)
+		return c, a.missing(r, c)
 	}
 	exists := a.config.Catalog.Snapshot(name).State().Exists()
-	if !exists && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == methodQuery) {
+	if !exists && isRead(r) {
+		if err := a.config.Store.Missing(name); err != nil {
+			return nil, err
+		}
 		return nil, noDataset(name)
 	}
 	c := &collection{name: name, base: "/collections/" + name + "/items", data: a.config.Catalog.Dataset(name), ack: a.config.Ack}
@@ -57,6 +64,19 @@ func (a *API) collection(r *http.Request) (*collection, error) {
 		a.others.Store(name, c)
 	}
 	return c, nil
+}
+
+// missing says why a dataset cannot be read that is not there: nobody may take it for empty or
+// deleted because it is damaged, or is still being read.
+func (a *API) missing(r *http.Request, c *collection) error {
+	if !isRead(r) || c.data.State().Exists() {
+		return nil
+	}
+	return a.config.Store.Missing(c.name)
+}
+
+func isRead(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == methodQuery
 }
 
 func noDataset(name string) error {

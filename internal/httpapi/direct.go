@@ -54,7 +54,8 @@ func (a *API) answerDirectly(q *direct.Request, w *direct.Response) bool {
 // directly says whether a request may be answered on the short way, and gives its
 // conditions.
 func (a *API) directly(q *direct.Request) (conditions, bool) {
-	if !a.open.Load() || a.config.Store.Age() > 0 { // an answer that may be old says so
+	// An answer that may be old says so, and a dataset that is not there may be damaged.
+	if !a.open.Load() || a.config.Store.Age() > 0 || !a.data.data.State().Exists() {
 		return conditions{}, false
 	}
 	c, err := conditionsOf(q.IfMatch, q.IfNoneMatch)

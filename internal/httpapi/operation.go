@@ -35,7 +35,15 @@ func (a *API) ready(w http.ResponseWriter, r *http.Request) error {
 	if !a.open.Load() {
 		return errStarting
 	}
-	writeStatus(w, map[string]string{"status": status})
+	answer := map[string]any{"status": status}
+	if damaged := a.config.Store.Damaged(); len(damaged) > 0 {
+		why := make(map[string]string, len(damaged))
+		for name, err := range damaged {
+			why[name] = err.Error()
+		}
+		answer["damaged"] = why // the others are served
+	}
+	writeStatus(w, answer)
 	return nil
 }
 

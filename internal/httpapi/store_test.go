@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ type memoryStore struct {
 	earlier  map[string][]earlierLoad // by name, ascending
 	epochs   int
 	notReady error
+	damaged  map[string]error
 	age      time.Duration
 	broken   error         // what every write fails with
 	hold     chan struct{} // a Load waits for it
@@ -230,6 +232,18 @@ func (m *memoryStore) Confirm(_ context.Context, at dataset.State, ack dataset.A
 		return dataset.Ack{Level: ack.Level, N: 1}, &dataset.Error{Code: dataset.NotConfirmed, Message: fmt.Sprintf("version %d was committed, but ack=%s was not reached", at.Version, ack)}
 	}
 	return ack, nil
+}
+
+func (m *memoryStore) Missing(name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.damaged[name]
+}
+
+func (m *memoryStore) Damaged() map[string]error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.damaged)
 }
 
 func (m *memoryStore) Age() time.Duration {

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"landings/internal/dataset"
+	"landings/internal/resp"
 )
 
 // fault is a state of Redis in which nothing can be committed.
@@ -19,6 +20,7 @@ type fault struct {
 	message, remedy string
 	heals           healing
 	cause           error
+	dataset         bool // it is one dataset's: Redis and the others are well
 }
 
 // healing says what waiting does about a fault.
@@ -150,8 +152,26 @@ func healingOf(err error) healing {
 func damaged(cause error, message, remedy string) error {
 	return &dataset.Error{
 		Code: dataset.Unavailable, Message: message, Remedy: remedy,
-		Err: &fault{message: message, remedy: remedy, heals: never, cause: cause},
+		Err: &fault{message: message, remedy: remedy, heals: never, cause: cause, dataset: true},
 	}
+}
+
+// isDamage says whether an error is one dataset's, see [damaged].
+func isDamage(err error) bool {
+	f, ok := errors.AsType[*fault](err)
+	return ok && f.dataset
+}
+
+// wrongType gives the error of a key of a dataset that is of another type, as which it names the key;
+// Redis does not. Any other reply stays as it is.
+func wrongType(c command, r resp.Reply) resp.Reply {
+	_, rest, ours := strings.Cut(c.key, "{")
+	name, _, ours2 := strings.Cut(rest, "}")
+	if text, refused := replyOf(r.Err()); !ours || !ours2 || !refused || !strings.HasPrefix(text, "WRONGTYPE") {
+		return r
+	}
+	return resp.Failed(damaged(r.Err(), "the dataset "+name+" cannot be used: its key "+c.key+" in Redis is of another type than Landings gave it",
+		"delete the key (DEL "+c.key+") and load the dataset again, or restore an earlier dump"))
 }
 
 func diagnose(err error) *fault {
@@ -170,7 +190,7 @@ func diagnose(err error) *fault {
 		}
 		for _, known := range faults {
 			if strings.HasPrefix(text, known.prefix) {
-				return &fault{known.message + " (" + dataset.Excerpt(text) + ")", known.remedy, known.heals, err}
+				return &fault{message: known.message + " (" + dataset.Excerpt(text) + ")", remedy: known.remedy, heals: known.heals, cause: err}
 			}
 		}
 		return &fault{message: "it answers " + strconv.Quote(dataset.Excerpt(text)), remedy: "look at its log", heals: someday, cause: err}

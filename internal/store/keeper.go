@@ -32,6 +32,7 @@ type keeper struct {
 	holders   holders                       // shared: who else has what
 	witness   witness                       // shared: how safe Redis keeps it
 	stranger  atomic.Bool                   // shared: a look found another incarnation than meta names
+	lacks     atomic.Bool                   // shared: what the copy shows is not what Redis, or another node, is known to have
 
 	wire    *wire // nil: not connected
 	suspect bool  // the wire gave an error: ask again who serves it
@@ -121,6 +122,7 @@ func newKeeper(s *Store, name string, replica Replica) *keeper {
 		ready:    make(chan struct{}),
 		state:    meta{State: dataset.State{Name: name}},
 	}
+	k.lacks.Store(true)
 	k.rivals = newRivals()
 	k.expired = time.NewTimer(0)
 	k.expired.Stop()
@@ -270,10 +272,14 @@ func (k *keeper) run() {
 		if err == nil {
 			break
 		}
-		if healingOf(err) == never {
-			opened() // a damaged dataset must not keep the others from being served
+		if healingOf(err) != never {
+			if !pause(ctx, backoff(attempts)) {
+				return
+			}
+			continue
 		}
-		if !pause(ctx, backoff(attempts)) {
+		opened() // a damaged dataset must not keep the others from being served
+		if !k.refuseFor(ctx, min(k.store.opts.Look<<min(attempts, 4), 10*k.store.opts.Look), err) {
 			return
 		}
 	}
@@ -328,6 +334,23 @@ func (k *keeper) run() {
 			if idle {
 				k.hangUp() // the next write opens another
 			}
+		}
+	}
+}
+
+// refuseFor refuses what comes within a time. To look again at each write would be to read a
+// damaged dataset again for each.
+func (k *keeper) refuseFor(ctx context.Context, d time.Duration, why error) bool {
+	k.hangUp()
+	over := time.After(d)
+	for {
+		select {
+		case r := <-k.requests:
+			r.settle(dataset.State{}, why)
+		case <-over:
+			return true
+		case <-ctx.Done():
+			return false
 		}
 	}
 }
@@ -400,5 +423,6 @@ func (k *keeper) adopt(m meta) {
 	}
 	k.state = m
 	k.published.Store(&m)
+	k.lacks.Store(false)
 	close(*k.moved.Swap(new(make(chan struct{}))))
 }

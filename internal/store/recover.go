@@ -447,6 +447,7 @@ func (k *keeper) recovering(replies []resp.Reply) (bool, error) {
 // abstain announces that this node has nothing of the dataset that others recover, so
 // that nobody waits for it, and waits for them.
 func (k *keeper) abstain(ctx context.Context) error {
+	k.lacks.Store(true)
 	key := recoverKey(k.name, k.wire.server.run)
 	if err := k.wire.do(ctx, cmd("HSET", key, k.store.opts.Node, announcement{chain: k.state.Chain.String()}.String())).Err(); err != nil {
 		return err

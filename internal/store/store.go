@@ -292,7 +292,8 @@ func (s *Store) Close() {
 	s.topology.close()
 }
 
-// Ready says what forbids to write now; nil when nothing does.
+// Ready says what forbids to write now; nil when nothing does. That a dataset is damaged
+// forbids to write to that one only, see [Store.Damaged].
 func (s *Store) Ready(context.Context) error {
 	if err := s.health.Load().err; err != nil {
 		return err
@@ -303,11 +304,39 @@ func (s *Store) Ready(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range s.keepers {
-		if err := k.trouble.Load(); err != nil && *err != nil {
+		if err := k.trouble.Load(); err != nil && *err != nil && !isDamage(*err) {
 			return *err
 		}
 	}
 	return nil
+}
+
+// Missing says why the node has no copy of a dataset that may well exist: it has not been read yet,
+// others are bringing it back, or it is damaged in Redis. It is nil where the node has one, or
+// knows that there is none.
+func (s *Store) Missing(name string) error {
+	k := s.existing(name)
+	if k == nil || k.published.Load().Exists() {
+		return nil
+	}
+	if err := k.trouble.Load(); err != nil && *err != nil && (isDamage(*err) || k.lacks.Load()) {
+		return *err
+	}
+	if k.lacks.Load() {
+		return &dataset.Error{Code: dataset.Unavailable, Message: "the dataset " + name + " is being read or recovered", Remedy: "try again in a moment"}
+	}
+	return nil
+}
+
+// Damaged gives the datasets that are damaged in Redis, with what is wrong with each.
+func (s *Store) Damaged() map[string]error {
+	found := map[string]error{}
+	for _, k := range s.all() {
+		if err := k.trouble.Load(); err != nil && isDamage(*err) {
+			found[k.name] = *err
+		}
+	}
+	return found
 }
 
 // Address tells which Redis is used, without its password.

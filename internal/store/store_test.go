@@ -517,11 +517,13 @@ func TestDamage(t *testing.T) {
 	n.Close()
 	r.Do("HSET", "landings:{things}:g1:0", "1003", "3 {}")
 	m := start(t, r.URL())
-	if err := m.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "do not fit the digest") {
-		t.Fatalf("got %v", err)
+	for _, err := range []error{m.Missing("things"), m.Damaged()["things"]} {
+		if dataset.CodeOf(err) != dataset.Unavailable || !strings.Contains(err.Error(), "do not fit the digest") {
+			t.Fatalf("got %v", err)
+		}
 	}
 	_, err := m.put(t.Context(), "things", "a", `{}`)
-	if dataset.CodeOf(err) != dataset.Unavailable {
+	if dataset.CodeOf(err) != dataset.Unavailable || !strings.Contains(err.Error(), "do not fit the digest") {
 		t.Fatalf("got %v", err)
 	}
 	r.Do("DEL", "landings:{things}:meta")

@@ -76,6 +76,7 @@ func (k *keeper) sync(ctx context.Context) error {
 			return k.broke(err)
 		case done:
 			k.armed = true
+			k.lacks.Store(false)
 			return nil
 		}
 	}
@@ -295,7 +296,7 @@ func (k *keeper) take(list []entry, last uint64) error {
 	for _, e := range list {
 		c, err := parseCommit(e.id, e.fields, &k.state.State)
 		if err != nil {
-			return err
+			return k.badEntry(err)
 		}
 		if c.after.Version > last {
 			return nil
@@ -322,6 +323,15 @@ func (k *keeper) take(list []entry, last uint64) error {
 	return nil
 }
 
+// badEntry explains what [parseCommit] says of an entry of the stream.
+func (k *keeper) badEntry(err error) error {
+	if errors.Is(err, errGap) || errors.Is(err, errFork) {
+		return err
+	}
+	return damaged(err, "the key "+changesKey(k.name)+" of the dataset "+k.name+" in Redis is damaged: "+err.Error(),
+		"take the entry out (XDEL "+changesKey(k.name)+" ID, then XSETID with the ID before it), or restore an earlier dump")
+}
+
 func (k *keeper) entriesAfter(version uint64) command {
 	return cmd("XRANGE", changesKey(k.name), streamID(version+1), "+", "COUNT", "1000")
 }
@@ -331,7 +341,11 @@ func (k *keeper) entriesAfter(version uint64) command {
 // commits between the two, and the stream back to its trim point, so that this
 // node can heal others. It starts over until everything fits together.
 func (k *keeper) reload(ctx context.Context) error {
-	for range 10 {
+	var last error
+	for attempts := range 10 {
+		if attempts > 0 && !pause(ctx, backoff(attempts)) {
+			return k.store.explain(ctx.Err())
+		}
 		before, err := k.readMeta(ctx)
 		if err != nil {
 			return err
@@ -365,15 +379,21 @@ func (k *keeper) reload(ctx context.Context) error {
 			}
 		}
 		if records.Len() != after.Count || records.Digest() != after.Digest {
-			k.store.opts.Logger.Warn("what was read does not fit together: reading again", "dataset", k.name,
-				"records", records.Len(), "count", after.Count, "digest", records.Digest().String(), "want", after.Digest.String())
+			what := fmt.Sprintf("%d records with the digest %s, not %d with %s", records.Len(), records.Digest(), after.Count, after.Digest)
+			if b, gap := firstGap(records, bucketsOf(after.Next)); gap {
+				what += "; the key " + bucketKey(k.name, after.Generation, b) + " is not there"
+			}
+			last = damaged(nil,
+				fmt.Sprintf("the records of %s in Redis do not fit the digest in %s (%s): something else wrote to its keys", k.name, metaKey(k.name), what),
+				"restore an earlier dump, or delete the key "+metaKey(k.name)+" and load the dataset again")
 			continue
 		}
 		return k.settleOn(after, records, tail)
 	}
-	return damaged(nil,
-		fmt.Sprintf("the records of %s in Redis do not fit the digest in %s: something else wrote to its keys", k.name, metaKey(k.name)),
-		"restore an earlier dump, or delete the key "+metaKey(k.name)+" and load the dataset again")
+	if last == nil {
+		return errAgain // others commit faster than this node reads
+	}
+	return last
 }
 
 // settleOn makes what was read the node's copy, and settles what was in doubt.
@@ -429,7 +449,7 @@ func (k *keeper) readTail(ctx context.Context, end meta) ([]*commit, error) {
 				return nil, nil
 			}
 			if err != nil {
-				return nil, err
+				return nil, k.badEntry(err)
 			}
 			if c.after.Version > end.Version {
 				break
@@ -522,6 +542,16 @@ func decodeBucket(number uint64, pairs []string) (*dataset.Bucket, error) {
 		}
 	}
 	return dataset.NewBucket(number, records), nil
+}
+
+// firstGap gives the first number below a bound that none of the buckets has.
+func firstGap(records dataset.Sequence, buckets uint64) (number uint64, gap bool) {
+	for i, b := range records {
+		if b.Number() != uint64(i) {
+			return uint64(i), true
+		}
+	}
+	return uint64(len(records)), uint64(len(records)) < buckets
 }
 
 // bucketsOf gives how many buckets positions below next can lie in.

@@ -231,6 +231,9 @@ func (w *wire) do(ctx context.Context, c command) resp.Reply {
 func (w *wire) pipeline(ctx context.Context, commands []command) ([]resp.Reply, error) {
 	replies, err := w.conn.Do(ctx, len(commands), func(b []byte, i int) []byte { return commands[i].append(b) })
 	w.learn(ctx, replies, err)
+	for i, r := range replies {
+		replies[i] = wrongType(commands[i], r)
+	}
 	return replies, err
 }
 
@@ -239,6 +242,15 @@ func (w *wire) pipeline(ctx context.Context, commands []command) ([]resp.Reply, 
 func (w *wire) transaction(ctx context.Context, commands []command) ([]resp.Reply, error) {
 	replies, err := w.conn.DoAfter(ctx, len(commands), func(b []byte, i int) []byte { return commands[i].append(b) })
 	w.learn(ctx, replies, err)
+	for _, r := range replies {
+		// Of EXEC, if it is a list: that is one of the replies to the commands behind MULTI.
+		if list, err := r.List(); err == nil {
+			for i, one := range list[:min(len(list), len(commands)-1)] {
+				list[i] = wrongType(commands[1+i], one)
+			}
+			break
+		}
+	}
 	return replies, err
 }
 
