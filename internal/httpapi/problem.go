@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"landings/internal/dataset"
 )
@@ -81,7 +82,10 @@ func (a *API) problem(ctx context.Context, method, path string, err error, h htt
 func causes(err error) string {
 	text := err.Error()
 	if e, ok := errors.AsType[*dataset.Error](err); ok && e.Err != nil {
-		text += ": " + e.Err.Error()
+		// Most messages say already what their cause does.
+		if cause := e.Err.Error(); !strings.Contains(text, cause) {
+			text += ": " + cause
+		}
 	}
 	return text
 }

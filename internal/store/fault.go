@@ -213,5 +213,10 @@ func diagnose(err error) *fault {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return &fault{message: "it does not answer in time", remedy: "see whether it runs, is overloaded or stopped", cause: err}
 	}
-	return &fault{message: "the connection broke (" + dataset.Excerpt(err.Error()) + ")", remedy: "see whether it runs; it is tried again all the time", cause: err}
+	text := err.Error()
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Source != nil {
+		// The port of this side is another one each time: the same trouble is to read the same.
+		text = strings.ReplaceAll(text, op.Source.String()+"->", "")
+	}
+	return &fault{message: "the connection broke (" + dataset.Excerpt(text) + ")", remedy: "see whether it runs; it is tried again all the time", cause: err}
 }

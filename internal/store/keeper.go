@@ -381,9 +381,10 @@ func (k *keeper) note(err error) {
 	}
 	switch {
 	case k.store.ctx.Err() != nil:
-	case err != nil && was == "":
+	// Of what does not exist there is nothing to say, unless nobody knows yet.
+	case err != nil && was == "" && (k.state.Exists() || !k.known):
 		k.store.opts.Logger.Error("cannot commit", "dataset", k.name, "error", err)
-	case err == nil && was != "":
+	case err == nil && was != "" && k.state.Exists():
 		k.store.opts.Logger.Info("can commit again", "dataset", k.name, "version", k.state.Version)
 	}
 }

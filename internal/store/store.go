@@ -238,7 +238,7 @@ func (s *Store) Age() time.Duration {
 // firstLook waits until Redis answers, and gives the names of the datasets and which
 // Redis it is. It learns which nodes there are.
 func (s *Store) firstLook(ctx context.Context) (names []string, beside server, err error) {
-	var said string
+	said := map[string]bool{} // two may take turns
 	for {
 		names, beside, err := s.lookOnce(ctx)
 		if err == nil {
@@ -247,8 +247,8 @@ func (s *Store) firstLook(ctx context.Context) (names []string, beside server, e
 		if healingOf(err) == never {
 			return nil, server{}, err
 		}
-		if text := err.Error(); text != said {
-			said = text
+		if text := err.Error(); !said[text] {
+			said[text] = true
 			s.opts.Logger.Warn("waiting for Redis", "error", err)
 		}
 		_ = s.seen(err, time.Time{})
@@ -337,6 +337,15 @@ func (s *Store) Damaged() map[string]error {
 		}
 	}
 	return found
+}
+
+// forbidden says what the last look found wrong with Redis that only people can mend, such as a
+// policy that evicts: a commit would go through, but not be safe.
+func (s *Store) forbidden() error {
+	if err := s.health.Load().err; healingOf(err) == never {
+		return err
+	}
+	return nil
 }
 
 // Address tells which Redis is used, without its password.

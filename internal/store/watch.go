@@ -19,7 +19,7 @@ import (
 // take writes, which datasets there are, and which of them others changed. It is
 // the backstop behind notifications, which may get lost.
 func (s *Store) watch() {
-	w := watcher{store: s, wires: map[string]*wire{}}
+	w := watcher{store: s, wires: map[string]*wire{}, said: map[string]bool{}}
 	defer w.close()
 	for {
 		begun := time.Now()
@@ -33,7 +33,15 @@ func (s *Store) watch() {
 		if err == nil {
 			err = s.explain(w.unwell())
 		}
-		s.report(s.seen(err, begun), err)
+		before := s.seen(err, begun)
+		w.report(before, err)
+		if before != nil && err == nil {
+			for _, k := range s.all() {
+				if why := k.trouble.Load(); why != nil && *why != nil {
+					k.hint() // what troubled it may be over
+				}
+			}
+		}
 		const least = 50 * time.Millisecond
 		wait := max(least, s.opts.Look-time.Since(begun)) // one a second, however long each takes
 		if lost {
@@ -49,6 +57,7 @@ func (s *Store) watch() {
 type watcher struct {
 	store *Store
 	wires map[string]*wire // by address
+	said  map[string]bool  // what was logged since Redis was last well
 }
 
 func (w *watcher) close() {
@@ -222,13 +231,16 @@ func (s *Store) lookSoon() {
 	}
 }
 
-// report logs a change of health.
-func (s *Store) report(before, now error) {
+// report logs a change of health: each kind of trouble once until it is over, for two may take
+// turns many times a second.
+func (w *watcher) report(before, now error) {
 	switch {
-	case now != nil && (before == nil || before.Error() != now.Error()):
-		s.opts.Logger.Error("Redis is not well", "error", now)
+	case now != nil && !w.said[now.Error()]:
+		w.said[now.Error()] = true
+		w.store.opts.Logger.Error("Redis is not well", "error", now)
 	case now == nil && before != nil:
-		s.opts.Logger.Info("Redis is well again", "address", s.address)
+		clear(w.said)
+		w.store.opts.Logger.Info("Redis is well again", "address", w.store.address)
 	}
 }
 

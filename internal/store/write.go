@@ -128,7 +128,10 @@ func (k *keeper) attempt(batch []*request) ([]*request, error) {
 		return p.rest, nil
 	}
 	start := time.Now()
-	applied, err := k.commit(ctx, p)
+	applied, err := false, k.store.forbidden()
+	if err == nil {
+		applied, err = k.commit(ctx, p)
+	}
 	k.crowd.committed(len(p.granted)+len(p.settled), start, time.Now())
 	if err != nil && healingOf(err) != soon {
 		for _, r := range p.granted {
