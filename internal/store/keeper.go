@@ -342,12 +342,17 @@ func (k *keeper) run() {
 // damaged dataset again for each.
 func (k *keeper) refuseFor(ctx context.Context, d time.Duration, why error) bool {
 	k.hangUp()
-	over := time.After(d)
+	over, hints := time.After(d), k.hints
+	if isDamage(why) {
+		hints = nil // every look hints at what is not here
+	}
 	for {
 		select {
 		case r := <-k.requests:
 			r.settle(dataset.State{}, why)
 		case <-over:
+			return true
+		case <-hints:
 			return true
 		case <-ctx.Done():
 			return false

@@ -106,6 +106,9 @@ func TestEvictingPolicyIsRefused(t *testing.T) {
 	r.Do("CONFIG", "SET", "maxmemory-policy", "noeviction")
 	until(t, "the node is ready", func() bool { return n.Ready(t.Context()) == nil })
 	put(t, n, "b")
+	if _, err := n.put(t.Context(), "new", "a", `{}`); err != nil {
+		t.Error(err)
+	}
 }
 
 // A node that has nothing of a dataset which others are bringing back does not say that there is none.
