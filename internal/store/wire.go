@@ -230,7 +230,7 @@ func (w *wire) do(ctx context.Context, c command) resp.Reply {
 // beyond those whose replies are given.
 func (w *wire) pipeline(ctx context.Context, commands []command) ([]resp.Reply, error) {
 	replies, err := w.conn.Do(ctx, len(commands), func(b []byte, i int) []byte { return commands[i].append(b) })
-	w.learn(ctx, replies, err)
+	err = w.learn(ctx, replies, err)
 	for i, r := range replies {
 		replies[i] = wrongType(commands[i], r)
 	}
@@ -241,7 +241,7 @@ func (w *wire) pipeline(ctx context.Context, commands []command) ([]resp.Reply, 
 // error is its answer, nothing else has run, and the connection is closed.
 func (w *wire) transaction(ctx context.Context, commands []command) ([]resp.Reply, error) {
 	replies, err := w.conn.DoAfter(ctx, len(commands), func(b []byte, i int) []byte { return commands[i].append(b) })
-	w.learn(ctx, replies, err)
+	err = w.learn(ctx, replies, err)
 	for _, r := range replies {
 		// Of EXEC, if it is a list: that is one of the replies to the commands behind MULTI.
 		if list, err := r.List(); err == nil {
@@ -290,8 +290,9 @@ func (w *wire) ended(answer resp.Reply) {
 	}
 }
 
-// learn tells the topology what the replies and the error say of the server.
-func (w *wire) learn(ctx context.Context, replies []resp.Reply, err error) {
+// learn tells the topology what the replies and the error say of the server. It gives the
+// error, or what is behind it.
+func (w *wire) learn(ctx context.Context, replies []resp.Reply, err error) error {
 	for _, r := range replies {
 		if why := r.Err(); isReply(why) {
 			w.topology.learn(w.addr, w.key, why)
@@ -299,11 +300,12 @@ func (w *wire) learn(ctx context.Context, replies []resp.Reply, err error) {
 		}
 	}
 	if err != nil && w.left.Load() {
-		return replies, errLeft
+		return errLeft
 	}
 	if ctx.Err() == nil { // else it says nothing about the server
 		w.topology.learn(w.addr, w.key, err)
 	}
+	return err
 }
 
 // append appends a command as Redis takes it.
