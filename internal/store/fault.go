@@ -165,9 +165,13 @@ func isDamage(err error) bool {
 // wrongType gives the error of a key of a dataset that is of another type, as which it names the key;
 // Redis does not. Any other reply stays as it is.
 func wrongType(c command, r resp.Reply) resp.Reply {
-	_, rest, ours := strings.Cut(c.key, "{")
-	name, _, ours2 := strings.Cut(rest, "}")
-	if text, refused := replyOf(r.Err()); !ours || !ours2 || !refused || !strings.HasPrefix(text, "WRONGTYPE") {
+	text, refused := replyOf(r.Err())
+	if !refused || !strings.HasPrefix(text, "WRONGTYPE") {
+		return r
+	}
+	_, rest, begins := strings.Cut(c.key, "{")
+	name, _, ends := strings.Cut(rest, "}")
+	if !begins || !ends {
 		return r
 	}
 	return resp.Failed(damaged(r.Err(), "the dataset "+name+" cannot be used: its key "+c.key+" in Redis is of another type than Landings gave it",

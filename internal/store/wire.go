@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -242,13 +243,11 @@ func (w *wire) pipeline(ctx context.Context, commands []command) ([]resp.Reply, 
 func (w *wire) transaction(ctx context.Context, commands []command) ([]resp.Reply, error) {
 	replies, err := w.conn.DoAfter(ctx, len(commands), func(b []byte, i int) []byte { return commands[i].append(b) })
 	err = w.learn(ctx, replies, err)
-	for _, r := range replies {
-		// Of EXEC, if it is a list: that is one of the replies to the commands behind MULTI.
-		if list, err := r.List(); err == nil {
-			for i, one := range list[:min(len(list), len(commands)-1)] {
-				list[i] = wrongType(commands[1+i], one)
-			}
-			break
+	end := slices.IndexFunc(commands, func(c command) bool { return c.name == exec.name })
+	if end < len(replies) && !replies[end].IsNil() && !isReply(replies[end].Err()) {
+		list, _ := replies[end].List() // one reply to each of the commands behind MULTI
+		for i, one := range list[:min(len(list), end-1)] {
+			list[i] = wrongType(commands[1+i], one)
 		}
 	}
 	return replies, err
