@@ -46,12 +46,10 @@ func TestTransactionsAreTakenAway(t *testing.T) {
 			url := "redis://landings:secret@" + r.Addr()
 			quiet := func(o *store.Options) { o.Look, o.Idle = time.Hour, time.Second }
 			n := start(t, url, quiet)
-			state, err := n.Replace(t.Context(), "things", load(600, "x"), nil)
-			if err != nil {
+			if _, err := n.Replace(t.Context(), "things", load(600, "x"), nil); err != nil {
 				t.Fatal(err)
 			}
-			put(t, n, "before")
-			state = n.copyOf("things").State()
+			state := put(t, n, "before")
 			r.Do("ACL", "SETUSER", "landings", "-"+name)
 			begun := time.Now()
 			for i := range 3 {
