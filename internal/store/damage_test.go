@@ -3,6 +3,7 @@
 package store_test
 
 import (
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -86,7 +87,7 @@ func TestDamageOfOneDataset(t *testing.T) {
 			_, err := m.put(t.Context(), bad, "a", `{}`)
 			_, err2 := m.Replace(t.Context(), bad, load(10, "y"), nil)
 			for _, err := range []error{err, err2, m.Missing(bad), m.Damaged()[bad]} {
-				e, ok := err.(*dataset.Error)
+				e, ok := errors.AsType[*dataset.Error](err)
 				if !ok || e.Code != dataset.Unavailable || e.Remedy == "" || !strings.Contains(e.Message, bad) || !strings.Contains(e.Message, c.says) {
 					t.Errorf("got %v", err)
 				}

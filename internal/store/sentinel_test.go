@@ -127,10 +127,11 @@ func TestSentinelTells(t *testing.T) {
 		t.Fatal(err)
 	}
 	redistest.Eventually(t, "the subscription", func() error {
-		if clients, err := redistest.Command(sentinels[0], "CLIENT", "LIST"); err != nil || !strings.Contains(clients[0], " sub=2 ") {
-			return fmt.Errorf("%v %v", clients, err)
+		clients, err := redistest.Command(sentinels[0], "CLIENT", "LIST")
+		if err == nil && !strings.Contains(clients[0], " sub=2 ") {
+			err = fmt.Errorf("there is none among %q", clients)
 		}
-		return nil
+		return err
 	})
 	failover(t, sentinels[0], replica)
 	followed(t, n, replica)
