@@ -30,6 +30,9 @@ const (
 	// longPatience all of them.
 	patience     = 2 * time.Millisecond
 	longPatience = 20 * time.Millisecond
+	// worthwhile is what a commit takes at least where all are waited for: below that
+	// it gains nothing, and those who come at any time would be answered later.
+	worthwhile = time.Millisecond
 	// mostPrompt is as much of crowd.prompt as is kept; half of it makes commits wait
 	// for all.
 	mostPrompt = 8
@@ -51,7 +54,7 @@ func (c *crowd) half() int { return (c.last + c.before + 3) / 4 }
 // of those who just missed that commit. Who came later during it is none of them: they
 // come at any time, and are not to be expected again.
 func (c *crowd) all(batch []*request) int {
-	if c.prompt < mostPrompt/2 {
+	if c.prompt < mostPrompt/2 || c.took() < worthwhile {
 		return 0
 	}
 	size := c.last

@@ -48,6 +48,7 @@ func TestCrowdWaitsWhereItPays(t *testing.T) {
 	}{
 		{"a slow sync", 10 * time.Millisecond, time.Millisecond, true},
 		{"a quick sync", 500 * time.Microsecond, 400 * time.Microsecond, false},
+		{"a quick sync, and quicker clients", 900 * time.Microsecond, 100 * time.Microsecond, false},
 		{"slow clients", 10 * time.Millisecond, 8 * time.Millisecond, false},
 		{"a very slow sync, and clients that are not worth the longest wait", 60 * time.Millisecond, 29 * time.Millisecond, false},
 	} {
