@@ -44,10 +44,11 @@ func failover(t *testing.T, sentinel string, replica *redistest.Server) {
 		return err
 	})
 	redistest.Eventually(t, "the replica to be promoted", func() error {
-		if role := replica.Do("ROLE"); !strings.HasPrefix(role, "master") {
-			return errors.New(role)
+		role, err := redistest.Command(replica.Addr(), "ROLE") // which ends its connections
+		if err == nil && role[0] != "master" {
+			err = fmt.Errorf("it is %q", role)
 		}
-		return nil
+		return err
 	})
 }
 
@@ -184,10 +185,11 @@ func TestLeftMasterIsNotWaitedFor(t *testing.T) {
 		}
 	})
 	redistest.Eventually(t, "the replica to be promoted", func() error {
-		if role := replica.Do("ROLE"); !strings.HasPrefix(role, "master") {
-			return errors.New(role)
+		role, err := redistest.Command(replica.Addr(), "ROLE") // which ends its connections
+		if err == nil && role[0] != "master" {
+			err = fmt.Errorf("it is %q", role)
 		}
-		return nil
+		return err
 	})
 	promoted := time.Since(begun)
 	wg.Wait()
