@@ -2,7 +2,8 @@
 // tutorial's Flask solution in two forms, redis-cli --pipe, nginx serving the same bytes as files, and redis-benchmark. It prints
 // medians over alternating rounds and the ratios between them; only the ratios mean anything on another machine.
 //
-// It needs redis-server, redis-cli, nginx, wrk, and Debian's python3-flask, python3-redis, python3-hiredis and gunicorn.
+// It needs redis-server, redis-cli, nginx, wrk, and Debian's python3-flask, python3-redis, python3-hiredis and gunicorn;
+// strace for -sync.
 // It knows Landings from outside only.
 package main
 

@@ -74,9 +74,6 @@ func (c *Conn) Failed() bool { return c.failed != nil }
 // context is one, unless all replies were there. A context that had ended before is an
 // error too, but nothing was sent.
 func (c *Conn) Do(ctx context.Context, n int, command func(b []byte, i int) []byte) ([]Reply, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err // nothing was sent
-	}
 	return c.do(ctx, n, command, false)
 }
 
@@ -84,13 +81,13 @@ func (c *Conn) Do(ctx context.Context, n int, command func(b []byte, i int) []by
 // refused, no other reply is waited for, the connection is closed, and the error is the
 // refusal.
 func (c *Conn) DoAfter(ctx context.Context, n int, command func(b []byte, i int) []byte) ([]Reply, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err // nothing was sent
-	}
 	return c.do(ctx, n, command, true)
 }
 
 func (c *Conn) do(ctx context.Context, n int, command func(b []byte, i int) []byte, after bool) ([]Reply, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // nothing was sent
+	}
 	stop := context.AfterFunc(ctx, c.Close)
 	replies, err := c.exchange(n, command, after)
 	if !stop() {
