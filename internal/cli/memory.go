@@ -25,8 +25,8 @@ const (
 const (
 	mostGarbage  = 4 * leastGarbage
 	requestShare = 4  // of the live bytes, where that is more than mostGarbage
-	oftenCycles  = 2  // between two looks: from so many on it is much
-	oftenLooks   = 10 // between two collections that take long: up to so many it is much
+	oftenLooks   = 4  // between two collections: up to so many it is much
+	longLooks    = 10 // the same where there is so much live that one takes long
 	growthShare  = 16 // of the live bytes: it is a load from one in so many on
 )
 
@@ -67,15 +67,19 @@ func (a *allowance) look(now heap) (percent int) {
 		a.quiet = 0
 	}
 	share := now.live / garbageShare
-	cycles := now.cycles - a.last.cycles
+	often := oftenLooks
+	if share > leastGarbage {
+		often = longLooks
+	}
+	collected := now.cycles > a.last.cycles
 	a.since++
 	switch {
 	case a.quiet >= quietLooks, now.live > a.last.live+a.last.live/growthShare:
 		a.garbage = leastGarbage
-	case cycles >= oftenCycles, cycles > 0 && share > leastGarbage && a.since <= oftenLooks:
+	case collected && a.since <= often:
 		a.garbage = min(2*max(a.garbage, share), max(mostGarbage, now.live/requestShare))
 	}
-	if cycles > 0 {
+	if collected {
 		a.since = 0
 	}
 	a.last = now

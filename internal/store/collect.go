@@ -29,15 +29,8 @@ func (k *keeper) housekeep() {
 
 // trim cuts the stream where the tail was cut, by age and by bytes.
 func (k *keeper) trim(ctx context.Context) error {
-	old := time.Now().Add(-k.store.opts.KeepCommits)
-	for len(k.tail) > 1 && k.tail[0].at.Before(old) {
-		k.tailBytes -= k.tail[0].size()
-		k.tail = slices.Delete(k.tail, 0, 1)
-	}
-	if len(k.tail) == 0 {
-		return nil
-	}
-	first := k.tail[0].after.Version
+	k.tail.trim(k.store.opts.KeepBytes, time.Now().Add(-k.store.opts.KeepCommits))
+	first := k.tail.first()
 	if first <= k.trimmed+1 {
 		return nil
 	}

@@ -32,7 +32,7 @@ type commit struct {
 	after   dataset.State // the state that it makes; of Source, LoadedAt, Epoch and Generation only a switch tells, of Schema that too or what has grown
 	changes []dataset.Change
 	schema  []byte // the schema after changes that bring fields which the one before lacks, encoded; nil: it is the same
-	body    []byte // changes or the switch's description, encoded; of a commit that is kept for others, see remember, all that is left of changes
+	body    []byte // changes or the switch's description, encoded; all that a commit of the tail has of changes
 }
 
 // content gives the changes, decoded again where they were forgotten.
@@ -141,8 +141,10 @@ func parseEntries(r resp.Reply) ([]entry, error) {
 	return entries, nil
 }
 
-// size is about how many bytes the commit takes in the stream and in memory.
-func (c *commit) size() int { return len(c.body) + len(c.schema) + 256 }
+// size is about how many bytes the commit takes in the stream, and the most that it takes in memory.
+func (c *commit) size() int { return len(c.body) + len(c.schema) + commitOverhead }
+
+const commitOverhead = 256 // bytes
 
 // parseCommit reads a stream entry that follows the state before; nil where
 // before is unknown, then the chain is not checked.

@@ -49,7 +49,7 @@ func (k *keeper) reckon(m meta, tail []*commit) {
 		// own: this node was only behind, maybe behind the stream's trim.
 		return
 	}
-	k.tell("Redis has a later history than this node: commits of the node were dropped", forked(history(k.tail, k.state), tail, m.State), k.state, m)
+	k.tell("Redis has a later history than this node: commits of the node were dropped", forked(history(k.tail.all(), k.state), tail, m.State), k.state, m)
 }
 
 // overwritten gives the commits that Redis has, at m with its tail, and that are not in
@@ -58,10 +58,10 @@ func (k *keeper) overwritten(m meta, tail []*commit) []*commit {
 	if m.Epoch == "" {
 		return nil
 	}
-	if m.Epoch == k.state.Epoch && len(k.tail) > 0 && m.Version+1 < k.tail[0].after.Version {
+	if m.Epoch == k.state.Epoch && m.Version+1 < k.tail.first() {
 		return nil // an old save: it ends before what the node can compare
 	}
-	return forked(history(tail, m), k.tail, k.state.State)
+	return forked(history(tail, m), k.tail.all(), k.state.State)
 }
 
 // maxTold is how many dropped commits are told one by one, and of how many records of each.

@@ -38,10 +38,9 @@ type keeper struct {
 	suspect bool  // the wire gave an error: ask again who serves it
 	armed   bool  // meta is watched on the wire and was equal to state when that began
 
-	state      meta      // of the copy; the zero meta until known
-	known      bool      // the dataset was read from Redis at least once
-	tail       []*commit // the last commits, ascending and without gaps, the last of them makes state
-	tailBytes  int
+	state      meta        // of the copy; the zero meta until known
+	known      bool        // the dataset was read from Redis at least once
+	tail       tail        // the last commits, the last of them makes state
 	unresolved []attempt   // commits whose reply was lost
 	held       *request    // taken from requests, next to be served
 	crowd      crowd       // who writes together

@@ -73,7 +73,7 @@ func (k *keeper) recover(ctx context.Context, m meta) error {
 		how = "committed the tail again"
 		err = k.commitAgain(ctx, m, missing)
 	default:
-		how, again = "wrote the whole dataset again", len(k.tail)
+		how, again = "wrote the whole dataset again", len(k.tail.kept)
 		dropped, err = k.rewrite(ctx, m)
 	}
 	if err != nil {
@@ -129,13 +129,11 @@ func (k *keeper) takeTerm(ctx context.Context, m meta) error {
 // at a commit of the tail, or where they cannot be made again one by one because a
 // switch is among them, whose records are not in the tail.
 func (k *keeper) missing(m meta) []*commit {
-	at := slices.IndexFunc(k.tail, func(c *commit) bool {
-		return c.after.Version == m.Version && c.after.Chain == m.Chain && c.after.Epoch == m.Epoch
-	})
-	if at < 0 {
+	rest := slices.Collect(k.tail.from(m.Version))
+	if len(rest) == 0 || rest[0].after.Version != m.Version || rest[0].after.Chain != m.Chain || rest[0].after.Epoch != m.Epoch {
 		return nil
 	}
-	rest := k.tail[at+1:]
+	rest = rest[1:]
 	if slices.ContainsFunc(rest, func(c *commit) bool { return c.kind != kindChanges }) {
 		return nil
 	}
@@ -155,7 +153,7 @@ func (k *keeper) streamEnd(ctx context.Context) (uint64, error) {
 // commitAgain makes the missing commits again, several at a time. The last
 // transaction takes the next term and sets run.
 func (k *keeper) commitAgain(ctx context.Context, m meta, missing []*commit) error {
-	term := k.state.Term + 1
+	term, first := k.state.Term+1, m.Version+1
 	stands := m
 	for len(missing) > 0 {
 		if err := k.expect(ctx, stands); err != nil {
@@ -187,6 +185,7 @@ func (k *keeper) commitAgain(ctx context.Context, m meta, missing []*commit) err
 			return err
 		}
 	}
+	k.tail.stand(first, term)
 	next := k.state
 	next.Term, next.Run = term, k.wire.server.run
 	k.adopt(next)
@@ -261,13 +260,15 @@ func (k *keeper) streamAgain(ctx context.Context) (key string, err error) {
 	const expires = 10 * time.Minute
 	var commands []command
 	size := 0
-	for i, c := range k.tail {
-		if i == 0 {
+	left := len(k.tail.kept)
+	for c := range k.tail.from(0) {
+		if key == "" {
 			key = besideKey(k.name, token())
 		}
+		left--
 		commands = append(commands, cmd("XADD", key, append([]string{streamID(c.after.Version)}, c.fields()...)...))
 		size += c.size()
-		if size < maxBytes && len(commands) < maxChanges && i < len(k.tail)-1 {
+		if size < maxBytes && len(commands) < maxChanges && left > 0 {
 			continue
 		}
 		commands = append(commands, cmd("PEXPIRE", key, strconv.FormatInt(expires.Milliseconds(), 10)))

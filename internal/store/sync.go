@@ -249,7 +249,7 @@ func (k *keeper) reconcile(ctx context.Context, m meta) error {
 func (k *keeper) absent() {
 	k.replica.Clear(dataset.State{Name: k.name})
 	k.adopt(meta{State: dataset.State{Name: k.name}})
-	k.tail, k.tailBytes, k.trimmed = nil, 0, 0
+	k.tail, k.trimmed = tail{}, 0
 	k.fence()
 }
 
@@ -397,10 +397,10 @@ func (k *keeper) reload(ctx context.Context) error {
 }
 
 // settleOn makes what was read the node's copy, and settles what was in doubt.
-func (k *keeper) settleOn(m meta, records dataset.Sequence, tail []*commit) error {
-	k.reckon(m, tail)
-	covered := len(tail) > 0 && tail[0].after.Version <= k.state.Version+1
-	for _, c := range tail {
+func (k *keeper) settleOn(m meta, records dataset.Sequence, commits []*commit) error {
+	k.reckon(m, commits)
+	covered := len(commits) > 0 && commits[0].after.Version <= k.state.Version+1
+	for _, c := range commits {
 		k.resolve(c)
 	}
 	if !covered && m.Version != k.state.Version {
@@ -418,8 +418,8 @@ func (k *keeper) settleOn(m meta, records dataset.Sequence, tail []*commit) erro
 	}
 	k.adopt(m)
 	k.known = true
-	k.tail, k.tailBytes = nil, 0
-	for _, c := range tail {
+	k.tail = tail{}
+	for _, c := range commits {
 		k.remember(c)
 	}
 	k.fence()

@@ -508,23 +508,10 @@ func (k *keeper) advance(p *plan) {
 	k.remember(c)
 }
 
-// remember adds a commit to the tail and lets go of what is beyond its bounds. The
-// tail is hundreds of thousands of changes where much is written: they stay as bytes,
-// for as objects the collector would look at each of them again and again.
+// remember adds a commit to the tail and lets go of what is beyond its bounds.
 func (k *keeper) remember(c *commit) {
-	c.changes = nil
-	k.tail = append(k.tail, c)
-	k.tailBytes += c.size()
-	old := time.Now().Add(-k.store.opts.KeepCommits)
-	drop := 0
-	for drop < len(k.tail)-1 && (k.tailBytes > k.store.opts.KeepBytes || k.tail[drop].at.Before(old)) {
-		k.tailBytes -= k.tail[drop].size()
-		drop++
-	}
-	if drop > 0 {
-		clear(k.tail[:drop])
-		k.tail = k.tail[drop:]
-	}
+	k.tail.add(c)
+	k.tail.trim(k.store.opts.KeepBytes, time.Now().Add(-k.store.opts.KeepCommits))
 }
 
 // resolve settles the commits whose reply was lost, now that the stream shows c.
