@@ -269,11 +269,12 @@ func (a *API) route(pattern string, m methods) {
 // answer is what a write is answered with: small, and complete before anything is
 // sent. Of an answer beside an error only the version counts: that which was looked at.
 type answer struct {
-	status  int
-	header  http.Header
-	body    any    // encoded as JSON; nil: no body; []byte: sent as it is
-	version uint64 // of the dataset after the write; 0: there is none
-	dataset string // for the log
+	status   int
+	tag      string // of the record that was written; empty: none
+	location string // of the record that was created; empty: none was
+	body     any    // encoded as JSON; nil: no body; []byte: sent as it is
+	version  uint64 // of the dataset after the write; 0: there is none
+	dataset  string // for the log
 
 	made dataset.State // what has to be as safe as is asked; the zero State: nothing
 	ack  dataset.Ack   // how safe it is

@@ -119,8 +119,9 @@ func (a *API) beginPut(q *direct.Request, done func(func(*direct.Response))) boo
 		return true
 	}
 	a.config.Store.Begin(c.name, id, e.decide, func(state dataset.State, err error) {
+		version := state.Version // all that is told of it
 		done(func(w *direct.Response) {
-			got, err := e.answer(state, err)
+			got, err := e.answer(dataset.State{Version: version}, err)
 			a.finishPut(w, path, start, c, got, err)
 		})
 	})
@@ -152,10 +153,11 @@ func (a *API) finishPut(w *direct.Response, path string, start time.Time, c *col
 	if got.version > 0 {
 		w.Field("Dataset-Version", strconv.FormatUint(got.version, 10))
 	}
-	for _, name := range []string{"Etag", "Location"} {
-		if values := got.header[name]; values != nil {
-			w.Field(name, values[0])
-		}
+	if got.tag != "" {
+		w.Field("Etag", got.tag)
+	}
+	if got.location != "" {
+		w.Field("Location", got.location)
 	}
 	w.End()
 	a.logWrite(ctx, recordLevel, http.MethodPut, path, got, start)

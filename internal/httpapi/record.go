@@ -215,13 +215,13 @@ func (e *edit) answer(state dataset.State, err error) (answer, error) {
 	if err != nil {
 		return answer{version: state.Version}, err
 	}
-	got := answer{status: http.StatusNoContent, header: http.Header{}, version: state.Version, dataset: e.collection.name, made: state}
+	got := answer{status: http.StatusNoContent, version: state.Version, dataset: e.collection.name, made: state}
 	if !e.untagged {
-		got.header["Etag"] = []string{e.proposed.tag}
+		got.tag = e.proposed.tag
 	}
 	if e.created {
 		got.status = http.StatusCreated
-		got.header["Location"] = []string{e.collection.base + "/" + segment(e.id)}
+		got.location = e.collection.base + "/" + segment(e.id)
 	}
 	return got, nil
 }

@@ -60,8 +60,11 @@ func (a *API) sendJSON(w http.ResponseWriter, r *http.Request, v any) error {
 // send answers a write.
 func send(w http.ResponseWriter, got answer) {
 	h := w.Header()
-	for name, values := range got.header {
-		h[name] = values
+	if got.tag != "" {
+		h["Etag"] = []string{got.tag}
+	}
+	if got.location != "" {
+		h["Location"] = []string{got.location}
 	}
 	setVersion(h, got.version)
 	acked(h, got, nil)

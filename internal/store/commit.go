@@ -1,13 +1,13 @@
 package store
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"landings/internal/dataset"
 	"landings/internal/resp"
@@ -32,7 +32,7 @@ type commit struct {
 	after   dataset.State // the state that it makes; of Source, LoadedAt, Epoch and Generation only a switch tells, of Schema that too or what has grown
 	changes []dataset.Change
 	schema  []byte // the schema after changes that bring fields which the one before lacks, encoded; nil: it is the same
-	body    []byte // changes or the switch's description, encoded; all that a commit of the tail has of changes
+	body    string // changes or the switch's description, encoded; all that a commit of the tail has of changes
 }
 
 // content gives the changes, decoded again where they were forgotten.
@@ -67,9 +67,18 @@ func encodeSchema(s dataset.Schema) []byte {
 // next gives the chain after the commit. It runs over everything but the term, so
 // that a commit that is made again after a recovery keeps its place in the chain.
 func (c *commit) next(before dataset.Chain) dataset.Chain {
-	head := fmt.Appendf(nil, "%s %s %d %d %d %s %d\n", c.kind, c.node, c.seq, c.at.UnixMilli(), c.after.Count, c.after.Digest, c.after.Next)
+	// "<kind> <node> <seq> <at> <count> <digest> <next>\n<schema>"
+	head := make([]byte, 0, 128+len(c.schema))
+	head = append(append(head, c.kind...), ' ')
+	head = append(append(head, c.node...), ' ')
+	head = append(strconv.AppendUint(head, c.seq, 10), ' ')
+	head = append(strconv.AppendInt(head, c.at.UnixMilli(), 10), ' ')
+	head = append(strconv.AppendInt(head, int64(c.after.Count), 10), ' ')
+	head = append(append(head, c.after.Digest.String()...), ' ')
+	head = append(strconv.AppendUint(head, c.after.Next, 10), '\n')
 	head = append(head, c.schema...)
-	return before.Next(c.after.Version, head, c.body)
+	body := unsafe.Slice(unsafe.StringData(c.body), len(c.body)) // only read, and not kept
+	return before.Next(c.after.Version, head, body)
 }
 
 // seal encodes the commit's body and gives it its place after before.
@@ -82,7 +91,7 @@ func (c *commit) seal(before dataset.State) error {
 		if err != nil {
 			return err
 		}
-		c.body = body
+		c.body = string(body)
 	case kindDrop:
 	}
 	c.after.Version = before.Version + 1
@@ -102,7 +111,7 @@ func (c *commit) fields() []string {
 		"count", strconv.Itoa(c.after.Count),
 		"digest", c.after.Digest.String(),
 		"next", strconv.FormatUint(c.after.Next, 10),
-		"body", string(c.body),
+		"body", c.body,
 	}
 	if c.schema != nil {
 		fields = append(fields, "schema", string(c.schema))
@@ -149,7 +158,7 @@ const commitOverhead = 256 // bytes
 // parseCommit reads a stream entry that follows the state before; nil where
 // before is unknown, then the chain is not checked.
 func parseCommit(id string, fields map[string]string, before *dataset.State) (*commit, error) {
-	c := &commit{kind: kind(fields["kind"]), node: fields["node"], body: []byte(fields["body"])}
+	c := &commit{kind: kind(fields["kind"]), node: fields["node"], body: fields["body"]}
 	version, rest, _ := strings.Cut(id, "-")
 	var errs []error
 	number := func(text string) uint64 {
@@ -180,7 +189,7 @@ func parseCommit(id string, fields map[string]string, before *dataset.State) (*c
 		}
 	case kindSwitch:
 		var d description
-		errs = append(errs, json.Unmarshal(c.body, &d))
+		errs = append(errs, json.Unmarshal([]byte(c.body), &d))
 		c.after.Epoch, c.after.Generation, c.after.Schema = d.Epoch, d.Generation, d.Schema
 		c.after.Source, c.after.LoadedAt = d.Source, d.LoadedAt
 	case kindDrop:
@@ -210,7 +219,7 @@ var (
 // encodeChanges writes changes as text with lengths: for a put
 // "+<position> <id bytes> <JSON bytes>\n<id><JSON>\n", for a deletion
 // "-<position> <id bytes>\n<id>\n". Lengths keep every byte of a record as it is.
-func encodeChanges(changes []dataset.Change) []byte {
+func encodeChanges(changes []dataset.Change) string {
 	size := 0
 	for _, c := range changes {
 		size += len(c.Record.ID) + len(c.Record.JSON) + 48
@@ -235,44 +244,50 @@ func encodeChanges(changes []dataset.Change) []byte {
 		b = append(b, r.JSON...)
 		b = append(b, '\n')
 	}
-	return b
+	return unsafe.String(unsafe.SliceData(b), len(b)) // nobody else has b
 }
 
-// decodeChanges reads what encodeChanges wrote.
-func decodeChanges(b []byte) ([]dataset.Change, error) {
+// decodeChanges reads what encodeChanges wrote. The changes share nothing with it: one
+// record that lasts is not to keep a whole commit.
+func decodeChanges(b string) ([]dataset.Change, error) {
 	var changes []dataset.Change
 	for at := 0; at < len(b); {
-		damaged := fmt.Errorf("the change at byte %d cannot be read", at)
-		end := bytes.IndexByte(b[at:], '\n')
-		if end < 1 {
-			return nil, damaged
-		}
+		begins := at
+		damaged := func() error { return fmt.Errorf("the change at byte %d cannot be read", begins) }
 		deletes := b[at] == '-'
-		head := strings.Fields(string(b[at+1 : at+end]))
-		numbers := make([]uint64, len(head))
-		for i, h := range head {
-			n, err := strconv.ParseUint(h, 10, 64)
-			if err != nil {
-				return nil, damaged
+		if !deletes && b[at] != '+' {
+			return nil, damaged()
+		}
+		var numbers [3]uint64 // position, bytes of the id, bytes of JSON
+		wanted := 3
+		if deletes {
+			wanted = 2
+		}
+		at++
+		for i := range wanted {
+			separator := byte(' ')
+			if i == wanted-1 {
+				separator = '\n'
 			}
-			numbers[i] = n
+			n := strings.IndexByte(b[at:], separator)
+			if n < 0 {
+				return nil, damaged()
+			}
+			var err error
+			if numbers[i], err = strconv.ParseUint(b[at:at+n], 10, 64); err != nil {
+				return nil, damaged()
+			}
+			at += n + 1
 		}
-		if !deletes && b[at] != '+' || deletes && len(numbers) != 2 || !deletes && len(numbers) != 3 {
-			return nil, damaged
-		}
-		at += end + 1
 		left := uint64(len(b) - at)
-		idLen, size := numbers[1], uint64(0)
-		if !deletes {
-			size = numbers[2]
-		}
+		idLen, size := numbers[1], numbers[2]
 		if idLen >= left || size >= left-idLen || b[uint64(at)+idLen+size] != '\n' {
-			return nil, damaged
+			return nil, damaged()
 		}
-		c := dataset.Change{Delete: deletes, Record: dataset.Record{Position: numbers[0], ID: string(b[at : at+int(idLen)])}}
+		c := dataset.Change{Delete: deletes, Record: dataset.Record{Position: numbers[0], ID: strings.Clone(b[at : at+int(idLen)])}}
 		at += int(idLen)
 		if !deletes {
-			c.Record.JSON = b[at : at+int(size) : at+int(size)]
+			c.Record.JSON = []byte(b[at : at+int(size)])
 		}
 		at += int(size) + 1
 		changes = append(changes, c)

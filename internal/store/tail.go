@@ -4,6 +4,7 @@ import (
 	"iter"
 	"slices"
 	"time"
+	"unsafe"
 
 	"landings/internal/dataset"
 )
@@ -143,7 +144,8 @@ func (t *tail) commit(k *keptCommit, after dataset.State) *commit {
 	if k.schema >= 0 {
 		c.schema = take(k.schema)
 	}
-	c.body = take(k.body)
+	body := take(k.body)
+	c.body = unsafe.String(unsafe.SliceData(body), len(body)) // it does not change
 	c.after.Version, c.after.Chain, c.after.Count, c.after.Digest, c.after.Next = k.version, k.chain, k.count, k.digest, k.next
 	return c
 }

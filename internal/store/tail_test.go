@@ -32,7 +32,7 @@ func TestTail(t *testing.T) {
 		}
 		c := &commit{
 			kind: kindChanges, term: random.Uint64N(5), node: fmt.Sprint("n", random.IntN(3)), seq: random.Uint64(), at: at,
-			body: []byte(strings.Repeat(string(rune('a'+random.IntN(26))), size)),
+			body: strings.Repeat(string(rune('a'+random.IntN(26))), size),
 		}
 		switch random.IntN(40) {
 		case 0:

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -346,10 +347,13 @@ func lastOfEach(changes []dataset.Change) []dataset.Change {
 
 // encodeRecord gives a record as a bucket keeps it: "<position> <JSON>".
 func encodeRecord(r dataset.Record) string {
-	b := make([]byte, 0, 20+1+len(r.JSON))
-	b = strconv.AppendUint(b, r.Position, 10)
-	b = append(b, ' ')
-	return string(append(b, r.JSON...))
+	var b strings.Builder
+	b.Grow(20 + 1 + len(r.JSON))
+	var position [20]byte
+	b.Write(strconv.AppendUint(position[:0], r.Position, 10))
+	b.WriteByte(' ')
+	b.Write(r.JSON)
+	return b.String()
 }
 
 func (k *keeper) planDrop(r *request) *plan {
