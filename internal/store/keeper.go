@@ -287,7 +287,8 @@ func (k *keeper) run() {
 	k.housekeep()
 	tick := time.NewTicker(k.store.opts.Idle / 6)
 	defer tick.Stop()
-	var looked <-chan time.Time // nil: the last look at a hint was long enough ago
+	var looked time.Time       // when a hint was last followed
+	var early <-chan time.Time // nil: there was none since that came too early to be followed at once
 	for {
 		k.answerWho(false)
 		if r := k.held; r != nil {
@@ -300,7 +301,7 @@ func (k *keeper) run() {
 			late = time.After(announceApart - time.Since(k.told))
 		}
 		hints := k.hints
-		if looked != nil {
+		if early != nil {
 			hints = nil
 		}
 		select {
@@ -309,21 +310,21 @@ func (k *keeper) run() {
 		case r := <-k.requests:
 			k.used = time.Now()
 			k.write(r)
-		case <-looked:
-			looked = nil
 		case <-k.expired.C:
 			k.expire()
 		case <-late:
 			k.tellLate()
 		case <-hints:
-			looked = time.After(looksApart)
-			k.used = time.Now()
-			k.disarm()
-			err := k.sync(ctx)
-			k.note(err)
-			if err == nil {
-				k.answerWho(true)
+			// By the clock: a timer that is set now fires up to a millisecond late.
+			if wait := looksApart - time.Since(looked); wait > 0 {
+				early = time.After(wait)
+				continue
 			}
+			looked = time.Now()
+			k.look(ctx)
+		case <-early:
+			early, looked = nil, time.Now()
+			k.look(ctx)
 		case <-tick.C:
 			idle := time.Since(k.used) > k.store.opts.Idle
 			if !idle || time.Since(k.kept) > 10*k.store.opts.Idle {
@@ -334,6 +335,17 @@ func (k *keeper) run() {
 				k.hangUp() // the next write opens another
 			}
 		}
+	}
+}
+
+// look follows a hint.
+func (k *keeper) look(ctx context.Context) {
+	k.used = time.Now()
+	k.disarm()
+	err := k.sync(ctx)
+	k.note(err)
+	if err == nil {
+		k.answerWho(true)
 	}
 }
 
