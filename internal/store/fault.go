@@ -83,6 +83,9 @@ func (s server) writable() error {
 			remedy:  "free space on its disk or make its data folder writable for its user; its log tells which. It tries again by itself",
 		}
 	}
+	if s.refusal != nil {
+		return s.refusal
+	}
 	if s.aofError {
 		return &fault{
 			message: "it could not write its append-only file (aof_last_write_status:err)",
@@ -120,6 +123,22 @@ var faults = []struct {
 	{"unknown command", "it does not know a command that Landings needs", "take rename-command out of its configuration, or use Redis 7.0 or later, or Valkey", never},
 	{"DB index is out of range", "it has no database of that number", "give a smaller number in the address, or raise its setting databases", never},
 	{"max number of clients", "it has no connection left (maxclients)", "raise maxclients, or close other clients", soon},
+}
+
+// refusesWrites says whether an answer of Redis, explained or not, refuses a write that it may take
+// later, whatever the write is.
+func refusesWrites(err error) bool {
+	if f, ok := errors.AsType[*fault](err); ok {
+		err = f.cause
+	}
+	text, _ := replyOf(err)
+	text = strings.TrimPrefix(text, "EXECABORT Transaction discarded because of: ")
+	for _, prefix := range []string{"OOM ", "MISCONF ", "NOREPLICAS "} {
+		if strings.HasPrefix(text, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // explain gives err as an error that can be shown: which Redis, what is wrong

@@ -388,8 +388,15 @@ func (k *keeper) end() {
 	}
 }
 
-// note keeps and logs what troubles the keeper; nil when nothing does.
+// note keeps and logs what troubles the keeper; nil when nothing does. Where Redis refuses writes,
+// that it could be read is no news.
 func (k *keeper) note(err error) {
+	switch {
+	case refusesWrites(err):
+		k.store.refused(err)
+	case err == nil && k.store.refuses():
+		return
+	}
 	before := k.trouble.Swap(&err)
 	was := ""
 	if before != nil && *before != nil {

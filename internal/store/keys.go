@@ -19,6 +19,9 @@ func changesKey(name string) string { return "landings:{" + name + "}:changes" }
 // besideKey names a stream that a recovery writes beside the one that it will replace.
 func besideKey(name, token string) string { return changesKey(name) + ":" + token }
 
+// probeKey is the key of a dataset that is never there: writing nothing to it tells whether writes are taken.
+func probeKey(name string) string { return "landings:{" + name + "}:probe" }
+
 func recoverKey(name, run string) string { return "landings:{" + name + "}:recover:" + run }
 
 func generationPrefix(name string, generation uint64) string {

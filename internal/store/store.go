@@ -114,8 +114,9 @@ type Store struct {
 
 // health is what the last look at Redis found.
 type health struct {
-	err  error
-	well time.Time // when the last look that found it well began
+	err    error
+	reads  bool      // it can be read: what err says concerns writes alone
+	looked time.Time // when the last look began that could read
 }
 
 // New gives a store that has not looked at Redis yet: call Open. It fails where
@@ -137,7 +138,7 @@ func New(o Options) (*Store, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.peers.self, s.twin.self = o.Node, token()
 	s.topology.switched = s.switched
-	s.health.Store(&health{well: time.Now(), err: &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}})
+	s.health.Store(&health{looked: time.Now(), err: &dataset.Error{Code: dataset.Unavailable, Message: "the node is starting", Remedy: "try again in a moment"}})
 	return s, nil
 }
 
@@ -170,7 +171,7 @@ func (s *Store) Open(ctx context.Context) error {
 			return err
 		}
 	}
-	_ = s.seen(nil, time.Now())
+	_ = s.seen(nil, true, time.Now())
 	s.wg.Go(s.watch)
 	var opening []*keeper
 	for _, name := range names {
@@ -209,27 +210,40 @@ func (s *Store) settling(v server) time.Duration {
 	return time.Until(until)
 }
 
-// seen notes what a look at Redis found that began at a time.
-func (s *Store) seen(err error, begun time.Time) (before error) {
+// seen notes what a look at Redis found that began at a time: err, and whether Redis could be read.
+func (s *Store) seen(err error, reads bool, begun time.Time) (before error) {
 	last := s.health.Load()
-	if err != nil {
-		begun = last.well
+	if !reads {
+		begun = last.looked
 	}
-	s.health.Store(&health{err, begun})
+	s.health.Store(&health{err, reads, begun})
 	return last.err
+}
+
+// refused notes that Redis refused a write for a reason that the looks look for.
+func (s *Store) refused(err error) {
+	if last := s.health.Load(); last.err == nil {
+		s.health.CompareAndSwap(last, &health{err, true, last.looked})
+	}
+}
+
+// refuses says whether Redis can be read, but is known to refuse writes.
+func (s *Store) refuses() bool {
+	h := s.health.Load()
+	return h.err != nil && h.reads
 }
 
 // lateAfter is how much longer than to the next look it may be since the last good one
 // began. Well beyond what a look takes while much is written.
 const lateAfter = time.Second
 
-// Age says how long ago a look at Redis began that found it well; 0 while it is well and
-// looks come in time. A Redis that hangs fails a look only when the time of a write is
+// Age says how long ago a look at Redis began that could read it; 0 while looks come in time
+// and can. A Redis that hangs fails a look only when the time of a write is
 // over, and what is read meanwhile is old before that.
 func (s *Store) Age() time.Duration {
 	h := s.health.Load()
-	age := time.Since(h.well)
-	if h.err == nil && age <= s.opts.Look+lateAfter {
+	age := time.Since(h.looked)
+	if h.reads && age <= s.opts.Look+lateAfter {
 		return 0
 	}
 	return max(time.Nanosecond, age)
@@ -251,7 +265,7 @@ func (s *Store) firstLook(ctx context.Context) (names []string, beside server, e
 			said[text] = true
 			s.opts.Logger.Warn("waiting for Redis", "error", err)
 		}
-		_ = s.seen(err, time.Time{})
+		_ = s.seen(err, false, time.Time{})
 		if !pause(ctx, 50*time.Millisecond) {
 			return nil, server{}, err
 		}

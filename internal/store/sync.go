@@ -61,7 +61,7 @@ func (k *keeper) sync(ctx context.Context) error {
 	if k.wire != nil && k.wire.left.Load() {
 		k.hangUp() // what would be sent to it has not reached it
 	}
-	if k.armed {
+	if k.armed && k.wire.server.refusal == nil {
 		return nil
 	}
 	// Every round makes progress unless other nodes commit between its steps.
@@ -98,7 +98,7 @@ func (k *keeper) round(ctx context.Context) (done bool, err error) {
 		}
 		k.suspect = false
 	}
-	if k.stranger.Swap(false) || k.suspect {
+	if k.stranger.Swap(false) || k.suspect || k.wire.server.refusal != nil {
 		if err := k.wire.identify(ctx); err != nil {
 			return false, err
 		}

@@ -30,10 +30,15 @@ func (s *Store) watch() {
 			return
 		}
 		lost := err != nil
-		if err == nil {
-			err = s.explain(w.unwell())
+		reads := !lost
+		if reads {
+			if err = s.explain(w.unusable()); err != nil {
+				reads = false // what is there may be another one's, or old
+			} else {
+				err = s.explain(w.refuses())
+			}
 		}
-		before := s.seen(err, begun)
+		before := s.seen(err, reads, begun)
 		w.report(before, err)
 		if before != nil && err == nil {
 			for _, k := range s.all() {
@@ -66,12 +71,19 @@ func (w *watcher) close() {
 	}
 }
 
-// unwell says what keeps one of the servers from taking writes.
-func (w *watcher) unwell() error {
+// unusable says what is wrong with one of the servers.
+func (w *watcher) unusable() error {
 	for _, wire := range w.wires {
 		if err := wire.server.usable(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// refuses says what keeps one of the servers, which can be read, from taking writes.
+func (w *watcher) refuses() error {
+	for _, wire := range w.wires {
 		if err := wire.server.writable(); err != nil {
 			return err
 		}
@@ -80,7 +92,8 @@ func (w *watcher) unwell() error {
 }
 
 // look compares every dataset's meta with the node's copy and wakes the keepers
-// of those that differ.
+// of those that differ. What it writes on the way is written at a later look where
+// Redis refuses writes now.
 func (w *watcher) look(ctx context.Context) error {
 	s := w.store
 	names, err := s.shared(ctx, cmd("SMEMBERS", datasetsKey)).AsStrSlice()
@@ -101,12 +114,12 @@ func (w *watcher) look(ctx context.Context) error {
 	// The set changes only when nodes come and go: a Redis where nothing happens has
 	// nothing to save.
 	if known, err := s.shared(ctx, cmd("SISMEMBER", nodesKey, s.opts.Node)).AsBool(); err == nil && !known {
-		if err := s.shared(ctx, cmd("SADD", nodesKey, s.opts.Node)).Error(); err != nil {
+		if err := s.shared(ctx, cmd("SADD", nodesKey, s.opts.Node)).Error(); err != nil && !refusesWrites(err) {
 			return err
 		}
 	}
 	if gone := s.peers.gotThrough(s.opts.Look); len(gone) > 0 {
-		if err := s.shared(ctx, cmd("SREM", nodesKey, gone...)).Error(); err != nil {
+		if err := s.shared(ctx, cmd("SREM", nodesKey, gone...)).Error(); err != nil && !refusesWrites(err) {
 			return err
 		}
 	}
@@ -172,13 +185,18 @@ func (s *Store) lookAt(ctx context.Context, w *wire, keepers []*keeper, names []
 	if len(keepers) == 0 {
 		return nil
 	}
-	commands := make([]command, 0, len(keepers))
+	commands := make([]command, 0, len(keepers)+1)
 	for _, k := range keepers {
 		commands = append(commands, cmd("HMGET", metaKey(k.name), metaFields...))
 	}
+	// It writes nothing, but is refused where writes are.
+	commands = append(commands, cmd("SETRANGE", probeKey(keepers[0].name), "0", ""))
 	results, err := w.pipeline(ctx, commands)
 	if err != nil {
 		return err
+	}
+	if why := results[len(keepers)].Err(); refusesWrites(why) {
+		w.server.refusal = why
 	}
 	for i, k := range keepers {
 		values, err := optionalTexts(results[i])
@@ -198,7 +216,7 @@ func (s *Store) lookAt(ctx context.Context, w *wire, keepers []*keeper, names []
 		}
 		if here.Exists() && !slices.Contains(names, k.name) {
 			// The name was collected while the dataset was made.
-			if err := s.shared(ctx, cmd("SADD", datasetsKey, k.name)).Error(); err != nil {
+			if err := s.shared(ctx, cmd("SADD", datasetsKey, k.name)).Error(); err != nil && !refusesWrites(err) {
 				return err
 			}
 		}

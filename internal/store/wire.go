@@ -179,7 +179,7 @@ func (w *wire) protects(commands []command, results []resp.Reply) error {
 }
 
 // identify asks on this very connection which incarnation of Redis serves it, whether
-// it serves the wire's key, and whether it protects commits. What was watched is no more.
+// it serves the wire's key, and whether it protects commits or refuses any. What was watched is no more.
 func (w *wire) identify(ctx context.Context) error {
 	commands := []command{cmd("INFO", "", "server", "replication", "memory", "stats", "persistence", "cluster")}
 	if w.key != "" {
@@ -215,7 +215,11 @@ func (w *wire) identify(ctx context.Context) error {
 			return err
 		}
 	}
-	return w.protects(commands[asked:], results[asked:])
+	err = w.protects(commands[asked:], results[asked:])
+	if refusesWrites(err) {
+		w.server.refusal, err = err, nil // it can be read, and what protects commits is proven when it takes some
+	}
+	return err
 }
 
 func (w *wire) do(ctx context.Context, c command) resp.Reply {
@@ -239,8 +243,12 @@ func (w *wire) pipeline(ctx context.Context, commands []command) ([]resp.Reply, 
 }
 
 // transaction is pipeline of commands that begin with MULTI and barrier. Where Redis refuses MULTI, the
-// error is its answer, nothing else has run, and the connection is closed.
+// error is its answer, nothing else has run, and the connection is closed. Where it refused any write when it
+// was last asked, the error is that answer, and nothing is sent.
 func (w *wire) transaction(ctx context.Context, commands []command) ([]resp.Reply, error) {
+	if w.server.refusal != nil {
+		return nil, w.server.refusal
+	}
 	replies, err := w.conn.DoAfter(ctx, len(commands), func(b []byte, i int) []byte { return commands[i].append(b) })
 	err = w.learn(ctx, replies, err)
 	end := slices.IndexFunc(commands, func(c command) bool { return c.name == exec.name })
@@ -350,6 +358,7 @@ type server struct {
 	uptime    int64  // seconds since its start
 	saveError bool   // the last background save failed, for which it refuses writes
 	aofError  bool   // the last write to the append-only file failed
+	refusal   error  // of any write, as Redis said when it was last asked; nil: it takes them
 }
 
 func parseServer(info string) server {
