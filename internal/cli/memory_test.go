@@ -35,6 +35,28 @@ func TestAllowance(t *testing.T) {
 	look("at the most", 30*mb, 100*mb, 3, 400)
 }
 
+// A small node whose collections come a second apart is given more garbage, one whose collections come three
+// seconds apart is not.
+func TestAllowanceByTime(t *testing.T) {
+	const mb = 1 << 20
+	for _, c := range []struct{ every, want int }{{2, 400}, {6, 96}} {
+		a := allowance{garbage: leastGarbage}
+		now := heap{live: 50 * mb}
+		a.look(now)
+		var got int
+		for i := range 30 {
+			now.allocated += 20 * mb
+			if i%c.every == c.every-1 {
+				now.cycles++
+			}
+			got = a.look(now)
+		}
+		if want := min(c.want, int(100*mostGarbage/now.live)); got != want {
+			t.Errorf("a collection in %d looks: %d percent, want %d", c.every, got, want)
+		}
+	}
+}
+
 func TestRests(t *testing.T) {
 	const mb = 1 << 20
 	for _, c := range []struct {
