@@ -188,9 +188,8 @@ func wrongType(c command, r resp.Reply) resp.Reply {
 	if !refused || !strings.HasPrefix(text, "WRONGTYPE") {
 		return r
 	}
-	_, rest, begins := strings.Cut(c.key, "{")
-	name, _, ends := strings.Cut(rest, "}")
-	if !begins || !ends {
+	name := nameIn(c.key)
+	if name == "" {
 		return r
 	}
 	return resp.Failed(damaged(r.Err(), "the dataset "+name+" cannot be used: its key "+c.key+" in Redis is of another type than Landings gave it",

@@ -391,11 +391,13 @@ func (k *keeper) end() {
 // note keeps and logs what troubles the keeper; nil when nothing does. Where Redis refuses writes,
 // that it could be read is no news.
 func (k *keeper) note(err error) {
-	switch {
-	case refusesWrites(err):
-		k.store.refused(err)
-	case err == nil && k.store.refuses():
-		return
+	if err == nil && k.store.refuses() {
+		if was := k.trouble.Load(); was != nil && refusesWrites(*was) {
+			return
+		}
+	}
+	if refusesWrites(err) {
+		k.store.lookSoon() // which finds out whether any write is refused
 	}
 	before := k.trouble.Swap(&err)
 	was := ""
@@ -432,6 +434,10 @@ func (k *keeper) disarm() { k.armed = false }
 // again who serves it; it gives err explained.
 func (k *keeper) broke(err error) error {
 	k.armed, k.suspect = false, true
+	if refusesWrites(err) && k.wire != nil {
+		k.hangUp() // Redis keeps what it has read of a large write, and where memory is full refuses small ones for it
+		return k.store.explain(err)
+	}
 	if !isReply(err) || k.wire != nil && k.wire.conn.Failed() {
 		k.hangUp()
 	} else if _, moved := movedTo(err, ""); moved {

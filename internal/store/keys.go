@@ -19,8 +19,16 @@ func changesKey(name string) string { return "landings:{" + name + "}:changes" }
 // besideKey names a stream that a recovery writes beside the one that it will replace.
 func besideKey(name, token string) string { return changesKey(name) + ":" + token }
 
-// probeKey is the key of a dataset that is never there: writing nothing to it tells whether writes are taken.
-func probeKey(name string) string { return "landings:{" + name + "}:probe" }
+// probe gives a command that writes nothing, to a key of the dataset that is never there, but is
+// refused where writes are.
+func probe(name string) command { return cmd("SETRANGE", "landings:{"+name+"}:probe", "0", "") }
+
+// nameIn gives the dataset whose key this is; "": that of none.
+func nameIn(key string) string {
+	_, rest, _ := strings.Cut(key, "{")
+	name, _, _ := strings.Cut(rest, "}")
+	return name
+}
 
 func recoverKey(name, run string) string { return "landings:{" + name + "}:recover:" + run }
 

@@ -47,6 +47,9 @@ func (k *keeper) recover(ctx context.Context, m meta) error {
 			return errAgain
 		}
 	}
+	if err := k.wire.server.refusal; err != nil {
+		return err
+	}
 	k.store.tellNew(k.name) // Redis may have forgotten even the name
 	waited, err := k.elected(ctx, m)
 	if err != nil {
@@ -129,11 +132,13 @@ func (k *keeper) takeTerm(ctx context.Context, m meta) error {
 // at a commit of the tail, or where they cannot be made again one by one because a
 // switch is among them, whose records are not in the tail.
 func (k *keeper) missing(m meta) []*commit {
-	rest := slices.Collect(k.tail.from(m.Version))
-	if len(rest) == 0 || rest[0].after.Version != m.Version || rest[0].after.Chain != m.Chain || rest[0].after.Epoch != m.Epoch {
-		return nil
+	for c := range k.tail.from(m.Version) {
+		if c.after.Version != m.Version || c.after.Chain != m.Chain || c.after.Epoch != m.Epoch {
+			return nil
+		}
+		break
 	}
-	rest = rest[1:]
+	rest := slices.Collect(k.tail.from(m.Version + 1))
 	if slices.ContainsFunc(rest, func(c *commit) bool { return c.kind != kindChanges }) {
 		return nil
 	}
@@ -153,14 +158,14 @@ func (k *keeper) streamEnd(ctx context.Context) (uint64, error) {
 // commitAgain makes the missing commits again, several at a time. The last
 // transaction takes the next term and sets run.
 func (k *keeper) commitAgain(ctx context.Context, m meta, missing []*commit) error {
-	term, first := k.state.Term+1, m.Version+1
+	term := k.state.Term + 1
 	stands := m
 	for len(missing) > 0 {
 		if err := k.expect(ctx, stands); err != nil {
 			return err
 		}
 		var commands []command
-		size, grown := 0, false
+		first, size, grown := stands.Version+1, 0, false
 		for len(missing) > 0 && size < maxBytes && len(commands) < maxChanges {
 			c := missing[0]
 			missing = missing[1:]
@@ -184,8 +189,8 @@ func (k *keeper) commitAgain(ctx context.Context, m meta, missing []*commit) err
 		if err := k.transact(ctx, commands...); err != nil {
 			return err
 		}
+		k.tail.stand(first, stands.Version, term)
 	}
-	k.tail.stand(first, term)
 	next := k.state
 	next.Term, next.Run = term, k.wire.server.run
 	k.adopt(next)
@@ -389,6 +394,9 @@ func (k *keeper) elected(ctx context.Context, m meta) (time.Duration, error) {
 			return 0, err
 		}
 		if len(commands) > 2 {
+			if err := results[0].Err(); err != nil {
+				return 0, err // nobody hears of this node, so that others are not waited for either
+			}
 			results = results[2:]
 		}
 		said, err := results[0].Map()

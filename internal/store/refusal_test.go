@@ -4,6 +4,7 @@ package store_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,99 @@ func TestRefusedWritesKeepANodeUnready(t *testing.T) {
 				if found := said.with(t, message); len(found) != 1 {
 					t.Errorf("%s: %v", message, found)
 				}
+			}
+		})
+	}
+}
+
+// A dataset that was mended is served again also while Redis refuses writes.
+func TestMendedWhileWritesAreRefused(t *testing.T) {
+	redisOnly(t, "the embedded engine has no replicas")
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL())
+	put(t, n, "a")
+	r.Do("SET", "landings:{bad}:meta", "hello")
+	r.Do("SADD", "landings:datasets", "bad")
+	until(t, "it is damaged", func() bool { return len(n.Damaged()) == 1 })
+	r.Do("CONFIG", "SET", "min-replicas-to-write", "1")
+	until(t, "the node is not ready", func() bool { return n.Ready(t.Context()) != nil })
+	r.Do("CONFIG", "SET", "min-replicas-to-write", "0")
+	r.Do("DEL", "landings:{bad}:meta")
+	r.Do("CONFIG", "SET", "min-replicas-to-write", "1")
+	until(t, "it is not damaged any more", func() bool { return len(n.Damaged()) == 0 && n.Missing("bad") == nil })
+}
+
+// A write that is too large for the memory that is left is its own trouble.
+func TestNearlyFull(t *testing.T) {
+	redisOnly(t, "how much memory is used is known of Redis")
+	r := redistest.Start(t, "--save", "")
+	var said lines
+	n := start(t, r.URL(), logTo(&said))
+	put(t, n, "a")
+	_, rest, _ := strings.Cut(r.Do("INFO", "memory"), "used_memory:")
+	text, _, _ := strings.Cut(rest, "\r\n")
+	used, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Do("CONFIG", "SET", "maxmemory", strconv.Itoa(used+3<<20))
+	for range 5 {
+		_, err := n.put(t.Context(), "things", "large", `{"x":"`+strings.Repeat("x", 4<<20)+`"}`)
+		if err == nil || !strings.Contains(err.Error(), "raise maxmemory") {
+			t.Fatalf("got %v", err)
+		}
+		// Redis keeps what it read of it for a moment.
+		until(t, "small ones are written again", func() bool {
+			_, err := n.put(t.Context(), "things", "small", `{}`)
+			return err == nil
+		})
+		until(t, "the node is ready", func() bool { return n.Ready(t.Context()) == nil })
+	}
+	if found := said.with(t, "Redis is not well"); len(found) > 0 {
+		t.Errorf("said %v", found)
+	}
+}
+
+// In a recovery nobody's time is over while Redis takes no announcements: the node with the latest history could not
+// say so. A node that is behind is there all the time, the other one comes when Redis takes writes again.
+func TestUnheardNodesAreWaitedFor(t *testing.T) {
+	redisOnly(t, "the embedded engine has no replicas")
+	for _, when := range []string{"from the start", "in between"} {
+		t.Run(when, func(t *testing.T) {
+			window := func(o *store.Options) { o.Window = time.Second }
+			r := redistest.Start(t, "--save", "")
+			p, q := newProxy(t, r.Addr(), seeded(t)), newProxy(t, r.Addr(), seeded(t))
+			behind, ahead := start(t, "redis://"+p.addr, window), start(t, "redis://"+q.addr, named("ahead"), window)
+			put(t, ahead, numbered("both", 10)...)
+			until(t, "both have it, and know each other", func() bool {
+				return behind.copyOf("things").State().Version == ahead.copyOf("things").State().Version && behind.Peers() == 1 && ahead.Peers() == 1
+			})
+			p.shut.Store(true)
+			until(t, "one is cut off", func() bool { return behind.Ready(t.Context()) != nil })
+			put(t, ahead, numbered("one", 10)...)
+			q.shut.Store(true)
+			r.Kill()
+			r.Up()
+			if when == "from the start" {
+				r.Do("CONFIG", "SET", "min-replicas-to-write", "1")
+				p.shut.Store(false)
+				until(t, "it knows", func() bool { return strings.Contains(fmt.Sprint(behind.Ready(t.Context())), "too few replicas") })
+			} else {
+				p.shut.Store(false)
+				until(t, "it announces", func() bool { return strings.Contains(r.Do("KEYS", "*"), ":recover:") })
+				r.Do("CONFIG", "SET", "min-replicas-to-write", "1")
+			}
+			over := time.Now().Add(1200 * time.Millisecond)
+			until(t, "the window would be over", func() bool { return time.Now().After(over) })
+			q.shut.Store(false)
+			r.Do("CONFIG", "SET", "min-replicas-to-write", "0")
+			dropped := func() uint64 { return behind.Counts().Dropped + ahead.Counts().Dropped }
+			until(t, "all is back", func() bool {
+				count, _, _ := inRedis(t, r, "things")
+				return count == 20 || dropped() > 0
+			})
+			if dropped() > 0 {
+				t.Errorf("%d commits are dropped", dropped())
 			}
 		})
 	}

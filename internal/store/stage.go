@@ -71,6 +71,10 @@ func (s *Store) begin(ctx context.Context, name string, buckets uint64) (*stagin
 	if err != nil {
 		return nil, err
 	}
+	if err := w.server.refusal; err != nil {
+		w.close()
+		return nil, s.explain(err)
+	}
 	b, err := s.openBulk(ctx, w)
 	if err != nil {
 		w.close()

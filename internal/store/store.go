@@ -220,13 +220,6 @@ func (s *Store) seen(err error, reads bool, begun time.Time) (before error) {
 	return last.err
 }
 
-// refused notes that Redis refused a write for a reason that the looks look for.
-func (s *Store) refused(err error) {
-	if last := s.health.Load(); last.err == nil {
-		s.health.CompareAndSwap(last, &health{err, true, last.looked})
-	}
-}
-
 // refuses says whether Redis can be read, but is known to refuse writes.
 func (s *Store) refuses() bool {
 	h := s.health.Load()

@@ -15,6 +15,7 @@ import (
 // what Go's collector had to look at, and everything else waited while it did.
 type tail struct {
 	kept   []keptCommit
+	unused int             // commits that were before kept in the same array
 	bytes  int             // in all, see commit.size
 	blocks [][]byte        // the texts, one after the other; nothing in a block ever changes
 	before int             // how many blocks there were before the first of blocks
@@ -54,7 +55,11 @@ func (t *tail) add(c *commit) {
 	length := len(c.node) + len(c.schema) + len(c.body)
 	last := len(t.blocks) - 1
 	if last < 0 || cap(t.blocks[last])-len(t.blocks[last]) < length {
-		t.blocks = append(t.blocks, make([]byte, 0, max(length, min(max(leastBlock, t.bytes), mostBlock))))
+		size := min(max(leastBlock, t.bytes), mostBlock)
+		if length > size/4 {
+			size = length // or what is left of a block would be large
+		}
+		t.blocks = append(t.blocks, make([]byte, 0, size))
 		last++
 	}
 	b := t.blocks[last]
@@ -68,6 +73,9 @@ func (t *tail) add(c *commit) {
 	t.blocks[last] = append(append(append(b, c.node...), c.schema...), c.body...)
 	if n := len(t.states); n == 0 || !sameDescription(&t.states[n-1].state, &c.after) {
 		t.states = append(t.states, describedFrom{c.after.Version, c.after})
+	}
+	if len(t.kept) == cap(t.kept) {
+		t.unused = 0
 	}
 	t.kept = append(t.kept, k)
 	t.bytes += c.size()
@@ -95,6 +103,10 @@ func (t *tail) trim(bytes int, before time.Time) {
 		return
 	}
 	t.kept = t.kept[drop:]
+	if t.unused += drop; t.unused > 16*len(t.kept)+1000 {
+		t.shrink()
+		return
+	}
 	first := t.kept[0]
 	unused := first.block - t.before
 	clear(t.blocks[:unused])
@@ -103,6 +115,15 @@ func (t *tail) trim(bytes int, before time.Time) {
 		t.states[0] = describedFrom{}
 		t.states = t.states[1:]
 	}
+}
+
+// shrink gives the room back that many commits had.
+func (t *tail) shrink() {
+	few := tail{}
+	for c := range t.from(0) {
+		few.add(c)
+	}
+	*t = few
 }
 
 // first gives the version that the oldest commit made; 0: there is none.
@@ -114,7 +135,7 @@ func (t *tail) first() uint64 {
 }
 
 // from gives the commits from a version on, or all where that is before the first one. Who
-// gets them may change the commits, but not what they point to.
+// gets them may change the commits, but not what they point to; nothing is trimmed meanwhile.
 func (t *tail) from(version uint64) iter.Seq[*commit] {
 	kept := t.kept[min(max(version, t.first())-t.first(), uint64(len(t.kept))):]
 	return func(yield func(*commit) bool) {
@@ -150,11 +171,11 @@ func (t *tail) commit(k *keptCommit, after dataset.State) *commit {
 	return c
 }
 
-// stand says that the commits from a version on stand in the stream in a term.
-func (t *tail) stand(version, term uint64) {
+// stand says that the commits from the version first to last stand in the stream in a term.
+func (t *tail) stand(first, last, term uint64) {
 	for i := range t.kept {
-		if t.kept[i].version >= version {
-			t.kept[i].term = term
+		if k := &t.kept[i]; k.version >= first && k.version <= last {
+			k.term = term
 		}
 	}
 }

@@ -54,9 +54,10 @@ func TestTail(t *testing.T) {
 		}
 		if random.IntN(20) == 0 {
 			from, term := want[random.IntN(len(want))].after.Version, random.Uint64N(9)
-			kept.stand(from, term)
+			until := from + random.Uint64N(5)
+			kept.stand(from, until, term)
 			for _, c := range want {
-				if c.after.Version >= from {
+				if c.after.Version >= from && c.after.Version <= until {
 					c.term = term
 				}
 			}
@@ -90,6 +91,27 @@ func compareCommits(t *testing.T, got, want []*commit) {
 		// All of a commit shows when it is printed, but whether there is no schema.
 		if a, b := fmt.Sprintf("%+v", *g), fmt.Sprintf("%+v", *want[i]); a != b || (g.schema == nil) != (want[i].schema == nil) {
 			t.Fatalf("commit %d of %d is\n%.500s, want\n%.500s", i, len(got), a, b)
+		}
+	}
+}
+
+// What many commits took is given back when few are left, at once or one by one.
+func TestTailShrinks(t *testing.T) {
+	for _, step := range []int{1, 100, 100_000} {
+		var kept tail
+		c := &commit{kind: kindChanges, body: "x"}
+		for i := range 100_000 {
+			c.after.Version, c.at = uint64(i+1), time.UnixMilli(int64(i+1))
+			kept.add(c)
+		}
+		for i := step; i <= 100_000; i += step {
+			kept.trim(1<<40, time.UnixMilli(int64(i)))
+		}
+		if first := kept.first(); first != 100_000 || len(kept.all()) != 1 {
+			t.Errorf("from version %d, %d commits", first, len(kept.all()))
+		}
+		if kept.unused+cap(kept.kept) > 20_000 || len(kept.blocks) != 1 || cap(kept.blocks[0]) > leastBlock {
+			t.Errorf("by %d: room for %d commits before and %d, %d blocks", step, kept.unused, cap(kept.kept), len(kept.blocks))
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (s *Store) watch() {
 		}
 		before := s.seen(err, reads, begun)
 		w.report(before, err)
-		if before != nil && err == nil {
+		if err == nil {
 			for _, k := range s.all() {
 				if why := k.trouble.Load(); why != nil && *why != nil {
 					k.hint() // what troubled it may be over
@@ -63,6 +63,7 @@ type watcher struct {
 	store *Store
 	wires map[string]*wire // by address
 	said  map[string]bool  // what was logged since Redis was last well
+	gone  []string         // nodes that are forgotten, but maybe not yet in Redis
 }
 
 func (w *watcher) close() {
@@ -118,8 +119,11 @@ func (w *watcher) look(ctx context.Context) error {
 			return err
 		}
 	}
-	if gone := s.peers.gotThrough(s.opts.Look); len(gone) > 0 {
-		if err := s.shared(ctx, cmd("SREM", nodesKey, gone...)).Error(); err != nil && !refusesWrites(err) {
+	if w.gone = append(w.gone, s.peers.gotThrough(s.opts.Look)...); len(w.gone) > 0 {
+		switch err := s.shared(ctx, cmd("SREM", nodesKey, w.gone...)).Error(); {
+		case err == nil:
+			w.gone = nil
+		case !refusesWrites(err):
 			return err
 		}
 	}
@@ -189,8 +193,7 @@ func (s *Store) lookAt(ctx context.Context, w *wire, keepers []*keeper, names []
 	for _, k := range keepers {
 		commands = append(commands, cmd("HMGET", metaKey(k.name), metaFields...))
 	}
-	// It writes nothing, but is refused where writes are.
-	commands = append(commands, cmd("SETRANGE", probeKey(keepers[0].name), "0", ""))
+	commands = append(commands, probe(keepers[0].name))
 	results, err := w.pipeline(ctx, commands)
 	if err != nil {
 		return err
@@ -256,7 +259,7 @@ func (w *watcher) report(before, now error) {
 	case now != nil && !w.said[now.Error()]:
 		w.said[now.Error()] = true
 		w.store.opts.Logger.Error("Redis is not well", "error", now)
-	case now == nil && before != nil:
+	case now == nil && before != nil && len(w.said) > 0:
 		clear(w.said)
 		w.store.opts.Logger.Info("Redis is well again", "address", w.store.address)
 	}

@@ -185,6 +185,10 @@ func (w *wire) identify(ctx context.Context) error {
 	if w.key != "" {
 		commands = append(commands, cmd("EXISTS", w.key))
 	}
+	name := nameIn(w.key)
+	if name != "" {
+		commands = append(commands, probe(name))
+	}
 	asked := len(commands)
 	commands = append(commands, protection...)
 	if w.key != "" {
@@ -213,6 +217,11 @@ func (w *wire) identify(ctx context.Context) error {
 	if asked > 1 && !w.server.loading {
 		if err := results[1].Err(); err != nil {
 			return err
+		}
+	}
+	if name != "" {
+		if why := results[asked-1].Err(); refusesWrites(why) {
+			w.server.refusal = why
 		}
 	}
 	err = w.protects(commands[asked:], results[asked:])
