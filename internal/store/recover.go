@@ -155,8 +155,9 @@ func (k *keeper) streamEnd(ctx context.Context) (uint64, error) {
 	return strconv.ParseUint(version, 10, 64)
 }
 
-// commitAgain makes the missing commits again, several at a time. The last
-// transaction takes the next term and sets run.
+// commitAgain makes the missing commits again, several at a time: of a record that several of
+// them changed only the last content is written. The last transaction takes the next term and
+// sets run.
 func (k *keeper) commitAgain(ctx context.Context, m meta, missing []*commit) error {
 	term := k.state.Term + 1
 	stands := m
@@ -164,15 +165,16 @@ func (k *keeper) commitAgain(ctx context.Context, m meta, missing []*commit) err
 		if err := k.expect(ctx, stands); err != nil {
 			return err
 		}
-		var commands []command
+		var changes []dataset.Change
+		var entries []command
 		first, size, grown := stands.Version+1, 0, false
-		for len(missing) > 0 && size < maxBytes && len(commands) < maxChanges {
+		for len(missing) > 0 && size < maxBytes && len(changes) < maxChanges {
 			c := missing[0]
 			missing = missing[1:]
 			c.term = term
 			size += c.size()
-			commands = append(commands, bucketCommands(k.name, k.state.Generation, c.content())...)
-			commands = append(commands, k.entry(c))
+			changes = append(changes, c.content()...)
+			entries = append(entries, k.entry(c))
 			stands.State = c.after
 			grown = grown || c.schema != nil
 		}
@@ -185,6 +187,7 @@ func (k *keeper) commitAgain(ctx context.Context, m meta, missing []*commit) err
 		if grown {
 			fields = stands.fields()
 		}
+		commands := append(bucketCommands(k.name, k.state.Generation, changes), entries...)
 		commands = append(commands, cmd("HSET", metaKey(k.name), fields...))
 		if err := k.transact(ctx, commands...); err != nil {
 			return err

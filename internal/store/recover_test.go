@@ -94,6 +94,37 @@ func TestRecoverTail(t *testing.T) {
 	}
 }
 
+// The commits that Redis lost changed the same records again and again, also away and to other places.
+func TestRecoverTailOfTheSameRecords(t *testing.T) {
+	random := seeded(t)
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL())
+	if _, err := n.Replace(t.Context(), "things", load(600, "x"), nil); err != nil {
+		t.Fatal(err)
+	}
+	r.Do("SAVE")
+	for i := range 300 {
+		id := strconv.Itoa(random.IntN(8))
+		var err error
+		if random.IntN(3) == 0 {
+			_, err = n.remove(t.Context(), "things", id)
+		} else {
+			_, err = n.put(t.Context(), "things", id, fmt.Sprintf(`{"i":%d}`, i))
+		}
+		if err != nil && dataset.CodeOf(err) != dataset.NotFound {
+			t.Fatal(err)
+		}
+	}
+	state := n.copyOf("things").State()
+	r.Kill()
+	r.Up()
+	settled(t, r, n)
+	same(t, r, state)
+	if got := metaOf(r); got["term"] != "2" || got["chain"] != state.Chain.String() {
+		t.Errorf("term %s, chain %s, want 2 and %s", got["term"], got["chain"], state.Chain)
+	}
+}
+
 // A load is among what Redis lost: its records are not in the tail, so the whole
 // dataset is written again.
 func TestRecoverLoad(t *testing.T) {
