@@ -139,3 +139,40 @@ func TestBackup(t *testing.T) {
 		}
 	}
 }
+
+// A bucket of a dataset is gone in Redis. A node that starts does not serve it, and says what to do; that is done to the
+// letter, with the node that still serves it.
+func TestDamagedIsTakenFromAnotherNode(t *testing.T) {
+	r := startRedis(t, t.TempDir(), 0, "--save", "")
+	serves := startNode(t, r, 0, "--node", "serves")
+	made, err := run(t.Context(), "", nil, program, "sample", "--records", "1000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	upload(t, serves, "/collections/rocks", []byte(made))
+	list := serves.do(t, "GET", "/collections/rocks/items?f=json").body
+	r.cli(t, "DEL", "landings:{rocks}:g1:2")
+	starts := startNode(t, r, 0, "--node", "starts")
+	refused, err := starts.try(t, "GET", "/collections/rocks/items?f=json")
+	if err != nil || refused.status != 503 {
+		t.Fatalf("a damaged dataset: %v %d %s", err, refused.status, refused.body)
+	}
+	said, dir := string(refused.body), t.TempDir()
+	for _, command := range []string{"landings backup ", "landings restore "} {
+		_, rest, ok := strings.Cut(said, command)
+		if !ok {
+			t.Fatalf("the answer does not say %q: %s", command, said)
+		}
+		words, _, _ := strings.Cut(rest, " FILE")
+		args := strings.Fields(command + strings.ReplaceAll(words, "NODE", serves.base))
+		if out, err := run(t.Context(), dir, nil, program, append(args[1:], "rocks.landings")...); err != nil {
+			t.Fatalf("%q: %v %s", args, err, out)
+		}
+	}
+	for _, n := range []*node{serves, starts} {
+		got := n.settles(t, "GET", "/collections/rocks/items?f=json")
+		if !bytes.Equal(got.body, list) {
+			t.Errorf("%s: %d bytes, want %d", n.base, len(got.body), len(list))
+		}
+	}
+}

@@ -175,6 +175,12 @@ func damaged(cause error, message, remedy string) error {
 	}
 }
 
+// lostRecords says what to do where a dataset's records in Redis are not those that were written.
+func lostRecords(name string) string {
+	return "if a node still serves it, take it from there: landings backup --to NODE --dataset " + name + " FILE, then landings restore --to NODE --dataset " + name + " FILE; " +
+		"else restore an earlier dump, or delete the key " + metaKey(name) + " and load the dataset again"
+}
+
 // isDamage says whether an error is one dataset's, see [damaged].
 func isDamage(err error) bool {
 	f, ok := errors.AsType[*fault](err)

@@ -385,7 +385,7 @@ func (k *keeper) reload(ctx context.Context) error {
 			}
 			last = damaged(nil,
 				fmt.Sprintf("the records of %s in Redis do not fit the digest in %s (%s): something else wrote to its keys", k.name, metaKey(k.name), what),
-				"restore an earlier dump, or delete the key "+metaKey(k.name)+" and load the dataset again")
+				lostRecords(k.name))
 			continue
 		}
 		return k.settleOn(after, records, tail)
@@ -508,7 +508,7 @@ func (w *wire) readGeneration(ctx context.Context, name string, generation, buck
 			b, err := decodeBucket(first+uint64(i), pairs)
 			if err != nil {
 				return nil, damaged(err, bucketKey(name, generation, first+uint64(i))+" in Redis is damaged: "+err.Error(),
-					"restore an earlier dump, or delete the key "+metaKey(name)+" and load the dataset again")
+					lostRecords(name))
 			}
 			records = append(records, b)
 		}
