@@ -290,9 +290,10 @@ func (a *API) load(r *http.Request, body *upload) (answer, error) {
 
 // hasBody says whether a request brings data. With a type, an empty body is an empty
 // file, a mistake to report; without one it asks for the source. The type of a form
-// is no exception: curl gives it to files, and an empty one looks like curl -d "".
+// is no exception: curl gives it to files, and an empty one looks like curl -d "". Nor is
+// PUT, which brings what is to be there (RFC 9110, 9.3.4): curl -T gives no type.
 func hasBody(r *http.Request) bool {
-	return r.ContentLength != 0 || r.Header.Get("Content-Type") != ""
+	return r.Method == http.MethodPut || r.ContentLength != 0 || r.Header.Get("Content-Type") != ""
 }
 
 // isForm says whether a type is what curl and browsers say when nobody said

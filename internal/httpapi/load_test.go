@@ -87,6 +87,9 @@ func TestLoadBadBodies(t *testing.T) {
 			t.Errorf("an empty file of type %s gets %+v", sent, p)
 		}
 	}
+	if p := n.problem(n.do("PUT", "/collections/meteorite_landings", ""), dataset.Invalid); p.Detail != "the input is empty" {
+		t.Errorf("an empty file by curl -T gets %+v", p)
+	}
 	if p := n.problem(n.do("POST", "/data", "Sorry, service unavailable", "Content-Type", "application/x-www-form-urlencoded"), dataset.Invalid); !strings.Contains(p.Remedy, "--data-binary") {
 		t.Errorf("a line of text gets %+v", p)
 	}
