@@ -37,7 +37,7 @@ func TestStaleAnnouncementDoesNotWin(t *testing.T) {
 		"ahead":  announcement{term: 2, version: 7, chain: "b", at: now - 100}.String(),
 		"longer": announcement{term: 1, version: 800, chain: "c", at: now}.String(),
 	}
-	if got := best(said, now); got != "ahead" {
+	if got := best(fresh(said, now)); got != "ahead" {
 		t.Fatalf("%q won", got)
 	}
 }

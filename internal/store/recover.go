@@ -55,6 +55,11 @@ func (k *keeper) recover(ctx context.Context, m meta) error {
 	if err != nil {
 		return err
 	}
+	stop, err := k.keepAnnounced(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	missing := k.missing(m)
 	if len(missing) > 0 {
 		end, err := k.streamEnd(ctx)
@@ -417,9 +422,9 @@ func (k *keeper) elected(ctx context.Context, m meta) (time.Duration, error) {
 		if !is.same(m) {
 			return 0, errAgain // another node has begun, or has done it
 		}
-		waited := time.Since(begun)
-		complete := !slices.ContainsFunc(k.store.peers.alive(), func(node string) bool { _, ok := said[node]; return !ok })
-		if (complete || waited > window) && best(said, now) == self {
+		waited, heard := time.Since(begun), fresh(said, now)
+		complete := !slices.ContainsFunc(k.store.peers.alive(), func(node string) bool { _, ok := heard[node]; return !ok })
+		if (complete || waited > window) && best(heard) == self {
 			return waited, nil
 		}
 		if waited > 2*window {
@@ -470,16 +475,49 @@ func (k *keeper) abstain(ctx context.Context) error {
 	return errAgain
 }
 
-// best gives the node with the highest (term, version) among those that spoke
-// lately, the first by name among equals.
-func best(said map[string]string, now int64) string {
+// keepAnnounced repeats this node's announcement while it writes what Redis lacks, which may take
+// longer than others believe one, until stop is called.
+func (k *keeper) keepAnnounced(ctx context.Context) (stop func(), err error) {
+	now, err := k.wire.time(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key, begun := recoverKey(k.name, k.wire.server.run), time.Now()
+	mine := announcement{k.state.Term, k.state.Version, k.state.Chain.String(), now}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for pause(ctx, repeatAfter) {
+			mine.at = now + time.Since(begun).Milliseconds()
+			// Where it does not arrive, the next one may.
+			if k.store.shared(ctx, cmd("HSET", key, k.store.opts.Node, mine.String())).Error() == nil {
+				_ = k.store.shared(ctx, cmd("PEXPIRE", key, strconv.FormatInt(4*k.store.opts.Window.Milliseconds(), 10))).Error()
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}, nil
+}
+
+// fresh gives what was announced lately, by node.
+func fresh(said map[string]string, now int64) map[string]announcement {
+	heard := make(map[string]announcement, len(said))
+	for node, text := range said {
+		if a, err := parseAnnouncement(text); err == nil && now-a.at <= staleAfter.Milliseconds() {
+			heard[node] = a
+		}
+	}
+	return heard
+}
+
+// best gives the node with the highest (term, version), the first by name among equals.
+func best(heard map[string]announcement) string {
 	var winner string
 	var with announcement
-	for node, text := range said {
-		a, err := parseAnnouncement(text)
-		if err != nil || now-a.at > staleAfter.Milliseconds() {
-			continue
-		}
+	for node, a := range heard {
 		if winner == "" || a.term > with.term || a.term == with.term && (a.version > with.version || a.version == with.version && node < winner) {
 			winner, with = node, a
 		}
