@@ -164,3 +164,55 @@ func TestUnheardNodesAreWaitedFor(t *testing.T) {
 		})
 	}
 }
+
+// Who recovers may need longer than an announcement is believed, and Redis may take none meanwhile: nobody else takes the term.
+func TestSlowRecoveryIsLeftToFinish(t *testing.T) {
+	for _, refused := range []bool{false, true} {
+		t.Run(fmt.Sprintf("refused=%t", refused), func(t *testing.T) {
+			if refused {
+				redisOnly(t, "the embedded engine has no replicas")
+			}
+			options := func(o *store.Options) { o.Window, o.WriteTimeout = time.Second, 20*time.Second }
+			r := redistest.Start(t, "--save", "")
+			p, g := newProxy(t, r.Addr(), seeded(t)), newGate(t, r.Addr())
+			behind, ahead := start(t, "redis://"+p.addr, options), start(t, "redis://"+g.addr, named("ahead"), options)
+			put(t, ahead, numbered("both", 10)...)
+			until(t, "both have it, and know each other", func() bool {
+				return behind.copyOf("things").State().Version == ahead.copyOf("things").State().Version && behind.Peers() == 1 && ahead.Peers() == 1
+			})
+			r.Do("SAVE")
+			p.shut.Store(true)
+			until(t, "one is cut off", func() bool { return behind.Ready(t.Context()) != nil })
+			put(t, ahead, numbered("one", 10)...)
+			h := g.hold(t, transactionWith("one9"))
+			r.Kill()
+			r.Up()
+			p.shut.Store(false)
+			within(t, "the recovery is held back", h.held)
+			nobody := func(d time.Duration) {
+				for over := time.Now().Add(d); time.Now().Before(over); {
+					if metaOf(r)["term"] != "1" {
+						t.Fatal("the node that is behind has recovered")
+					}
+				}
+			}
+			if refused {
+				r.Do("CONFIG", "SET", "min-replicas-to-write", "1")
+			}
+			nobody(2 * time.Second)
+			if refused {
+				r.Do("CONFIG", "SET", "min-replicas-to-write", "0")
+				nobody(500 * time.Millisecond)
+			}
+			h.pass()
+			dropped := func() uint64 { return behind.Counts().Dropped + ahead.Counts().Dropped }
+			until(t, "all is back", func() bool {
+				count, _, _ := inRedis(t, r, "things")
+				return count == 20 && metaOf(r)["term"] == "2" || dropped() > 0
+			})
+			if dropped() > 0 {
+				t.Errorf("%d commits are dropped", dropped())
+			}
+		})
+	}
+}
