@@ -14,10 +14,10 @@ import (
 func (k *keeper) housekeep() {
 	ctx := k.store.ctx
 	if err := k.sync(ctx); err != nil {
-		k.note(err)
+		k.note(err, false)
 		return
 	}
-	k.note(nil)
+	k.note(nil, false)
 	if err := k.trim(ctx); err != nil {
 		_ = k.broke(err)
 		return
@@ -69,7 +69,7 @@ func (k *keeper) expireBy(at time.Time) {
 func (k *keeper) expire() {
 	k.expires = time.Time{}
 	err := k.sync(k.store.ctx)
-	k.note(err)
+	k.note(err, false)
 	if err != nil {
 		k.expireBy(time.Now().Add(k.store.opts.Look))
 		return

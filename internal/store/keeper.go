@@ -53,6 +53,10 @@ type keeper struct {
 	expires    time.Time   // when the next of the earlier generations is to be collected; zero: none
 	expired    *time.Timer // fires then
 	used       time.Time   // when the wire was last needed for more than that
+	refusal    error       // with which Redis last refused any write, and
+	refused    time.Time   // when; zero: never
+	said       time.Time   // when a trouble was last logged
+	unsaid     bool        // the present one was not
 }
 
 // request is a write that waits for its keeper. It is an update of one record
@@ -267,7 +271,7 @@ func (k *keeper) run() {
 	opened := sync.OnceFunc(func() { close(k.ready) })
 	for attempts := 0; ; attempts++ {
 		err := k.sync(ctx)
-		k.note(err)
+		k.note(err, false)
 		if err == nil {
 			break
 		}
@@ -343,7 +347,7 @@ func (k *keeper) look(ctx context.Context) {
 	k.used = time.Now()
 	k.disarm()
 	err := k.sync(ctx)
-	k.note(err)
+	k.note(err, false)
 	if err == nil {
 		k.answerWho(true)
 	}
@@ -388,28 +392,33 @@ func (k *keeper) end() {
 	}
 }
 
+// sayApart is the least time between two lines in the log that a dataset cannot be committed to
+// because Redis refused a write: where memory is nearly full it refuses the large ones only.
+const sayApart = 10 * time.Second
+
 // note keeps and logs what troubles the keeper; nil when nothing does. Where Redis refuses writes,
-// that it could be read is no news.
-func (k *keeper) note(err error) {
-	if err == nil && k.store.refuses() {
-		if was := k.trouble.Load(); was != nil && refusesWrites(*was) {
-			return
-		}
-	}
+// that it could be read is no news: a commit has to prove that it takes them, or a look that began later.
+func (k *keeper) note(err error, committed bool) {
+	before := k.trouble.Load()
+	was := before != nil && *before != nil
+	now := time.Now()
 	if refusesWrites(err) {
-		k.store.lookSoon() // which finds out whether any write is refused
+		if err != k.refusal { // else it was not asked again
+			k.refused, k.refusal = now, err
+		}
+	} else if err == nil && was && refusesWrites(*before) && !committed && !k.store.takesSince(k.refused) {
+		return
 	}
-	before := k.trouble.Swap(&err)
-	was := ""
-	if before != nil && *before != nil {
-		was = (*before).Error()
-	}
+	k.trouble.Store(&err)
 	switch {
 	case k.store.ctx.Err() != nil:
 	// Of what does not exist there is nothing to say, unless nobody knows yet.
-	case err != nil && was == "" && (k.state.Exists() || !k.known):
-		k.store.opts.Logger.Error("cannot commit", "dataset", k.name, "error", err)
-	case err == nil && was != "" && k.state.Exists():
+	case err != nil && !was && (k.state.Exists() || !k.known):
+		if k.unsaid = refusesWrites(err) && now.Sub(k.said) < sayApart; !k.unsaid {
+			k.said = now
+			k.store.opts.Logger.Error("cannot commit", "dataset", k.name, "error", err)
+		}
+	case err == nil && was && k.state.Exists() && !k.unsaid:
 		k.store.opts.Logger.Info("can commit again", "dataset", k.name, "version", k.state.Version)
 	}
 }
@@ -434,10 +443,6 @@ func (k *keeper) disarm() { k.armed = false }
 // again who serves it; it gives err explained.
 func (k *keeper) broke(err error) error {
 	k.armed, k.suspect = false, true
-	if refusesWrites(err) && k.wire != nil {
-		k.hangUp() // Redis keeps what it has read of a large write, and where memory is full refuses small ones for it
-		return k.store.explain(err)
-	}
 	if !isReply(err) || k.wire != nil && k.wire.conn.Failed() {
 		k.hangUp()
 	} else if _, moved := movedTo(err, ""); moved {

@@ -23,6 +23,10 @@ import (
 // leaves a Redis that the next one recovers in the same way.
 func (k *keeper) recover(ctx context.Context, m meta) error {
 	begun := time.Now()
+	// Writing everything again is not tried as often as somebody asks.
+	if begun.Sub(k.refused) < refusedApart {
+		return k.refusal
+	}
 	run := k.wire.server.run
 	if err := k.wire.identify(ctx); err != nil {
 		return err
@@ -99,6 +103,9 @@ func (k *keeper) recover(ctx context.Context, m meta) error {
 	}
 	return k.wire.do(ctx, k.announcement(k.state.Version)).Err()
 }
+
+// refusedApart is how long after Redis refused a write no recovery is tried.
+const refusedApart = 200 * time.Millisecond
 
 // takeIn makes what Redis has the node's own.
 func (k *keeper) takeIn(ctx context.Context) error {

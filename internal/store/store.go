@@ -220,10 +220,10 @@ func (s *Store) seen(err error, reads bool, begun time.Time) (before error) {
 	return last.err
 }
 
-// refuses says whether Redis can be read, but is known to refuse writes.
-func (s *Store) refuses() bool {
+// takesSince says whether a look that began after a time found that Redis takes writes.
+func (s *Store) takesSince(at time.Time) bool {
 	h := s.health.Load()
-	return h.err != nil && h.reads
+	return h.err == nil && h.looked.After(at)
 }
 
 // lateAfter is how much longer than to the next look it may be since the last good one

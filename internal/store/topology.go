@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -23,6 +24,7 @@ import (
 // to know which incarnation of which server it speaks to, and to get to the next one at once.
 type topology struct {
 	address address
+	mute    atomic.Bool // the user may not ask whether writes are taken, see probe
 
 	mu      sync.Mutex
 	servers map[string]*serverClient // guarded by mu, by host:port: those that were ever spoken to

@@ -84,8 +84,12 @@ func (w *watcher) unusable() error {
 
 // refuses says what keeps one of the servers, which can be read, from taking writes.
 func (w *watcher) refuses() error {
-	for _, wire := range w.wires {
+	for addr, wire := range w.wires {
 		if err := wire.server.writable(); err != nil {
+			if f := *diagnose(err); wire.server.cluster {
+				f.message = "of its masters, " + addr + ": " + f.message
+				return &f
+			}
 			return err
 		}
 	}
@@ -186,20 +190,23 @@ func (s *Store) all() []*keeper {
 
 // lookAt is look for the datasets of one server; names are those of all that are known.
 func (s *Store) lookAt(ctx context.Context, w *wire, keepers []*keeper, names []string) error {
-	if len(keepers) == 0 {
-		return nil
-	}
 	commands := make([]command, 0, len(keepers)+1)
 	for _, k := range keepers {
 		commands = append(commands, cmd("HMGET", metaKey(k.name), metaFields...))
 	}
-	commands = append(commands, probe(keepers[0].name))
+	switch {
+	case s.topology.mute.Load():
+	case len(keepers) > 0:
+		commands = append(commands, probe(keepers[0].name))
+	case !w.server.cluster:
+		commands = append(commands, probe(""))
+	}
 	results, err := w.pipeline(ctx, commands)
 	if err != nil {
 		return err
 	}
-	if why := results[len(keepers)].Err(); refusesWrites(why) {
-		w.server.refusal = why
+	if len(results) > len(keepers) {
+		w.probed(results[len(keepers)].Err())
 	}
 	for i, k := range keepers {
 		values, err := optionalTexts(results[i])

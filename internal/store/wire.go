@@ -186,7 +186,8 @@ func (w *wire) identify(ctx context.Context) error {
 		commands = append(commands, cmd("EXISTS", w.key))
 	}
 	name := nameIn(w.key)
-	if name != "" {
+	probes := name != "" && !w.topology.mute.Load()
+	if probes {
 		commands = append(commands, probe(name))
 	}
 	asked := len(commands)
@@ -214,21 +215,30 @@ func (w *wire) identify(ctx context.Context) error {
 		}
 		w.server.saveError = set["stop-writes-on-bgsave-error"] != "no" // or CONFIG is not allowed
 	}
-	if asked > 1 && !w.server.loading {
+	if w.key != "" && !w.server.loading {
 		if err := results[1].Err(); err != nil {
 			return err
 		}
 	}
-	if name != "" {
-		if why := results[asked-1].Err(); refusesWrites(why) {
-			w.server.refusal = why
-		}
+	if probes {
+		w.probed(results[asked-1].Err())
 	}
 	err = w.protects(commands[asked:], results[asked:])
 	if refusesWrites(err) {
 		w.server.refusal, err = err, nil // it can be read, and what protects commits is proven when it takes some
 	}
 	return err
+}
+
+// probed takes in the answer to a probe.
+func (w *wire) probed(err error) {
+	text, _ := replyOf(err)
+	switch {
+	case refusesWrites(err):
+		w.server.refusal = err
+	case strings.HasPrefix(text, "NOPERM"), strings.HasPrefix(text, "ERR unknown command"):
+		w.topology.mute.Store(true) // each further one would be in Redis's own log of denials
+	}
 }
 
 func (w *wire) do(ctx context.Context, c command) resp.Reply {

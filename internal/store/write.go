@@ -39,8 +39,9 @@ func (k *keeper) write(first *request) {
 			batch = k.assemble(batch, quiet)
 		}
 		quiet = false
+		made := k.commits.Load()
 		rest, err := k.attempt(batch)
-		k.note(err)
+		k.note(err, k.commits.Load() > made)
 		if err == nil {
 			attempts = 0
 		}
@@ -97,13 +98,7 @@ func (k *keeper) gather(batch []*request) []*request {
 func (k *keeper) attempt(batch []*request) ([]*request, error) {
 	ctx := k.store.ctx // each answer is waited for at most WriteTimeout, by the connection
 	if err := k.sync(ctx); err != nil {
-		if healingOf(err) != soon {
-			for _, r := range batch {
-				if !r.inDoubt {
-					r.settle(dataset.State{}, err)
-				}
-			}
-		}
+		settleRefused(batch, err)
 		return stillOpen(batch), err
 	}
 	batch = stillOpen(batch) // sync may have found lost ones among the commits
@@ -112,7 +107,9 @@ func (k *keeper) attempt(batch []*request) ([]*request, error) {
 	}
 	p, err := k.plan(ctx, batch)
 	if err != nil {
-		return batch, k.broke(err)
+		err = k.broke(err)
+		settleRefused(batch, err)
+		return stillOpen(batch), err
 	}
 	if p.commit == nil {
 		// EXEC protects commits, not refusals: Redis has to be seen at our state
@@ -134,11 +131,10 @@ func (k *keeper) attempt(batch []*request) ([]*request, error) {
 		applied, err = k.commit(ctx, p)
 	}
 	k.crowd.committed(len(p.granted)+len(p.settled), start, time.Now())
-	if err != nil && healingOf(err) != soon {
-		for _, r := range p.granted {
-			if !r.inDoubt {
-				r.settle(dataset.State{}, err)
-			}
+	if err != nil {
+		settleRefused(p.granted, err)
+		if refusesWrites(err) && len(p.commit.body) > largeCommit {
+			k.hangUp()
 		}
 	}
 	if err != nil || !applied {
@@ -150,6 +146,22 @@ func (k *keeper) attempt(batch []*request) ([]*request, error) {
 		k.collect(ctx)
 	}
 	return p.rest, nil
+}
+
+// largeCommit is how large a commit is after whose refusal the connection is closed, in bytes: Redis
+// keeps for a moment what it has read of it, and where memory is full refuses small ones for that.
+const largeCommit = 64 << 10
+
+// settleRefused gives requests the error where waiting does not help soon.
+func settleRefused(requests []*request, err error) {
+	if healingOf(err) == soon {
+		return
+	}
+	for _, r := range requests {
+		if !r.inDoubt {
+			r.settle(dataset.State{}, err)
+		}
+	}
 }
 
 // stillOpen gives the requests of a batch that have no outcome yet.
