@@ -90,13 +90,7 @@ func TestNearlyFull(t *testing.T) {
 	var said lines
 	n := start(t, r.URL(), logTo(&said))
 	put(t, n, "a")
-	_, rest, _ := strings.Cut(r.Do("INFO", "memory"), "used_memory:")
-	text, _, _ := strings.Cut(rest, "\r\n")
-	used, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Do("CONFIG", "SET", "maxmemory", strconv.Itoa(used+3<<20))
+	r.Do("CONFIG", "SET", "maxmemory", strconv.Itoa(memoryOf(t, r)+3<<20))
 	for range 5 {
 		_, err := n.put(t.Context(), "things", "large", `{"x":"`+strings.Repeat("x", 4<<20)+`"}`)
 		if err == nil || !strings.Contains(err.Error(), "raise maxmemory") {
@@ -215,4 +209,51 @@ func TestSlowRecoveryIsLeftToFinish(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A dataset does not fit into the memory that Redis has after its restart. However often somebody writes, it is written
+// again a few times a second at most, and once more when there is room.
+func TestRefusedRecoveriesAreApart(t *testing.T) {
+	redisOnly(t, "how much memory is used is known of Redis")
+	r := redistest.Start(t, "--save", "")
+	p := newProxy(t, r.Addr(), seeded(t))
+	n := start(t, "redis://"+p.addr)
+	if _, err := n.Replace(t.Context(), "things", load(3000, strings.Repeat("x", 2000)), nil); err != nil {
+		t.Fatal(err)
+	}
+	p.shut.Store(true)
+	r.Kill()
+	r.Up()
+	r.Do("CONFIG", "SET", "maxmemory", strconv.Itoa(memoryOf(t, r)+3<<20))
+	p.shut.Store(false)
+	until(t, "it is tried", func() bool { return r.Do("HGET", "landings:{things}:gens", "last") != "" })
+	tried := func() int {
+		last, err := strconv.Atoi(r.Do("HGET", "landings:{things}:gens", "last"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return last
+	}
+	before := tried()
+	for over := time.Now().Add(time.Second); time.Now().Before(over); {
+		if _, err := n.put(t.Context(), "things", "a", `{}`); dataset.CodeOf(err) != dataset.Unavailable {
+			t.Fatalf("a write: %v", err)
+		}
+	}
+	if more := tried() - before; more < 1 || more > 8 {
+		t.Errorf("tried %d times in a second", more)
+	}
+	r.Do("CONFIG", "SET", "maxmemory", "0")
+	until(t, "it is back", func() bool { count, _, _ := inRedis(t, r, "things"); return count == 3000 })
+	put(t, n, "a")
+}
+
+// memoryOf gives how much memory Redis uses, in bytes.
+func memoryOf(t *testing.T, r *redistest.Server) int {
+	t.Helper()
+	used, err := strconv.Atoi(info(r, "used_memory"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return used
 }
