@@ -509,11 +509,11 @@ func (k *keeper) keepAnnounced(ctx context.Context) (stop func(), err error) {
 	}, nil
 }
 
-// fresh gives what was announced lately, by node.
+// fresh gives what was announced lately, by node, and who said that it has nothing: that stays true.
 func fresh(said map[string]string, now int64) map[string]announcement {
 	heard := make(map[string]announcement, len(said))
 	for node, text := range said {
-		if a, err := parseAnnouncement(text); err == nil && now-a.at <= staleAfter.Milliseconds() {
+		if a, err := parseAnnouncement(text); err == nil && (a.version == 0 || now-a.at <= staleAfter.Milliseconds()) {
 			heard[node] = a
 		}
 	}

@@ -148,13 +148,12 @@ func TestUnheardNodesAreWaitedFor(t *testing.T) {
 			}
 			q.shut.Store(false)
 			dropped := func() uint64 { return behind.Counts().Dropped + ahead.Counts().Dropped }
-			until(t, "all is back", func() bool {
-				count, _, _ := inRedis(t, r, "things")
-				return count == 20 || dropped() > 0
-			})
+			until(t, "all is back", func() bool { return metaOf(r)["count"] == "20" || dropped() > 0 })
 			if dropped() > 0 {
-				t.Errorf("%d commits are dropped", dropped())
+				t.Fatalf("%d commits are dropped", dropped())
 			}
+			settled(t, r, ahead)
+			inRedis(t, r, "things")
 		})
 	}
 }
@@ -200,13 +199,12 @@ func TestSlowRecoveryIsLeftToFinish(t *testing.T) {
 			}
 			h.pass()
 			dropped := func() uint64 { return behind.Counts().Dropped + ahead.Counts().Dropped }
-			until(t, "all is back", func() bool {
-				count, _, _ := inRedis(t, r, "things")
-				return count == 20 && metaOf(r)["term"] == "2" || dropped() > 0
-			})
+			until(t, "all is back", func() bool { return metaOf(r)["count"] == "20" && metaOf(r)["term"] == "2" || dropped() > 0 })
 			if dropped() > 0 {
-				t.Errorf("%d commits are dropped", dropped())
+				t.Fatalf("%d commits are dropped", dropped())
 			}
+			settled(t, r, ahead)
+			inRedis(t, r, "things")
 		})
 	}
 }
@@ -244,8 +242,9 @@ func TestRefusedRecoveriesAreApart(t *testing.T) {
 		t.Errorf("tried %d times in a second", more)
 	}
 	r.Do("CONFIG", "SET", "maxmemory", "0")
-	until(t, "it is back", func() bool { count, _, _ := inRedis(t, r, "things"); return count == 3000 })
+	until(t, "it is back", func() bool { return metaOf(r)["count"] == "3000" })
 	put(t, n, "a")
+	inRedis(t, r, "things")
 }
 
 // memoryOf gives how much memory Redis uses, in bytes.
