@@ -83,7 +83,7 @@ func TestMendedWhileWritesAreRefused(t *testing.T) {
 	until(t, "it is not damaged any more", func() bool { return len(n.Damaged()) == 0 && n.Missing("bad") == nil })
 }
 
-// A write that is too large for the memory that is left is its own trouble.
+// A write that is too large for the memory that is left keeps small ones from being written for a moment only.
 func TestNearlyFull(t *testing.T) {
 	redisOnly(t, "how much memory is used is known of Redis")
 	r := redistest.Start(t, "--save", "")
@@ -103,7 +103,8 @@ func TestNearlyFull(t *testing.T) {
 		})
 		until(t, "the node is ready", func() bool { return n.Ready(t.Context()) == nil })
 	}
-	if found := said.with(t, "Redis is not well"); len(found) > 0 {
+	// A look may find it full while it still keeps a large one. That a write was refused is logged once in a while.
+	if found := said.with(t, "cannot commit"); len(found) != 1 {
 		t.Errorf("said %v", found)
 	}
 }
