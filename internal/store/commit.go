@@ -150,7 +150,7 @@ func parseEntries(r resp.Reply) ([]entry, error) {
 	return entries, nil
 }
 
-// size is about how many bytes the commit takes in the stream, and the most that it takes in memory.
+// size is about how many bytes the commit takes in the stream, and in memory.
 func (c *commit) size() int { return len(c.body) + len(c.schema) + commitOverhead }
 
 const commitOverhead = 256 // bytes

@@ -30,12 +30,11 @@ func (s *Store) watch() {
 			return
 		}
 		lost := err != nil
-		reads := !lost
-		if reads {
-			if err = s.explain(w.unusable()); err != nil {
-				reads = false // what is there may be another one's, or old
-			} else {
-				err = s.explain(w.refuses())
+		reads := false
+		if !lost {
+			// What is in one that cannot be used may be another one's, or old.
+			if err = s.explain(w.unusable()); err == nil {
+				reads, err = true, s.explain(w.refuses())
 			}
 		}
 		before := s.seen(err, reads, begun)
