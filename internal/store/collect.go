@@ -43,7 +43,8 @@ func (k *keeper) trim(ctx context.Context) error {
 
 // collect deletes generations: loads whose writer is gone, and earlier ones
 // beyond those that are kept. It marks them dead first, so that no switch can
-// find them half deleted.
+// find them half deleted. That meta is watched since it was at the keeper's state
+// makes sure that none of them is live.
 func (k *keeper) collect(ctx context.Context) {
 	k.collected = time.Now()
 	switch err := k.collectGenerations(ctx); {
@@ -80,6 +81,9 @@ func (k *keeper) expire() {
 func (k *keeper) collectGenerations(ctx context.Context) error {
 	if k.wire == nil {
 		return nil
+	}
+	if !k.armed {
+		return errAgain // another node committed meanwhile: what is live now is not known here
 	}
 	k.disarm() // the transaction here ends the watch on meta
 	results, err := k.wire.pipeline(ctx, []command{cmd("WATCH", gensKey(k.name)), cmd("HGETALL", gensKey(k.name)), cmd("TIME", "")})

@@ -335,3 +335,83 @@ func TestOldRecoveryStopsNobody(t *testing.T) {
 	r.Do("HSET", key, "gone", "3 70 0123456789abcdef 1000")
 	put(t, n, "a")
 }
+
+// Who collects while another node makes the dataset anew, or loads it, goes by what is live then, and not by what was live
+// when it last looked.
+func TestCollectedByWhatIsLive(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		begin func(*testing.T, *node)
+		mean  func(*testing.T, *node)
+		count int
+		kept  string
+	}{
+		{"made anew", func(t *testing.T, n *node) {
+			if _, err := n.Drop(t.Context(), "things", nil); err != nil {
+				t.Error(err)
+			}
+		}, func(t *testing.T, m *node) {
+			if _, err := m.Replace(t.Context(), "things", load(30, "third"), nil); err != nil {
+				t.Error(err)
+			}
+		}, 30, ""},
+		{"loaded", func(t *testing.T, n *node) {
+			if _, err := n.Replace(t.Context(), "things", load(20, "second"), nil); err != nil {
+				t.Error(err)
+			}
+		}, func(t *testing.T, m *node) {
+			if _, err := m.Replace(t.Context(), "things", load(30, "third"), nil); err != nil {
+				t.Error(err)
+			}
+		}, 30, "second"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := redistest.Start(t, "--save", "")
+			g := newGate(t, r.Addr())
+			n, m := start(t, "redis://"+g.addr, func(o *store.Options) { o.Look = time.Hour }), start(t, r.URL(), named("another"))
+			if _, err := n.Replace(t.Context(), "things", load(10, "first"), nil); err != nil {
+				t.Fatal(err)
+			}
+			for _, both := range []*node{m, n} { // and that one has collected
+				if err := both.Reach(t.Context(), "things", dataset.Latest); err != nil {
+					t.Fatal(err)
+				}
+			}
+			const exec = "*1\r\n$4\r\nEXEC\r\n"
+			h := g.hold(t, func(sent []byte) int {
+				if i := bytes.Index(sent, []byte(exec)); i >= 0 && (bytes.Contains(sent, []byte("PEXPIRE")) || bytes.Contains(sent, []byte("PERSIST"))) {
+					return i + len(exec)
+				}
+				return -1
+			})
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				c.begin(t, n)
+			}()
+			within(t, "it has committed", h.held)
+			c.mean(t, m)
+			h.pass()
+			within(t, "it is answered", done)
+			if err := n.Reach(t.Context(), "things", dataset.Latest); err != nil {
+				t.Fatal(err)
+			}
+			if count, _, _ := inRedis(t, r, "things"); count != c.count {
+				t.Fatalf("Redis has %d records", count)
+			}
+			list, err := m.Generations(t.Context(), "things")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var kept string
+			for _, one := range list {
+				if one.State == "kept" {
+					kept += one.Source
+				}
+			}
+			if kept != c.kept {
+				t.Fatalf("%q is kept", kept)
+			}
+		})
+	}
+}
