@@ -113,6 +113,7 @@ func (r *request) take() bool {
 type attempt struct {
 	seq      uint64
 	requests []*request
+	answer   *dataset.State // as a plan has it
 }
 
 func newKeeper(s *Store, name string, replica Replica) *keeper {
@@ -151,8 +152,11 @@ func (k *keeper) begin(r *request) {
 	case k.requests <- r:
 	default:
 		go func() { // the keeper is far behind
+			over := time.NewTimer(k.store.opts.WriteTimeout)
+			defer over.Stop()
 			select {
 			case k.requests <- r:
+			case <-over.C: // so is its patience
 			case <-k.store.ctx.Done():
 				r.answer(dataset.State{}, errClosed)
 			}

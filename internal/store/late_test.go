@@ -3,7 +3,9 @@
 package store_test
 
 import (
+	"runtime"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -78,4 +80,22 @@ func TestLoadWaitsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	inRedis(t, r, "things")
+}
+
+// Writes of which everybody was told that nothing became of them are let go of, though the dataset could not be read yet.
+func TestAbandonedWritesAreLetGoOf(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL(), func(o *store.Options) { o.WriteTimeout, o.Look = 300*time.Millisecond, time.Hour })
+	r.Kill()
+	before := runtime.NumGoroutine()
+	var all sync.WaitGroup
+	const many = 5000
+	all.Add(many)
+	for i := range many {
+		n.Begin("things", strconv.Itoa(i), func(dataset.Record, bool) (dataset.Edit, error) {
+			return dataset.Edit{JSON: []byte("{}")}, nil
+		}, func(dataset.State, error) { all.Done() })
+	}
+	all.Wait()
+	until(t, "nothing waits for them", func() bool { return runtime.NumGoroutine() < before+50 })
 }

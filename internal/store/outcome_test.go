@@ -5,8 +5,10 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -221,4 +223,114 @@ func TestOthersCommitIsNotTheOneInDoubt(t *testing.T) {
 		t.Fatal("the write was acknowledged and is missing")
 	}
 	inRedis(t, r, "things")
+}
+
+// A write that may still arrive is not said to be refused because the one before it in the same commit, which nobody waits for
+// any more, is not tried again.
+func TestRefusedInDoubtIsUnknown(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	g := newGate(t, r.Addr())
+	n := start(t, "redis://"+g.addr, func(o *store.Options) { o.WriteTimeout, o.Look = time.Second, time.Hour })
+	state := put(t, n, "a")
+	goOn := busy(t, n)
+	outcome := make(chan error, 2)
+	told := func(_ dataset.State, err error) { outcome <- err }
+	begun := time.Now()
+	n.Begin("things", "the late one", func(dataset.Record, bool) (dataset.Edit, error) {
+		return dataset.Edit{JSON: []byte(`{"v":1}`)}, nil
+	}, told)
+	until(t, "the other one has longer to wait", func() bool { return time.Since(begun) > 500*time.Millisecond })
+	n.Begin("things", "the late one", func(_ dataset.Record, exists bool) (dataset.Edit, error) {
+		if !exists {
+			return dataset.Edit{}, &dataset.Error{Code: dataset.NotFound, Message: "no record"}
+		}
+		return dataset.Edit{JSON: []byte(`{"v":2}`)}, nil
+	}, told)
+	h := g.hold(t, transactionWith("the late one"))
+	goOn()
+	within(t, "it is held back", h.held)
+	if err := <-outcome; dataset.CodeOf(err) != dataset.OutcomeUnknown {
+		t.Errorf("the first one got %v", err)
+	}
+	h.cut()
+	if err := <-outcome; dataset.CodeOf(err) != dataset.OutcomeUnknown {
+		t.Errorf("the other one got %v", err)
+	}
+	h.pass()
+	version := strconv.FormatUint(state.Version+1, 10)
+	until(t, "it arrives", func() bool { return metaOf(r)["version"] == version })
+}
+
+// busy makes the keeper of the things stand still until it may go on.
+func busy(t *testing.T, n *node) (goOn func()) {
+	t.Helper()
+	begun, end := make(chan struct{}), make(chan struct{})
+	begin, goOn := sync.OnceFunc(func() { close(begun) }), sync.OnceFunc(func() { close(end) })
+	t.Cleanup(goOn)
+	n.Begin("things", "busy", func(dataset.Record, bool) (dataset.Edit, error) {
+		begin()
+		<-end
+		return dataset.Edit{}, nil
+	}, func(dataset.State, error) {})
+	within(t, "the keeper is busy", begun)
+	return goOn
+}
+
+// Of a deletion whose reply was lost the answer is what any other deletion is answered: what there was.
+func TestLostReplyToDrop(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	p := newProxy(t, r.Addr(), seeded(t))
+	n := start(t, "redis://"+p.addr, func(o *store.Options) { o.Look = time.Hour })
+	state := put(t, n, "a", "b")
+	p.last.Store("$4\r\ndrop\r\n")
+	type answer struct {
+		state dataset.State
+		err   error
+	}
+	outcome := make(chan answer, 1)
+	go func() {
+		was, err := n.Drop(t.Context(), "things", nil)
+		outcome <- answer{was, err}
+	}()
+	until(t, "its reply is lost", p.shut.Load)
+	p.last.Store(nothingLike)
+	p.shut.Store(false)
+	if got := <-outcome; got.err != nil || got.state.Version != state.Version || got.state.Count != 2 {
+		t.Fatalf("got version %d with %d records, %v", got.state.Version, got.state.Count, got.err)
+	}
+}
+
+// A write that finds the work done by another one of the same commit is answered with the version that has it.
+func TestAnsweredWithTheVersionThatHasIt(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL())
+	state := put(t, n, "a")
+	goOn := busy(t, n)
+	versions := make([]uint64, 5)
+	var all sync.WaitGroup
+	all.Add(len(versions))
+	begin := func(i int, id string, decide dataset.Decide) {
+		n.Begin("things", id, decide, func(s dataset.State, _ error) {
+			versions[i] = s.Version
+			all.Done()
+		})
+	}
+	same := func(dataset.Record, bool) (dataset.Edit, error) { return dataset.Edit{JSON: []byte(`{}`)}, nil }
+	remove := func(_ dataset.Record, exists bool) (dataset.Edit, error) {
+		if !exists {
+			return dataset.Edit{}, &dataset.Error{Code: dataset.NotFound, Message: "no record"}
+		}
+		return dataset.Edit{Delete: true}, nil
+	}
+	begin(0, "a", same) // as it is
+	begin(1, "b", same)
+	begin(2, "b", same)
+	begin(3, "a", remove)
+	begin(4, "a", remove) // refused
+	goOn()
+	all.Wait()
+	next := state.Version + 1
+	if want := []uint64{state.Version, next, next, next, next}; !slices.Equal(versions, want) {
+		t.Fatalf("the versions are %v, not %v", versions, want)
+	}
 }

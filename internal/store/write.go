@@ -122,6 +122,12 @@ func (k *keeper) attempt(batch []*request) ([]*request, error) {
 		if k.state.mark() != before {
 			return p.all(), nil
 		}
+		for _, s := range p.settled {
+			if s.request.inDoubt {
+				// It was granted beside others that are not tried again, and may still arrive with them.
+				s.request.settle(dataset.State{}, errUnknown)
+			}
+		}
 		p.settle()
 		return p.rest, nil
 	}
@@ -193,11 +199,12 @@ type plan struct {
 type settlement struct {
 	request *request
 	state   dataset.State
+	commits bool // the state after the commit instead, which changes what the request is about before its turn
 	err     error
 }
 
 func (p *plan) refuse(r *request, state dataset.State, err error) {
-	p.settled = append(p.settled, settlement{r, state, err})
+	p.settled = append(p.settled, settlement{request: r, state: state, err: err})
 }
 
 func (p *plan) all() []*request {
@@ -211,6 +218,9 @@ func (p *plan) all() []*request {
 // settle gives everybody the outcome.
 func (p *plan) settle() {
 	for _, s := range p.settled {
+		if s.commits {
+			s.state = p.next.State
+		}
 		s.request.settle(s.state, s.err)
 	}
 	answer := p.answer
@@ -258,10 +268,10 @@ func (k *keeper) planUpdates(batch []*request) *plan {
 		edit, err := r.decide(current, exists)
 		switch {
 		case err != nil:
-			p.refuse(r, k.state.State, err)
+			p.settled = append(p.settled, settlement{r, k.state.State, latest[r.id] != nil, err})
 			continue
 		case edit.Delete && !exists, !edit.Delete && edit.JSON == nil, !edit.Delete && exists && bytes.Equal(edit.JSON, current.JSON):
-			p.refuse(r, k.state.State, nil) // nothing changes; that too has to be true at Redis's state
+			p.settled = append(p.settled, settlement{r, k.state.State, latest[r.id] != nil, nil}) // nothing changes; that too has to be true at Redis's state
 			continue
 		}
 		lacks := p.next.Schema.Lacks(edit.Fields)
@@ -502,7 +512,7 @@ func (k *keeper) doubt(p *plan) {
 	for _, r := range p.granted {
 		r.inDoubt = true
 	}
-	k.unresolved = append(k.unresolved, attempt{p.commit.seq, p.granted})
+	k.unresolved = append(k.unresolved, attempt{p.commit.seq, p.granted, p.answer})
 }
 
 // advance makes a commit that is in Redis part of the node's copy.
@@ -534,10 +544,13 @@ func (k *keeper) remember(c *commit) {
 func (k *keeper) resolve(c *commit) {
 	for _, a := range k.unresolved {
 		if c.node == k.store.opts.Node && c.seq == a.seq {
-			after := c.after
-			after.Term = c.term
+			answer := c.after
+			if a.answer != nil {
+				answer = *a.answer
+			}
+			answer.Term = c.term
 			for _, r := range a.requests {
-				r.settle(after, nil)
+				r.settle(answer, nil)
 			}
 		}
 	}
