@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"landings/internal/dataset"
 	"landings/internal/redistest"
 	"landings/internal/store"
 )
@@ -277,5 +278,27 @@ func TestRecoveredGenerations(t *testing.T) {
 		if r.Do("EXISTS", fmt.Sprintf("landings:{things}:g%d:0", g.Number)) != "1" {
 			t.Errorf("generation %d is %s, and not there", g.Number, g.State)
 		}
+	}
+}
+
+// What a recovery writes over is deleted, also what single writes had added to it.
+func TestOverwrittenBucketsAreDeleted(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL())
+	put(t, n, numbered("a", 300)...)
+	r.Do("SAVE")
+	state, err := n.Replace(t.Context(), "things", load(10, "x"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Kill()
+	r.Up()
+	settled(t, r, n)
+	same(t, r, state)
+	if err := n.Reach(t.Context(), "things", dataset.Latest); err != nil { // it has collected then
+		t.Fatal(err)
+	}
+	if left := r.Do("KEYS", "landings:{things}:g1:*"); left != "" {
+		t.Fatalf("there still is %q", left)
 	}
 }

@@ -29,11 +29,12 @@ func TestSilenceCountsOnlyWhileHeard(t *testing.T) {
 	})
 }
 
-// An announcement that is old is of a node that died or stands still: it does not win.
+// An announcement that is old is of a node that died or stands still: it does not win. Redis's clock may have gone back since.
 func TestStaleAnnouncementDoesNotWin(t *testing.T) {
 	const now = 1_000_000
 	said := map[string]string{
 		"dead":   announcement{term: 9, version: 9, chain: "a", at: now - 2*staleAfter.Milliseconds()}.String(),
+		"later":  announcement{term: 9, version: 9, chain: "a", at: now + 2*staleAfter.Milliseconds()}.String(),
 		"ahead":  announcement{term: 2, version: 7, chain: "b", at: now - 100}.String(),
 		"longer": announcement{term: 1, version: 800, chain: "c", at: now}.String(),
 	}

@@ -59,11 +59,7 @@ func (k *keeper) recover(ctx context.Context, m meta) error {
 	if err != nil {
 		return err
 	}
-	stop, err := k.keepAnnounced(ctx)
-	if err != nil {
-		return err
-	}
-	defer stop()
+	defer k.keepAnnounced(ctx)()
 	missing := k.missing(m)
 	if len(missing) > 0 {
 		end, err := k.streamEnd(ctx)
@@ -257,10 +253,16 @@ func (k *keeper) rewrite(ctx context.Context, m meta) (dropped []*commit, err er
 		p.next.LoadedAt = loadedAt
 		p.commit.after = p.next.State
 		// The number of the generation that was live may stand for another one in
-		// this Redis: what is there now is for the collector.
+		// this Redis.
 		p.commands = p.commands[:1]
 	} else {
 		p.commit = &commit{kind: kindDrop, after: k.state.State}
+	}
+	if m.Exists() {
+		// What this Redis has live is for the collector, with all that single writes added to it.
+		p.commands = append(p.commands, cmd("HSET", gensKey(k.name), strconv.FormatUint(m.Generation, 10), generation{
+			State: dead, Run: m.Run, Records: m.Count, Buckets: bucketsOf(m.Next),
+		}.String()))
 	}
 	applied, err := k.commit(ctx, p)
 	if err != nil {
@@ -379,6 +381,11 @@ const (
 	staleAfter  = 1500 * time.Millisecond
 )
 
+// isFresh says whether it was made lately. Redis's clock may have gone back since: who lives says it again.
+func (a announcement) isFresh(now int64) bool {
+	return max(now-a.at, a.at-now) <= staleAfter.Milliseconds()
+}
+
 // elected announces this node's history and returns when this node is the one that
 // recovers, with how long that took. It waits for the nodes that were alive, at the
 // latest until the window ends; a lone node waits for nobody. errAgain says that
@@ -393,7 +400,9 @@ func (k *keeper) elected(ctx context.Context, m meta) (time.Duration, error) {
 		if err != nil {
 			return 0, err
 		}
-		commands := []command{cmd("HGETALL", key), cmd("HMGET", metaKey(k.name), metaFields...)}
+		// The time is asked again with the look: this node may stand still in between.
+		commands := []command{cmd("HGETALL", key), cmd("HMGET", metaKey(k.name), metaFields...), cmd("TIME", "")}
+		look := len(commands)
 		if time.Since(announced) > repeatAfter {
 			announced = time.Now()
 			mine := announcement{k.state.Term, k.state.Version, k.state.Chain.String(), now}
@@ -408,7 +417,7 @@ func (k *keeper) elected(ctx context.Context, m meta) (time.Duration, error) {
 		if err != nil {
 			return 0, err
 		}
-		if len(commands) > 2 {
+		if len(commands) > look {
 			if err := results[0].Err(); err != nil {
 				return 0, err // nobody hears of this node, so that others are not waited for either
 			}
@@ -429,7 +438,11 @@ func (k *keeper) elected(ctx context.Context, m meta) (time.Duration, error) {
 		if !is.same(m) {
 			return 0, errAgain // another node has begun, or has done it
 		}
-		waited, heard := time.Since(begun), fresh(said, now)
+		looked, err := parseTime(results[2].Texts())
+		if err != nil {
+			return 0, err
+		}
+		waited, heard := time.Since(begun), fresh(said, looked)
 		complete := !slices.ContainsFunc(k.store.peers.alive(), func(node string) bool { _, ok := heard[node]; return !ok })
 		if (complete || waited > window) && best(heard) == self {
 			return waited, nil
@@ -461,7 +474,7 @@ func (k *keeper) recovering(replies []resp.Reply) (bool, error) {
 		return false, err
 	}
 	for _, text := range said {
-		if a, err := parseAnnouncement(text); err == nil && a.version > 0 && now-a.at < staleAfter.Milliseconds() {
+		if a, err := parseAnnouncement(text); err == nil && a.version > 0 && a.isFresh(now) {
 			return true, nil
 		}
 	}
@@ -484,19 +497,18 @@ func (k *keeper) abstain(ctx context.Context) error {
 
 // keepAnnounced repeats this node's announcement while it writes what Redis lacks, which may take
 // longer than others believe one, until stop is called.
-func (k *keeper) keepAnnounced(ctx context.Context) (stop func(), err error) {
-	now, err := k.wire.time(ctx)
-	if err != nil {
-		return nil, err
-	}
-	key, begun := recoverKey(k.name, k.wire.server.run), time.Now()
-	mine := announcement{k.state.Term, k.state.Version, k.state.Chain.String(), now}
+func (k *keeper) keepAnnounced(ctx context.Context) (stop func()) {
+	key := recoverKey(k.name, k.wire.server.run)
+	mine := announcement{term: k.state.Term, version: k.state.Version, chain: k.state.Chain.String()}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for pause(ctx, repeatAfter) {
-			mine.at = now + time.Since(begun).Milliseconds()
+			var err error
+			if mine.at, err = k.store.timeAt(ctx, key); err != nil {
+				continue
+			}
 			// Where it does not arrive, the next one may.
 			if k.store.shared(ctx, cmd("HSET", key, k.store.opts.Node, mine.String())).Error() == nil {
 				_ = k.store.shared(ctx, cmd("PEXPIRE", key, strconv.FormatInt(4*k.store.opts.Window.Milliseconds(), 10))).Error()
@@ -506,14 +518,14 @@ func (k *keeper) keepAnnounced(ctx context.Context) (stop func(), err error) {
 	return func() {
 		cancel()
 		<-done
-	}, nil
+	}
 }
 
 // fresh gives what was announced lately, by node, and who said that it has nothing: that stays true.
 func fresh(said map[string]string, now int64) map[string]announcement {
 	heard := make(map[string]announcement, len(said))
 	for node, text := range said {
-		if a, err := parseAnnouncement(text); err == nil && (a.version == 0 || now-a.at <= staleAfter.Milliseconds()) {
+		if a, err := parseAnnouncement(text); err == nil && (a.version == 0 || a.isFresh(now)) {
 			heard[node] = a
 		}
 	}
