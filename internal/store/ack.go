@@ -40,8 +40,17 @@ func (s *Store) Promise(ctx context.Context, name string, ack dataset.Ack) error
 	case dataset.AckDisk, dataset.AckReplicas:
 		ctx, cancel := context.WithTimeout(ctx, s.opts.WriteTimeout)
 		defer cancel()
+		k := s.existing(name)
+		if k == nil {
+			safe, err := s.safetyOf(ctx, name) // see unknown
+			if err != nil {
+				return err
+			}
+			short = safe.lacks(ack)
+			break
+		}
 		var err error
-		if short, err = s.keeper(name).witness.promise(ctx, ack); err != nil {
+		if short, err = k.witness.promise(ctx, ack); err != nil {
 			return err
 		}
 	}

@@ -3,8 +3,10 @@
 package store_test
 
 import (
+	"fmt"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -98,4 +100,54 @@ func TestAbandonedWritesAreLetGoOf(t *testing.T) {
 	}
 	all.Wait()
 	until(t, "nothing waits for them", func() bool { return runtime.NumGoroutine() < before+50 })
+}
+
+// Whoever asks for names of which there is no dataset leaves nothing behind: no goroutines, and no connections to Redis.
+func TestNamesOfNothingCostNothing(t *testing.T) {
+	r := redistest.Start(t, "--save", "", "--appendonly", "yes", "--appendfsync", "always")
+	n := start(t, r.URL())
+	put(t, n, "a")
+	cost := func() int { return runtime.NumGoroutine() + strings.Count(r.Do("CLIENT", "LIST"), "id=") }
+	before := cost()
+	var all sync.WaitGroup
+	for i := range 100 {
+		name := "none-" + strconv.Itoa(i)
+		if _, err := n.remove(t.Context(), name, "a"); dataset.CodeOf(err) != dataset.NotFound {
+			t.Fatalf("a record is deleted: %v", err)
+		}
+		if _, err := n.Drop(t.Context(), name, nil); dataset.CodeOf(err) != dataset.NotFound {
+			t.Fatalf("it is deleted: %v", err)
+		}
+		if err := n.Promise(t.Context(), name, dataset.Ack{Level: dataset.AckDisk}); err != nil {
+			t.Fatal(err)
+		}
+		all.Add(1)
+		n.Begin(name, "a", func(dataset.Record, bool) (dataset.Edit, error) {
+			return dataset.Edit{}, &dataset.Error{Code: dataset.PreconditionFailed, Message: "there is none"}
+		}, func(_ dataset.State, err error) {
+			if dataset.CodeOf(err) != dataset.PreconditionFailed {
+				t.Errorf("got %v", err)
+			}
+			all.Done()
+		})
+	}
+	all.Wait()
+	until(t, "nothing is left", func() bool { return cost() < before+20 })
+}
+
+// A dataset of which a node has not heard is asked for in Redis before a write to it is refused.
+func TestUnheardOfIsAskedFor(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL(), func(o *store.Options) { o.Look = time.Hour })
+	other := redistest.Start(t, "--save", "")
+	state := put(t, start(t, other.URL(), named("elsewhere")), "a")
+	for _, hash := range []string{"landings:{things}:gens", fmt.Sprintf("landings:{things}:g%d:0", state.Generation), "landings:{things}:meta"} {
+		for field, value := range fields(other.Do("HGETALL", hash)) {
+			r.Do("HSET", hash, field, value)
+		}
+	}
+	r.Do("SADD", "landings:datasets", "things")
+	if _, err := n.remove(t.Context(), "things", "a"); err != nil {
+		t.Fatal(err)
+	}
 }

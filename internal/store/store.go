@@ -382,30 +382,57 @@ func (s *Store) existing(name string) *keeper {
 // that the change made or, where nothing changed, that decide was asked about.
 // A dataset that does not exist is made by the first record put into it.
 func (s *Store) Update(ctx context.Context, name, id string, decide dataset.Decide) (dataset.State, error) {
-	k, err := s.forRecord(name, id)
-	if err != nil {
+	if err := checkRecord(name, id); err != nil {
 		return dataset.State{}, err
 	}
-	return k.submit(ctx, &request{id: id, decide: decide})
+	if !s.makes(name, decide) {
+		unknown, err := s.unknown(ctx, name)
+		if err != nil {
+			return dataset.State{}, err
+		}
+		if unknown {
+			_, err = decide(dataset.Record{}, false)
+			return dataset.State{Name: name}, err
+		}
+	}
+	return s.keeper(name).submit(ctx, &request{id: id, decide: decide})
 }
 
 // Begin is an Update that does not wait: what it would return is given to done,
 // which must not block. It is called once, by whoever knows the outcome.
 func (s *Store) Begin(name, id string, decide dataset.Decide, done func(dataset.State, error)) {
-	k, err := s.forRecord(name, id)
-	if err != nil {
+	if err := checkRecord(name, id); err != nil {
 		done(dataset.State{}, err)
 		return
 	}
-	k.begin(&request{id: id, decide: decide, done: done})
+	if !s.makes(name, decide) {
+		go func() { done(s.Update(s.ctx, name, id, decide)) }()
+		return
+	}
+	s.keeper(name).begin(&request{id: id, decide: decide, done: done})
 }
 
-// forRecord gives the keeper of a dataset that a record may be put into.
-func (s *Store) forRecord(name, id string) (*keeper, error) {
-	if err := errors.Join(dataset.CheckName(name), dataset.CheckID(id)); err != nil {
-		return nil, err
+// makes says whether a write is one for a keeper: of a dataset that has one, or that it would make.
+func (s *Store) makes(name string, decide dataset.Decide) bool {
+	if s.existing(name) != nil {
+		return true
 	}
-	return s.keeper(name), nil
+	edit, err := decide(dataset.Record{}, false)
+	return err == nil && edit.JSON != nil && !edit.Delete
+}
+
+// unknown says whether there is no dataset of a name, neither here nor, as it is asked now, in Redis: the name is
+// there before the first commit. Only what exists gets a keeper, with connections and goroutines of its own, for anybody can ask for names.
+func (s *Store) unknown(ctx context.Context, name string) (bool, error) {
+	if s.existing(name) != nil {
+		return false, nil
+	}
+	known, err := s.shared(ctx, cmd("SISMEMBER", datasetsKey, name)).AsBool()
+	return !known, s.explain(err)
+}
+
+func checkRecord(name, id string) error {
+	return errors.Join(dataset.CheckName(name), dataset.CheckID(id))
 }
 
 // Reach returns once the node's copy of a dataset shows a version or a later one;
@@ -415,21 +442,16 @@ func (s *Store) Reach(ctx context.Context, name string, version uint64) error {
 	if err := dataset.CheckName(name); err != nil {
 		return err
 	}
-	k := s.existing(name)
-	if k == nil {
-		// Only what exists gets a keeper: anybody can ask for names.
-		known, err := s.shared(ctx, cmd("SISMEMBER", datasetsKey, name)).AsBool()
-		switch {
-		case err != nil:
-			return s.explain(err)
-		case !known && version == dataset.Latest:
-			return nil
-		case !known:
-			return tooEarly(name, version, 0)
-		}
-		k = s.keeper(name)
+	unknown, err := s.unknown(ctx, name)
+	switch {
+	case err != nil:
+		return err
+	case unknown && version == dataset.Latest:
+		return nil
+	case unknown:
+		return tooEarly(name, version, 0)
 	}
-	return k.reach(ctx, version)
+	return s.keeper(name).reach(ctx, version)
 }
 
 func tooEarly(name string, version, now uint64) error {
@@ -444,6 +466,13 @@ func tooEarly(name string, version, now uint64) error {
 func (s *Store) Drop(ctx context.Context, name string, check dataset.Check) (dataset.State, error) {
 	if err := dataset.CheckName(name); err != nil {
 		return dataset.State{}, err
+	}
+	unknown, err := s.unknown(ctx, name)
+	switch {
+	case err != nil:
+		return dataset.State{}, err
+	case unknown:
+		return dataset.State{}, notFound(name)
 	}
 	return s.keeper(name).submit(ctx, &request{drop: true, check: check})
 }
