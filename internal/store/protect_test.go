@@ -5,6 +5,8 @@ package store_test
 import (
 	"context"
 	"strconv"
+	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -112,4 +114,30 @@ func TestCommitWithoutMulti(t *testing.T) {
 	if count, _, _ := inRedis(t, r, "things"); count != 601 {
 		t.Fatalf("%d records", count)
 	}
+}
+
+// MULTI is refused at the very moment when a recovery commits again what Redis lost: nothing of that is done.
+func TestRecoveryWithoutMulti(t *testing.T) {
+	redisOnly(t, "the embedded engine has no users")
+	r := redistest.Start(t, "--save", "", "--user", "landings", "on", ">secret", "~*", "&*", "+@all")
+	g := newGate(t, r.Addr())
+	n := start(t, "redis://landings:secret@"+g.addr)
+	put(t, n, "a")
+	r.Do("SAVE")
+	state := put(t, n, "b")
+	h := g.hold(t, transactionWith("XADD"))
+	r.Kill()
+	r.Up()
+	within(t, "it is held back", h.held)
+	before := metaOf(r)
+	r.Do("ACL", "SETUSER", "landings", "-multi")
+	h.pass()
+	until(t, "it is refused", func() bool { return strings.Contains(fmt.Sprint(n.Ready(t.Context())), "multi") })
+	if after := metaOf(r); !maps.Equal(before, after) {
+		t.Fatalf("meta is %v, and was %v", after, before)
+	}
+	inRedis(t, r, "things")
+	r.Do("ACL", "SETUSER", "landings", "+multi")
+	settled(t, r, n)
+	same(t, r, state)
 }
