@@ -125,7 +125,11 @@ func Read(r io.Reader, limits Limits) (Header, dataset.Sequence, error) {
 		err = src.err
 	case told:
 	case errors.Is(err, zstd.ErrMagicMismatch):
-		err = damaged("it is no zstd stream")
+		err = &dataset.Error{
+			Code:    dataset.Invalid,
+			Message: "this is no backup: it does not begin like one",
+			Remedy:  "name a file that landings backup wrote; records are loaded with landings load FILE. Nothing was restored",
+		}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		err = damaged("it ends too early: it was cut")
 	default:

@@ -33,6 +33,10 @@ type backupCommand struct {
 
 // Run writes one version of a dataset to a file, which is there only when all of it is.
 func (c *backupCommand) Run(e *env) error {
+	target, err := backupTarget(c.File)
+	if err != nil {
+		return err
+	}
 	path := c.backupPath()
 	if c.Vanished {
 		path += "?vanished=true"
@@ -45,24 +49,31 @@ func (c *backupCommand) Run(e *env) error {
 	broken := func(err error) error {
 		return &dataset.Error{Code: dataset.Unavailable, Message: "the backup broke off: " + err.Error(), Remedy: "try again", Err: err}
 	}
+	bad := func(err error) error {
+		return &dataset.Error{Code: dataset.Invalid, Message: "the file cannot be written: " + err.Error(), Remedy: "choose another, or make room", Err: err}
+	}
 	if c.File == "-" {
-		if _, err := io.Copy(e.stdout, answer.Body); err != nil {
+		out := &sink{Writer: e.stdout}
+		if _, err := io.Copy(out, answer.Body); out.err != nil {
+			return bad(out.err)
+		} else if err != nil {
 			return broken(err)
 		}
 		return nil
 	}
-	bad := func(err error) error {
-		return &dataset.Error{Code: dataset.Invalid, Message: "the file cannot be written: " + err.Error(), Remedy: "choose another, or make room", Err: err}
-	}
-	f, err := os.CreateTemp(filepath.Dir(c.File), ".landings-backup-*")
+	f, err := os.CreateTemp(filepath.Dir(target), ".landings-backup-*")
 	if err != nil {
 		return bad(err)
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
 	defer f.Close()
 	// What is written is read back on the way: a backup that cannot be restored is none.
-	var header backup.Header
-	if header, _, err = backup.Read(io.TeeReader(answer.Body, f), fileLimits); err != nil {
+	out := &sink{Writer: f}
+	header, _, err := backup.Read(io.TeeReader(answer.Body, out), fileLimits)
+	if out.err != nil {
+		return bad(out.err)
+	}
+	if err != nil {
 		return broken(err)
 	}
 	if err := f.Sync(); err != nil {
@@ -71,10 +82,10 @@ func (c *backupCommand) Run(e *env) error {
 	if err := f.Close(); err != nil {
 		return bad(err)
 	}
-	if err := os.Rename(f.Name(), c.File); err != nil {
+	if err := os.Rename(f.Name(), target); err != nil {
 		return bad(err)
 	}
-	if err := syncFolder(filepath.Dir(c.File)); err != nil {
+	if err := syncFolder(filepath.Dir(target)); err != nil {
 		return bad(err)
 	}
 	if at := answer.Header.Get("Dataset-Vanished"); at != "" {
@@ -82,6 +93,46 @@ func (c *backupCommand) Run(e *env) error {
 	}
 	_, err = fmt.Fprintf(e.stdout, "%s: %d records, version %d, digest %s\n", header.Dataset, header.Records, header.Version, header.Digest)
 	return err
+}
+
+// backupTarget gives the file that a backup is to become. It takes the place of a file that is
+// there, of the one that a link leads to, but of nothing else: for the user root, /dev/null
+// can be replaced by a file like any other name.
+func backupTarget(path string) (string, error) {
+	bad := func(why, remedy string) (string, error) {
+		return "", &dataset.Error{Code: dataset.Invalid, Message: "the file cannot be written: " + why, Remedy: remedy}
+	}
+	if path == "-" {
+		return path, nil
+	}
+	if path == "" {
+		return bad("it has no name", "name one, or - for the standard output")
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return path, nil // not there; or whoever creates it finds out what is wrong
+	case info.IsDir():
+		return bad(path+" is a directory", "name a file in it")
+	case !info.Mode().IsRegular():
+		return bad(path+" is no regular file", "name another, or write to the standard output: - > "+path)
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return path, nil
+}
+
+// sink remembers that it could not be written to: every other error is that of what is copied.
+type sink struct {
+	io.Writer
+	err error
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	n, err := s.Writer.Write(p)
+	s.err = err
+	return n, err
 }
 
 // syncFolder makes a rename last.
