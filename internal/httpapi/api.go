@@ -296,6 +296,9 @@ func (a *API) write(level slog.Level, f func(*http.Request, *upload) (answer, er
 		if err := a.guard.check(r); err != nil {
 			return err
 		}
+		if err := checkWhole(r); err != nil {
+			return err
+		}
 		body := newUpload(w, r, a.limits)
 		ack, asked, err := a.ackOf(r)
 		if err != nil {

@@ -87,6 +87,21 @@ func (u *upload) Read(p []byte) (int, error) {
 	return n, u.err
 }
 
+// checkWhole refuses a body that is a part of something (RFC 9110, 14.5): taken for all
+// of it, it would take the place of the rest too. curl -T with -C sends such bodies.
+func checkWhole(r *http.Request) error {
+	part := r.Header.Get("Content-Range")
+	if part == "" {
+		return nil
+	}
+	return &dataset.Error{
+		Code:    dataset.Invalid,
+		Message: "a part of a body cannot be taken",
+		Remedy:  "send all of it, without Content-Range (curl: without -C)",
+		Places:  []dataset.Place{{Parameter: "Content-Range", Detail: dataset.Excerpt(part)}},
+	}
+}
+
 func tooLong(limit int64) error {
 	return &dataset.Error{
 		Code:    dataset.TooLarge,

@@ -317,12 +317,12 @@ func (a *API) readBody(r *http.Request, body *upload, c *collection, p loadParam
 		contentType = formType // without a character set, which libraries add to it
 	}
 	if r.ContentLength == 0 {
-		return nil, &dataset.Error{
-			Code:    dataset.Invalid,
-			Message: "the input is empty",
-			Remedy:  "an empty list, [], loads no records; to load the configured source, send neither a body nor a Content-Type, as curl -X POST does without -d",
-			Places:  []dataset.Place{{Parameter: "Content-Type", Detail: dataset.Excerpt(contentType)}},
+		empty := &dataset.Error{Code: dataset.Invalid, Message: "the input is empty", Remedy: "an empty list, [], loads no records"}
+		if r.Method == http.MethodPost {
+			empty.Remedy += "; to load the configured source, send neither a body nor a Content-Type, as curl -X POST does without -d"
+			empty.Places = []dataset.Place{{Parameter: "Content-Type", Detail: dataset.Excerpt(contentType)}}
 		}
+		return nil, empty
 	}
 	o := c.read
 	o.ContentType, o.ContentEncoding = contentType, r.Header.Get("Content-Encoding")

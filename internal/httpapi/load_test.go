@@ -87,8 +87,14 @@ func TestLoadBadBodies(t *testing.T) {
 			t.Errorf("an empty file of type %s gets %+v", sent, p)
 		}
 	}
-	if p := n.problem(n.do("PUT", "/collections/meteorite_landings", ""), dataset.Invalid); p.Detail != "the input is empty" {
+	if p := n.problem(n.do("PUT", "/collections/meteorite_landings", ""), dataset.Invalid); p.Detail != "the input is empty" || strings.Contains(p.Remedy, "source") {
 		t.Errorf("an empty file by curl -T gets %+v", p)
+	}
+	// A part of a file must not take the place of all.
+	for _, write := range [][2]string{{"POST", "/data"}, {"PUT", "/collections/meteorite_landings"}, {"PUT", "/data/1"}, {"PUT", "/backup"}} {
+		if p := n.problem(n.do(write[0], write[1], `{"id":"1"}`, "Content-Range", "bytes 10-19/20"), dataset.Invalid); len(p.Errors) != 1 || p.Errors[0].Parameter != "Content-Range" || p.Remedy == "" {
+			t.Errorf("%s %s of a part gets %+v", write[0], write[1], p)
+		}
 	}
 	if p := n.problem(n.do("POST", "/data", "Sorry, service unavailable", "Content-Type", "application/x-www-form-urlencoded"), dataset.Invalid); !strings.Contains(p.Remedy, "--data-binary") {
 		t.Errorf("a line of text gets %+v", p)
