@@ -118,6 +118,9 @@ func TestParameters(t *testing.T) {
 
 func TestBadParameters(t *testing.T) {
 	n := startStones(t)
+	if p := n.problem(n.do("GET", "/data?filter=nothing=1", ""), dataset.Invalid); strings.Count(p.Remedy+",", " id,") != 1 || strings.Count(p.Remedy+",", " geometry,") != 1 {
+		t.Errorf("what a filter can name: %s", p.Remedy)
+	}
 	long := strings.Repeat("a", 2000)
 	for q, want := range map[string]struct {
 		parameter string

@@ -291,7 +291,11 @@ func (a *asker) noField(parameter, name string, at int) error {
 		names = append(names, f.Name)
 	}
 	if parameter == "filter" {
-		names = append(names, placeName, idName)
+		for _, name := range [...]string{placeName, idName} {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
 	}
 	remedy := "the fields are " + enumerate(names)
 	if near := nearest(name, names); near != "" {

@@ -54,6 +54,7 @@ func TestPut(t *testing.T) {
 		{"/data/1", `{"id":"1","a":{"b":1,"b":2}}`, "", dataset.Invalid, "/a/b"},
 		{"/data/1", "{\"id\":\"1\",\"a\":\"\xff\"}", "", dataset.Invalid, ""},
 		{"/data/1", ``, "application/json", dataset.Invalid, ""},
+		{"/data/1", `{"id":"1","a":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}`, "", dataset.TooLarge, ""},
 		{"/data/1", `{"id":"1","a":"` + strings.Repeat("x", 2<<20) + `"}`, "", dataset.TooLarge, ""},
 		{"/data/" + strings.Repeat("x", 600), `{"id":"1"}`, "", dataset.Invalid, ""},
 		{"/data/%01", `{"id":"1"}`, "", dataset.Invalid, ""},
@@ -69,7 +70,7 @@ func TestPut(t *testing.T) {
 		if c.pointer != "" && (len(p.Errors) != 1 || p.Errors[0].Pointer != c.pointer) {
 			t.Errorf("PUT %.40s: places %+v, want %s", c.body, p.Errors, c.pointer)
 		}
-		if p.Remedy == "" {
+		if p.Remedy == "" || c.code == dataset.TooLarge && !strings.Contains(p.Remedy, "leave") {
 			t.Errorf("PUT %.40s: no remedy: %+v", c.body, p)
 		}
 	}

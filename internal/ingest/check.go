@@ -101,6 +101,9 @@ func CheckRecord(json []byte, l Limits) error {
 // asError says that a text is bad, and where.
 func (f *fault) asError(text []byte, message, remedy string) error {
 	before := text[:f.offset]
+	if f.tooBig {
+		remedy = "make several records of it, or leave out what is long or deep"
+	}
 	return &dataset.Error{
 		Code:    f.code(),
 		Message: message,

@@ -213,7 +213,11 @@ func (k *keeper) reach(ctx context.Context, version uint64) error {
 		// state after it came in.
 		_, err := k.submit(ctx, &request{decide: func(dataset.Record, bool) (dataset.Edit, error) { return dataset.Edit{}, nil }})
 		if e, ok := errors.AsType[*dataset.Error](err); ok && e.Code == dataset.Unavailable {
-			why := strings.TrimPrefix(e.Message, notCarriedOut)
+			// What Redis refuses is told in its own words, without that beginning.
+			why, late := strings.CutPrefix(e.Message, notCarriedOut)
+			if !late {
+				why = ": " + why
+			}
 			return &dataset.Error{Code: e.Code, Message: "the latest version cannot be told" + why, Remedy: e.Remedy + "; without Min-Version the node answers from memory", Err: err}
 		}
 		return err

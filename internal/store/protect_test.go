@@ -61,6 +61,9 @@ func TestTransactionsAreTakenAway(t *testing.T) {
 					t.Fatalf("a write: %v", err)
 				}
 			}
+			if err := n.Reach(t.Context(), "things", dataset.Latest); dataset.CodeOf(err) != dataset.Unavailable || !strings.HasPrefix(err.Error(), "the latest version cannot be told: Redis at ") {
+				t.Fatalf("a read of the latest version: %v", err)
+			}
 			if _, err := n.Replace(t.Context(), "things", load(300, "y"), nil); dataset.CodeOf(err) != dataset.Unavailable {
 				t.Fatalf("a load: %v", err)
 			}

@@ -547,7 +547,7 @@ func (s *Store) Rejected(ctx context.Context, name string) ([]dataset.Rejection,
 }
 
 func notFound(name string) error {
-	return &dataset.Error{Code: dataset.NotFound, Message: "there is no dataset " + name, Remedy: "load one: POST /data, or landings load FILE"}
+	return &dataset.Error{Code: dataset.NotFound, Message: "there is no dataset " + name, Remedy: "load it: landings load FILE --dataset " + name + ", or PUT /collections/" + name}
 }
 
 // token gives 16 random hexadecimal digits.
