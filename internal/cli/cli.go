@@ -55,6 +55,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.ValueFormatter(withDefault),
 		kong.PostBuild(bindVariables),
 		kong.Bind(e),
 		kong.Vars{"config": defaultConfig},
@@ -82,6 +83,19 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return e.fail(err)
 	}
 	return max(exit, 0)
+}
+
+// withDefault gives the help of a flag or an argument with its default value, which kong shows
+// only in the place of a word that says what the value is.
+func withDefault(v *kong.Value) string {
+	if v.Flag == nil || v.Flag.PlaceHolder == "" || v.Default == "" {
+		return kong.DefaultHelpValueFormatter(v)
+	}
+	notes := "default: " + v.Default
+	for _, name := range v.Tag.Envs {
+		notes += ", $" + name
+	}
+	return strings.TrimSuffix(v.Help, ".") + " (" + notes + ")."
 }
 
 // joinNegative joins a flag and a negative number after it, as in --limit -1, with a =,

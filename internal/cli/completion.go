@@ -13,9 +13,11 @@ type completionCommand struct {
 
 // Help tells how the script is used.
 func (completionCommand) Help() string {
-	return `bash: source <(landings completion bash)
-zsh:  source <(landings completion zsh)
-fish: landings completion fish | source`
+	return `To use it:
+
+    bash: source <(landings completion bash)
+    zsh:  source <(landings completion zsh)
+    fish: landings completion fish | source`
 }
 
 // Run prints a script that completes commands and flags, made from the grammar.

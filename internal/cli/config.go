@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"landings/internal/dataset"
+	"landings/internal/ingest"
 )
 
 // maxConfig bounds the configuration file, in bytes.
@@ -177,14 +178,41 @@ func checkKeys(path string, list *yaml.Node) error {
 		if item.Kind != yaml.MappingNode {
 			return badConfig(path, item.Line, "a dataset is not a list of settings", "write - name: NAME, and its other settings below that")
 		}
-		for i := 0; i+1 < len(item.Content); i += 2 {
-			if key := item.Content[i]; !slices.Contains(datasetKeys, key.Value) {
-				return badConfig(path, key.Line, "a dataset has no setting \""+dataset.Excerpt(key.Value)+"\"", "use one of: "+strings.Join(datasetKeys, ", "))
-			}
+		if err := checkMembers(path, "a dataset", item, datasetKeys); err != nil {
+			return err
 		}
 	}
 	return nil
 }
+
+// geometryKeys are the settings of a dataset's geometry.
+var geometryKeys = []string{"geojson", "lat", "lon", "text"}
+
+// checkMembers refuses settings that what does not have, and those that are not one value.
+func checkMembers(path, what string, item *yaml.Node, known []string) error {
+	for i := 0; i+1 < len(item.Content); i += 2 {
+		key, value := item.Content[i], item.Content[i+1]
+		if !slices.Contains(known, key.Value) {
+			return badConfig(path, key.Line, what+" has no setting \""+dataset.Excerpt(key.Value)+"\"", "use one of: "+strings.Join(known, ", "))
+		}
+		if value.Kind == yaml.AliasNode {
+			value = value.Alias
+		}
+		switch {
+		case key.Value == "geometry" && value.Kind == yaml.MappingNode:
+			if err := checkMembers(path, "a geometry", value, geometryKeys); err != nil {
+				return err
+			}
+		case key.Value == "geometry" && value.Tag != "!!null":
+			return badConfig(path, value.Line, "geometry does not name one place", geometryRemedy)
+		case value.Kind != yaml.ScalarNode:
+			return badConfig(path, value.Line, key.Value+" is not one value", "write "+key.Value+": VALUE")
+		}
+	}
+	return nil
+}
+
+const geometryRemedy = "write {lat: FIELD, lon: FIELD}, {text: FIELD} or {geojson: FIELD}"
 
 func (c *configFile) check(path string, list *yaml.Node) error {
 	seen := map[string]bool{}
@@ -199,6 +227,9 @@ func (c *configFile) check(path string, list *yaml.Node) error {
 		seen[d.Name] = true
 		if d.OnError != "" && d.OnError != "stop" && d.OnError != "skip" {
 			return badConfig(path, line, "on_error is \""+dataset.Excerpt(d.OnError)+"\"", "use stop or skip")
+		}
+		if formats := []string{ingest.JSON, ingest.NDJSON, ingest.CSV, ingest.GeoJSON}; d.Format != "" && !slices.Contains(formats, d.Format) {
+			return badConfig(path, line, "format is \""+dataset.Excerpt(d.Format)+"\"", "use one of: "+strings.Join(formats, ", "))
 		}
 		if d.Ack != "" {
 			ack, err := dataset.ParseAck(d.Ack)
@@ -216,7 +247,7 @@ func (c *configFile) check(path string, list *yaml.Node) error {
 				}
 			}
 			if forms != 1 || !pair && (g.Lat != "" || g.Lon != "") {
-				return badConfig(path, line, "geometry does not name one place", "write {lat: FIELD, lon: FIELD}, {text: FIELD} or {geojson: FIELD}")
+				return badConfig(path, line, "geometry does not name one place", geometryRemedy)
 			}
 		}
 	}

@@ -23,7 +23,7 @@ type loadCommand struct {
 	File    string  `arg:"" help:"File to load: JSON, NDJSON, CSV or GeoJSON, plain, gzip or zstd; - reads the standard input."`
 	OnError string  `help:"stop: load nothing when a record is bad; skip: load the good ones. As the node is configured when empty." enum:"stop,skip," default:""`
 	IDField *string `help:"Field that holds the id; found when left out; \"\" names records by their position." placeholder:"FIELD"`
-	Format  string  `help:"Format of the file; found when empty." enum:"json,ndjson,csv,geojson," default:""`
+	Format  string  `help:"Format of the file: json, ndjson, csv or geojson; found when empty." enum:"json,ndjson,csv,geojson," default:""`
 }
 
 // types are the media types of file names.

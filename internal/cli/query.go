@@ -54,10 +54,10 @@ func (c *queryCommand) Run(e *env) error {
 		v.Set("limit", "0")
 	case c.Limit >= 0:
 		v.Set("limit", strconv.Itoa(c.Limit))
-	case c.Dataset != "":
-		v.Set("limit", "1000000")
 	case c.Limit < -1:
 		return &dataset.Error{Code: dataset.Invalid, Message: "--limit is negative", Remedy: "give a number of records, or leave it out for all"}
+	case c.Dataset != "":
+		v.Set("limit", "1000000")
 	}
 	if c.Explain {
 		v.Set("explain", "true")

@@ -27,6 +27,7 @@ type redisServerCommand struct {
 // Help tells what the command stands for.
 func (redisServerCommand) Help() string {
 	return `In place of: docker run -p 6379:6379 -v $(pwd)/data:/data redis:7 --save 1 1
+
 Parameters are those of redis.conf; one that is not supported is refused by name. A - reads more of them from standard input.`
 }
 
