@@ -2,6 +2,7 @@ package cql2
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"strings"
@@ -64,7 +65,7 @@ func jsonError(remedy string, place dataset.Place) error {
 	return &dataset.Error{
 		Code:    dataset.Invalid,
 		Message: "the filter is not valid CQL2 JSON",
-		Remedy:  remedy,
+		Remedy:  cmp.Or(remedy, `correct it there; a filter is such as {"op":"=","args":[{"property":"recclass"},"L6"]}`),
 		Places:  []dataset.Place{place},
 	}
 }

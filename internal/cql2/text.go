@@ -1,6 +1,7 @@
 package cql2
 
 import (
+	"cmp"
 	"strings"
 	"unicode/utf8"
 
@@ -58,7 +59,7 @@ func textError(s string, f failure) error {
 	return &dataset.Error{
 		Code:    dataset.Invalid,
 		Message: "the filter is not valid CQL2 text",
-		Remedy:  f.remedy,
+		Remedy:  cmp.Or(f.remedy, `correct it there; a filter is such as "mass (g)" >= 1000 AND recclass = 'L6': names as they are or in double quotes, texts in single ones`),
 		Places:  []dataset.Place{place},
 	}
 }
