@@ -22,8 +22,8 @@ var (
 	corsAll       = []string{"GET, HEAD, " + methodQuery + ", POST, PUT, PATCH, DELETE"}
 	corsTime      = []string{"7200"} // what browsers keep a permission for at most
 	corsRequests  = []string{"Accept, Authorization, Content-Encoding, Content-Type, If-Match, If-None-Match, Min-Version, Prefer"}
-	corsResponses = []string{"Accept-Patch, Accept-Query, Allow, Content-Encoding, Content-Length, Dataset-Ack, Dataset-Age, Dataset-Version, " +
-		"ETag, Link, Location, Number-Matched, Number-Returned, Preference-Applied, Retry-After, WWW-Authenticate"}
+	corsResponses = []string{"Accept-Patch, Accept-Query, Allow, Content-Disposition, Content-Encoding, Content-Length, Dataset-Ack, Dataset-Age, " +
+		"Dataset-Vanished, Dataset-Version, ETag, Link, Location, Number-Matched, Number-Returned, Preference-Applied, Retry-After, WWW-Authenticate"}
 )
 
 // share tells a browser what the page that a request comes from may do.

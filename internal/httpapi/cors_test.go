@@ -107,6 +107,7 @@ func TestPagesRead(t *testing.T) {
 			{"GET", "/collections/meteorite_landings/items", "", 200, nil},
 			{"GET", "/collections/meteorite_landings/facets?fields=name", "", 200, []string{"Authorization", "Bearer x"}},
 			{"QUERY", "/data", "id='1'", 200, []string{"Content-Type", cql2TextType}},
+			{"HEAD", "/backup", "", 200, nil},
 			{"GET", "/data/9", "", 404, nil},
 			{"GET", "/data?x=1", "", 400, nil},
 			{"GET", "/nothing", "", 404, nil},
