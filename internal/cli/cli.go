@@ -64,8 +64,11 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, "landings:", err)
 		return dataset.Codes[dataset.Internal].Exit
 	}
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		args = []string{"--help"}
+	case args[0] == "help": // as other programs have it: help COMMAND
+		args = append(args[1:len(args):len(args)], "--help")
 	}
 	c, err := parser.Parse(joinNegative(args))
 	if exit >= 0 { // --help has been printed

@@ -110,7 +110,7 @@ func New(c Config) (*API, error) {
 	})
 	a.route("/problems/{code}", methods{"GET": {handle: a.getProblem}})
 	a.route("/livez", methods{"GET": {handle: a.live}})
-	a.route("/readyz", methods{"GET": {handle: a.ready}})
+	a.route(readyPath, methods{"GET": {handle: a.ready}})
 	a.route("/metrics", methods{"GET": {handle: a.getMetrics()}})
 	a.mux.HandleFunc("/", a.nothing)
 	return a, nil
@@ -132,7 +132,7 @@ func (a *API) Open() { a.open.Store(true) }
 
 // closed says why a request cannot be answered yet; nil: it can.
 func (a *API) closed(r *http.Request) error {
-	if a.open.Load() || r.URL.Path == "/livez" || r.URL.Path == "/readyz" || r.URL.Path == "/metrics" || strings.HasPrefix(r.URL.Path, "/problems/") {
+	if a.open.Load() || r.URL.Path == "/livez" || r.URL.Path == readyPath || r.URL.Path == "/metrics" || strings.HasPrefix(r.URL.Path, "/problems/") {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), readyTime)

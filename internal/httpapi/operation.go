@@ -17,6 +17,8 @@ func (a *API) live(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
+const readyPath = "/readyz"
+
 // ready answers GET /readyz: the node can take reads and writes, or, where that is
 // the policy, reads.
 func (a *API) ready(w http.ResponseWriter, r *http.Request) error {

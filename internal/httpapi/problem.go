@@ -59,7 +59,11 @@ func (a *API) problem(ctx context.Context, method, path string, err error, h htt
 		p.Remedy = "look for the instance in the node's log"
 	}
 	if meaning.Status >= 500 && !errors.Is(err, context.Canceled) { // canceled: the client is gone
-		a.log.LogAttrs(context.WithoutCancel(ctx), slog.LevelError, "request failed",
+		level := slog.LevelError
+		if path == readyPath {
+			level = slog.LevelDebug // probes ask all the time; what keeps the node from being ready is logged once
+		}
+		a.log.LogAttrs(context.WithoutCancel(ctx), level, "request failed",
 			slog.String("method", method),
 			slog.String("path", path),
 			slog.Int("status", meaning.Status),

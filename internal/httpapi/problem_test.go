@@ -127,7 +127,8 @@ func TestRoutesAndMethods(t *testing.T) {
 }
 
 func TestOperation(t *testing.T) {
-	n := start(t, nil)
+	var log bytes.Buffer
+	n := start(t, func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	if r := n.want(n.do("GET", "/livez", ""), 200); !strings.Contains(r.body, `"version":"test"`) {
 		t.Errorf("/livez says %s", r.body)
 	}
@@ -138,6 +139,9 @@ func TestOperation(t *testing.T) {
 	r := n.do("GET", "/readyz", "")
 	if p := n.problem(r, dataset.Unavailable); p.Detail != "Redis does not answer" || r.header.Get("Retry-After") == "" {
 		t.Errorf("/readyz says %s", r.body)
+	}
+	if log.Len() > 0 {
+		t.Errorf("each probe of a node that is not ready is logged: %s", log.String())
 	}
 	n.store.set(func() { n.store.notReady = nil })
 	n.api.Drain()

@@ -285,17 +285,18 @@ func (s *Store) lookOnce(ctx context.Context) (names []string, beside server, er
 	return names, w.server, s.explain(err)
 }
 
-// Close says goodbye, ends what goes on and waits for it. Writes that have not
+// Close ends what goes on, waits for it and says goodbye. Writes that have not
 // been committed get an error. It can be called more than once.
 func (s *Store) Close() {
-	if s.ctx.Err() == nil && !s.hasTwin() {
+	leaves := s.ctx.Err() == nil && !s.hasTwin()
+	s.cancel()
+	s.wg.Wait()
+	if leaves { // last of all: a look that was under way tells the others that the node is there
 		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 		_ = s.shared(ctx, cmd("SREM", nodesKey, s.opts.Node)).Error()
 		_ = s.shared(ctx, cmd("SPUBLISH", s.database.nodesTopic(), "bye "+s.opts.Node)).Error()
 		cancel()
 	}
-	s.cancel()
-	s.wg.Wait()
 	s.topology.close()
 }
 
