@@ -33,13 +33,15 @@ type named struct {
 }
 
 // errLeft is what a connection gives whose server is not the master any more.
-var errLeft = &fault{message: "the sentinels name another master now", remedy: "try again"}
+var errLeft = &fault{message: "another server is the master now", remedy: "try again"}
 
-// follow asks the sentinels for the master at each look, and whenever somebody says that
-// there may be another one, until the store closes.
-func (s *Store) follow() {
-	for _, addr := range s.topology.address.hosts {
-		s.wg.Go(func() { s.listenTo(addr) })
+// followMasters asks who the masters are at each look, and whenever somebody says that there may be
+// another one, until the store closes. A look itself may wait for one that was cut off.
+func (s *Store) followMasters() {
+	if s.topology.address.master != "" {
+		for _, addr := range s.topology.address.hosts {
+			s.wg.Go(func() { s.listenTo(addr) })
+		}
 	}
 	for {
 		_ = s.topology.refresh(s.ctx) // who needs the master and does not know it gets the error
@@ -81,7 +83,7 @@ func (s *Store) switched(from, to string) {
 	}
 }
 
-// doubt makes the sentinels be asked soon.
+// doubt makes somebody be asked soon who the masters are.
 func (t *topology) doubt() {
 	select {
 	case t.doubts <- struct{}{}:
@@ -152,41 +154,14 @@ func (t *topology) believe(n named) {
 		return
 	}
 	t.master, t.last, t.confirmed = n.master, n, time.Now()
-	var left []*wire
-	for w := range t.wires {
-		if w.addr != n.master {
-			w.left.Store(true)
-			left = append(left, w)
-		}
-	}
+	left := t.misled()
 	t.mu.Unlock()
-	for _, w := range left {
-		w.conn.Close() // its user gets errLeft, and closes it too
+	for _, u := range left {
+		u.left()
 	}
 	if was.master != "" && was.master != n.master && t.switched != nil {
 		t.switched(was.master, n.master)
 	}
-}
-
-// enter takes note of a new connection, unless its server has been left meanwhile.
-func (t *topology) enter(w *wire) error {
-	if t.address.master == "" {
-		return nil
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.master != "" && t.master != w.addr {
-		return errLeft
-	}
-	t.wires[w] = struct{}{}
-	return nil
-}
-
-// leave forgets a connection that is closed.
-func (t *topology) leave(w *wire) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.wires, w)
 }
 
 // sentinel gives the shared client of a sentinel.

@@ -150,8 +150,8 @@ func (s *Store) Open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.topology.address.master != "" {
-		s.wg.Go(s.follow)
+	if s.topology.changes() {
+		s.wg.Go(s.followMasters)
 	}
 	// Redis may have forgotten what other nodes still have, and the names with it.
 	for left := s.settling(beside); left > 0; left = s.settling(beside) {

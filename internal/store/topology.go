@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,16 +29,17 @@ type topology struct {
 	servers map[string]*serverClient // guarded by mu, by host:port: those that were ever spoken to
 	cluster bool                     // guarded by mu: slots are asked for
 	slots   []slotRange              // guarded by mu: of a cluster; nil: not known
+	epoch   int64                    // guarded by mu: of the cluster, when its slots were last learned
 	master  string                   // guarded by mu: that sentinels named; "": not known
 	asked   time.Time                // guarded by mu: when somebody was last asked who serves what
+	users   map[*user]struct{}       // guarded by mu: what waits for a server
+	doubts  chan struct{}            // somebody should be asked soon
 
 	// Of sentinels, see sentinel.go.
-	doubts    chan struct{}            // they should be asked again
 	switched  func(from, to string)    // called when they name another master; nil: nobody is told
 	sentinels map[string]*serverClient // guarded by mu, by host:port
 	last      named                    // guarded by mu: whom they named last
 	confirmed time.Time                // guarded by mu: and when
-	wires     map[*wire]struct{}       // guarded by mu: that are open
 }
 
 // serverClient is the shared client of one server. Making it dials, which may take a while.
@@ -65,7 +65,7 @@ const askTime = time.Second
 func newTopology(a address) *topology {
 	return &topology{
 		address: a, servers: map[string]*serverClient{}, cluster: a.isCluster(),
-		doubts: make(chan struct{}, 1), sentinels: map[string]*serverClient{}, wires: map[*wire]struct{}{},
+		doubts: make(chan struct{}, 1), sentinels: map[string]*serverClient{}, users: map[*user]struct{}{},
 	}
 }
 
@@ -166,6 +166,13 @@ func (t *topology) isCluster() error {
 	return errIsCluster
 }
 
+// changes says whether another server may come to serve a key.
+func (t *topology) changes() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.cluster || t.address.master != ""
+}
+
 // masters gives all servers that serve keys.
 func (t *topology) masters(ctx context.Context) ([]string, error) {
 	t.mu.Lock()
@@ -214,8 +221,11 @@ func (t *topology) learn(addr, key string, err error) {
 			t.slots = append([]slotRange{{slot, slot, to}}, t.slots...) // found first; a refresh replaces all
 			return
 		}
-		if lost {
+		if lost && t.serves(&user{addr: addr, key: key}) {
 			t.slots = nil
+		}
+		if isDown(err) {
+			t.doubt() // perhaps only this server is cut off from the others
 		}
 	}
 }
@@ -253,110 +263,80 @@ func isReplica(err error) bool {
 	return ok && (strings.HasPrefix(text, "READONLY") || strings.HasPrefix(text, "MASTERDOWN"))
 }
 
+// isDown says whether err tells that the server finds its cluster down.
+func isDown(err error) bool {
+	text, ok := replyOf(err)
+	return ok && strings.HasPrefix(text, "CLUSTERDOWN")
+}
+
 // isCutOff says whether err tells that the server has lost its replicas: perhaps to another master.
 func isCutOff(err error) bool {
 	text, ok := replyOf(err)
 	return ok && strings.HasPrefix(text, "NOREPLICAS")
 }
 
-// refresh asks who serves what: everybody at once, for some may be dead, and in a cluster
-// the first answer counts.
-func (t *topology) refresh(ctx context.Context) error {
+// user is something that waits for answers of a server. It has to end when the server does not serve its
+// key any more: what is cut off may answer very late, or what counts no longer.
+type user struct {
+	addr string
+	key  string // "": the server itself, whatever it serves
+	left func() // makes it end; it does not block
+}
+
+// enter takes note of a user, unless its server has been left meanwhile.
+func (t *topology) enter(u *user) error {
 	t.mu.Lock()
-	t.asked = time.Now()
-	ask := slices.Clone(t.address.hosts)
-	for addr := range t.servers {
-		if !slices.Contains(ask, addr) {
-			ask = append(ask, addr)
-		}
+	defer t.mu.Unlock()
+	if !t.serves(u) {
+		return errLeft
 	}
-	t.mu.Unlock()
-	if t.address.master != "" {
-		return t.refreshMaster(ctx)
-	}
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	type said struct {
-		slots []slotRange
-		err   error
-	}
-	answers := make(chan said, len(ask))
-	for _, addr := range ask {
-		go func() {
-			var s said
-			s.slots, s.err = t.askSlots(ctx, addr)
-			answers <- s
-		}()
-	}
-	var first error
-	for range ask {
-		var s said
-		select {
-		case s = <-answers:
-		case <-ctx.Done():
-			s.err = ctx.Err()
-		}
-		if s.err != nil {
-			if first == nil || isReply(s.err) {
-				first = s.err
-			}
-			continue
-		}
-		t.mu.Lock()
-		t.slots = s.slots
-		t.mu.Unlock()
-		return nil
-	}
-	return first
+	t.users[u] = struct{}{}
+	return nil
 }
 
-// askSlots asks one server of a cluster who serves which slots.
-func (t *topology) askSlots(ctx context.Context, addr string) ([]slotRange, error) {
-	client, err := t.client(addr)
-	if err != nil {
-		return nil, err
-	}
-	list, err := client.Do(ctx, client.B().ClusterSlots().Build()).ToArray()
-	if err != nil {
-		return nil, err
-	}
-	var slots []slotRange
-	for _, m := range list {
-		r, err := parseSlots(m, addr)
-		if err != nil {
-			return nil, err
-		}
-		slots = append(slots, r)
-	}
-	if len(slots) == 0 {
-		return nil, &fault{message: "its cluster has no slots yet", remedy: "make the cluster: redis-cli --cluster create"}
-	}
-	return slots, nil
+// leave forgets a user that has ended.
+func (t *topology) leave(u *user) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.users, u)
 }
 
-// parseSlots reads one element of CLUSTER SLOTS: first slot, last slot, the master
-// as host, port and more, the replicas.
-func parseSlots(m rueidis.RedisMessage, asked string) (slotRange, error) {
-	bad := errors.New("CLUSTER SLOTS answered something else than slots")
-	parts, err := m.ToArray()
-	if err != nil || len(parts) < 3 {
-		return slotRange{}, bad
+// during gives a context that ends when a server is left, and what ends it and says whether that was why.
+func (t *topology) during(ctx context.Context, addr, key string) (_ context.Context, stop func() (left bool)) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	u := &user{addr, key, func() { cancel(errLeft) }}
+	if err := t.enter(u); err != nil {
+		cancel(err)
 	}
-	first, err1 := parts[0].AsInt64()
-	last, err2 := parts[1].AsInt64()
-	master, err3 := parts[2].ToArray()
-	if errors.Join(err1, err2, err3) != nil || len(master) < 2 {
-		return slotRange{}, bad
+	return ctx, func() bool {
+		t.leave(u)
+		left := errors.Is(context.Cause(ctx), errLeft)
+		cancel(nil)
+		return left
 	}
-	host, _ := master[0].ToString() // null where it does not know its own
-	port, err := master[1].AsInt64()
-	if err != nil {
-		return slotRange{}, bad
+}
+
+// serves says whether a user is at the right server, as far as is known; t.mu is held.
+func (t *topology) serves(u *user) bool {
+	switch {
+	case t.cluster && u.key == "":
+		return t.slots == nil || slices.ContainsFunc(t.slots, func(r slotRange) bool { return r.master == u.addr })
+	case t.cluster || t.address.master != "":
+		addr, known := t.find(u.key)
+		return !known || addr == u.addr
 	}
-	if host == "" || host == "?" {
-		host, _, _ = net.SplitHostPort(asked)
+	return true
+}
+
+// misled gives the users that are at the wrong server; t.mu is held.
+func (t *topology) misled() []*user {
+	var left []*user
+	for u := range t.users {
+		if !t.serves(u) {
+			left = append(left, u)
+		}
 	}
-	return slotRange{uint16(first), uint16(last), net.JoinHostPort(host, strconv.FormatInt(port, 10))}, nil
+	return left
 }
 
 // slotOf gives a key's slot in a cluster: CRC-16/XMODEM of its hash tag modulo

@@ -27,6 +27,7 @@ type wire struct {
 	key      string      // that it was opened for; "": for the server itself
 	server   server      // as it was when the wire was opened or last asked
 	left     atomic.Bool // shared: its server is not the master any more, and conn is closed
+	user     *user       // nil until it is connected
 }
 
 // command is a Redis command: its name, its key if it has one, its arguments.
@@ -58,8 +59,17 @@ func (s *Store) openAt(ctx context.Context, addr, key string) (*wire, error) {
 	w := &wire{topology: s.topology, addr: addr, key: key}
 	s.topology.server(addr)
 	var err error
-	if w.conn, err = s.connect(ctx, addr); err == nil {
-		err = s.topology.enter(w)
+	connecting, stop := s.topology.during(ctx, addr, key)
+	w.conn, err = s.connect(connecting, addr)
+	if stop() && err != nil {
+		err = errLeft
+	}
+	if err == nil {
+		w.user = &user{addr, key, func() {
+			w.left.Store(true)
+			w.conn.Close() // whoever waits gets errLeft, and closes it too
+		}}
+		err = s.topology.enter(w.user)
 	}
 	if err == nil {
 		err = w.identify(ctx)
@@ -132,7 +142,7 @@ func dial(ctx context.Context, addr string, option *rueidis.ClientOption) (net.C
 
 func (w *wire) close() {
 	w.conn.Close()
-	w.topology.leave(w)
+	w.topology.leave(w.user)
 }
 
 // A transaction begins with MULTI and barrier. Redis takes commands one by one when it has refused
@@ -416,9 +426,14 @@ func (s *Store) shared(ctx context.Context, c command) rueidis.RedisResult {
 		if err != nil {
 			return rueidis.NewErrorResult(err)
 		}
-		r := client.Do(ctx, client.B().Arbitrary(c.name).Keys(c.key).Args(c.args...).Build())
+		call, stop := s.topology.during(ctx, addr, c.key)
+		r := client.Do(call, client.B().Arbitrary(c.name).Keys(c.key).Args(c.args...).Build())
+		left := stop() && r.Error() != nil
+		if left {
+			r = rueidis.NewErrorResult(errLeft)
+		}
 		s.topology.learn(addr, c.key, r.Error())
-		if _, moved := movedTo(r.Error(), addr); !moved || redirections == 5 {
+		if _, moved := movedTo(r.Error(), addr); !moved && !left || redirections == 5 {
 			return r
 		}
 	}
