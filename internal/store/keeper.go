@@ -39,6 +39,7 @@ type keeper struct {
 	armed   bool  // meta is watched on the wire and was equal to state when that began
 
 	state      meta        // of the copy; the zero meta until known
+	moving     bool        // Redis answered that its slot is being moved, and keys may be missing since
 	known      bool        // the dataset was read from Redis at least once
 	tail       tail        // the last commits, the last of them makes state
 	unresolved []attempt   // commits whose reply was lost
@@ -451,6 +452,7 @@ func (k *keeper) disarm() { k.armed = false }
 // again who serves it; it gives err explained.
 func (k *keeper) broke(err error) error {
 	k.armed, k.suspect = false, true
+	k.moving = k.moving || isMoving(err)
 	if !isReply(err) || k.wire != nil && k.wire.conn.Failed() {
 		k.hangUp()
 	} else if _, moved := movedTo(err, ""); moved {

@@ -70,14 +70,18 @@ func (k *keeper) recover(ctx context.Context, m meta) error {
 			missing = nil // somebody else wrote to the stream: it is begun anew
 		}
 	}
+	whole, err := k.arrived(ctx, m)
+	if err != nil {
+		return err
+	}
 	how, level := "nothing was lost", slog.LevelWarn
 	again := len(missing)
 	var dropped []*commit
 	switch {
-	case m.mark() == k.state.mark():
+	case whole && m.mark() == k.state.mark():
 		level = slog.LevelInfo // so every restart goes that is as it should be
 		err = k.takeTerm(ctx, m)
-	case missing != nil:
+	case whole && missing != nil:
 		how = "committed the tail again"
 		err = k.commitAgain(ctx, m, missing)
 	default:
@@ -98,6 +102,55 @@ func (k *keeper) recover(ctx context.Context, m meta) error {
 		return errAgain // it broke while old generations were collected; the recovery is committed
 	}
 	return k.wire.do(ctx, k.announcement(k.state.Version)).Err()
+}
+
+// arrived says whether a server has all buckets that its meta speaks of. In a cluster keys come to a server one by one, and
+// some may stay behind, or be lost with the server that they were moved to; else all that a transaction did is there, or none of it.
+func (k *keeper) arrived(ctx context.Context, m meta) (bool, error) {
+	const atATime = 1000
+	if !k.wire.server.cluster || !m.Exists() {
+		return true, nil
+	}
+	sum := int64(0)
+	buckets := bucketsOf(m.Next)
+	for first := uint64(0); first < buckets; first += atATime {
+		var commands []command
+		for b := first; b < min(first+atATime, buckets); b++ {
+			commands = append(commands, cmd("HLEN", bucketKey(k.name, m.Generation, b)))
+		}
+		results, err := k.wire.pipeline(ctx, commands)
+		if err != nil {
+			return false, err
+		}
+		for _, r := range results {
+			n, err := r.Int()
+			if err != nil {
+				return false, err
+			}
+			sum += n
+		}
+	}
+	return sum == int64(m.Count), nil
+}
+
+// stayed says whether the dataset, at whose state Redis is, is all there. Who gave up moving its slot may have left keys
+// at the other server: where some are missing, everybody recovers it.
+func (k *keeper) stayed(ctx context.Context) (bool, error) {
+	if !k.moving {
+		return true, nil
+	}
+	whole, err := k.arrived(ctx, k.state)
+	if err != nil {
+		return false, err
+	}
+	k.moving = false
+	if whole {
+		return true, nil
+	}
+	if err := k.void(ctx, k.state); err != nil {
+		return false, err
+	}
+	return false, errAgain
 }
 
 // refusedApart is how long after Redis refused a write no recovery is tried.

@@ -143,7 +143,7 @@ func (k *keeper) round(ctx context.Context) (done bool, err error) {
 		}
 	}
 	if k.stands(look) {
-		return true, nil
+		return k.stayed(ctx)
 	}
 	if has && k.known {
 		// Most often others have made a few commits.
@@ -151,7 +151,7 @@ func (k *keeper) round(ctx context.Context) (done bool, err error) {
 			return false, err
 		}
 		if k.stands(look) {
-			return true, nil
+			return k.stayed(ctx)
 		}
 	}
 	m, err := k.readMeta(ctx)
@@ -213,9 +213,13 @@ func (k *keeper) reconcile(ctx context.Context, m meta) error {
 		if err := k.wire.identify(ctx); err != nil {
 			return err
 		}
-		if k.state.Run == k.wire.server.run && k.wire.server.evicted == 0 {
-			// Redis is the one that we know and throws nothing away: somebody
-			// deleted the keys.
+		gave, err := k.wire.gaveAway(ctx)
+		if err != nil {
+			return err
+		}
+		if k.state.Run == k.wire.server.run && k.wire.server.evicted == 0 && !gave {
+			// Redis is the one that we know, and neither throws anything away nor has it moved any
+			// keys to another one, where they may be out of reach: somebody deleted the keys.
 			k.store.opts.Logger.Warn("the dataset's keys were deleted in Redis", "dataset", k.name, "version", k.state.Version,
 				"remedy", "within an hour: landings backup --vanished --dataset "+k.name+" FILE from this node, then landings restore FILE")
 			k.absent()

@@ -269,6 +269,12 @@ func isDown(err error) bool {
 	return ok && strings.HasPrefix(text, "CLUSTERDOWN")
 }
 
+// isMoving says whether err tells that a key's slot is being moved to another server, and some key is there already.
+func isMoving(err error) bool {
+	text, ok := replyOf(err)
+	return ok && (strings.HasPrefix(text, "ASK ") || strings.HasPrefix(text, "TRYAGAIN"))
+}
+
 // isCutOff says whether err tells that the server has lost its replicas: perhaps to another master.
 func isCutOff(err error) bool {
 	text, ok := replyOf(err)

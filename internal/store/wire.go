@@ -414,6 +414,15 @@ func parseServer(info string) server {
 	}
 }
 
+// gaveAway says whether the server, of a cluster, has moved any keys to another one since its start.
+func (w *wire) gaveAway(ctx context.Context) (bool, error) {
+	if !w.server.cluster {
+		return false, nil
+	}
+	info, err := w.do(ctx, cmd("INFO", "", "commandstats")).Text()
+	return strings.Contains(info, "cmdstat_migrate:"), err
+}
+
 // shared runs one command over the connection that everybody shares, on the server
 // that serves its key.
 func (s *Store) shared(ctx context.Context, c command) rueidis.RedisResult {
