@@ -169,6 +169,7 @@ func hostPort(text, standard string) (host, port string, err error) {
 func (a *address) settle(o Options) {
 	a.option.ForceSingleClient = true // where which key lives is found out here, see topology
 	a.option.DisableCache = true      // every answer must be Redis's own
+	a.option.AlwaysPipelining = true  // else a command that runs alone does not end with its context
 	a.option.DisableRetry = true      // what is tried again, and when, is decided here
 	if a.option.Dialer.Timeout == 0 {
 		a.option.Dialer.Timeout = 2 * time.Second

@@ -211,3 +211,33 @@ func TestKeyThatIsLostOnTheWay(t *testing.T) {
 	}
 	allThere(t, n, to, state)
 }
+
+// A node that starts while the slot of a dataset is being moved serves the others.
+func TestStartWhileASlotMoves(t *testing.T) {
+	c, master, _ := clusterOf(t)
+	n := start(t, c.Servers[0].URL())
+	if _, err := n.Replace(t.Context(), "things", load(600, "x"), nil); err != nil {
+		t.Fatal(err)
+	}
+	state := put(t, n, "a")
+	if _, err := n.put(t.Context(), "others", "a", `{}`); err != nil {
+		t.Fatal(err)
+	}
+	to := beside(t, c, master)
+	slot := moving(t, master, to, "meta", "g1:0")
+	fresh := start(t, c.Servers[0].URL(), named("late"))
+	if others := fresh.copyOf("others").State(); others.Count != 1 {
+		t.Fatalf("the other dataset has %d records", others.Count)
+	}
+	if err := fresh.Missing("things"); dataset.CodeOf(err) != dataset.Unavailable {
+		t.Fatalf("of the one that moves it says %v", err)
+	}
+	for key := range strings.FieldsSeq(master.Do("CLUSTER", "GETKEYSINSLOT", slot, "100")) {
+		master.Do("MIGRATE", "127.0.0.1", fmt.Sprint(to.Port), key, "0", "5000")
+	}
+	for _, s := range []*redistest.Server{to, master} {
+		s.Do("CLUSTER", "SETSLOT", slot, "NODE", to.Do("CLUSTER", "MYID"))
+	}
+	until(t, "it has it", func() bool { return fresh.copyOf("things").State().Digest == state.Digest })
+	allThere(t, n, to, n.copyOf("things").State())
+}

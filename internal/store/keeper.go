@@ -284,13 +284,16 @@ func (k *keeper) run() {
 		if err == nil {
 			break
 		}
+		if isMoving(err) {
+			opened() // which may take long, and must not keep the others from being served
+		}
 		if healingOf(err) != never {
 			if !pause(ctx, backoff(attempts)) {
 				return
 			}
 			continue
 		}
-		opened() // a damaged dataset must not keep the others from being served
+		opened() // nor must a damaged dataset
 		if !k.refuseFor(ctx, min(k.store.opts.Look<<min(attempts, 4), 10*k.store.opts.Look), err) {
 			return
 		}

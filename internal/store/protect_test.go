@@ -4,9 +4,9 @@ package store_test
 
 import (
 	"context"
-	"strconv"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
