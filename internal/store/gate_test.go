@@ -415,3 +415,28 @@ func TestCollectedByWhatIsLive(t *testing.T) {
 		})
 	}
 }
+
+// Of a recovery that breaks off nothing stays behind that does not expire.
+func TestStreamBesideExpires(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	g := newGate(t, r.Addr())
+	n := start(t, "redis://"+g.addr)
+	state := put(t, n, numbered("a", 30)...)
+	h := g.hold(t, func(sent []byte) int {
+		if !bytes.Contains(sent, []byte("XADD")) {
+			return -1
+		}
+		return bytes.Index(sent, []byte("*3\r\n$7\r\nPEXPIRE"))
+	})
+	r.Kill()
+	r.Up()
+	within(t, "commits were written", h.held)
+	h.lose()
+	settled(t, r, n)
+	same(t, r, state)
+	for key := range strings.Lines(r.Do("KEYS", "landings:{things}:changes:*")) {
+		if key = strings.TrimSpace(key); key != "" && r.Do("PTTL", key) == "-1" {
+			t.Errorf("%s does not expire", key)
+		}
+	}
+}

@@ -279,6 +279,9 @@ func (k *keeper) rewrite(ctx context.Context, m meta) (dropped []*commit, err er
 			return nil, err
 		}
 	}
+	if p.stream, err = k.streamAgain(ctx); err != nil {
+		return nil, err
+	}
 	if err := k.expect(ctx, m); err != nil {
 		return nil, err
 	}
@@ -288,9 +291,6 @@ func (k *keeper) rewrite(ctx context.Context, m meta) (dropped []*commit, err er
 		return nil, err
 	}
 	dropped = k.overwritten(m, had)
-	if p.stream, err = k.streamAgain(ctx); err != nil {
-		return nil, err
-	}
 	p.reset = p.stream == ""
 	if g != nil {
 		whole, err := k.whole(ctx, g)
@@ -347,7 +347,8 @@ func (k *keeper) streamAgain(ctx context.Context) (key string, err error) {
 			continue
 		}
 		commands = append(commands, cmd("PEXPIRE", key, strconv.FormatInt(expires.Milliseconds(), 10)))
-		if err := k.wire.all(ctx, commands); err != nil {
+		// At once, so that there is never one that does not expire.
+		if err := k.transact(ctx, commands...); err != nil {
 			return "", err
 		}
 		commands, size = nil, 0
