@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"landings/internal/resp"
 )
 
 // housekeep trims the stream and collects generations that nobody needs. What
@@ -123,7 +125,7 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 		keep = 0
 	}
 	// By this node's settings, whoever made them: of nodes with others, the strictest one's count.
-	var beyond []uint64 // what is not kept: too many, or too old
+	var beyond []uint64 // what is not kept: too many, too old, or of an earlier dataset of this name
 	k.expires = time.Time{}
 	k.expired.Stop()
 	for i, number := range earlier {
@@ -132,7 +134,7 @@ func (k *keeper) collectGenerations(ctx context.Context) error {
 		if k.store.opts.KeepLoadsFor > 0 && g.Kept != nil {
 			left = k.store.opts.KeepLoadsFor.Milliseconds() - (now - g.Kept.At)
 		}
-		if i < len(earlier)-keep || left <= 0 {
+		if i < len(earlier)-keep || left <= 0 || g.Kept != nil && !g.Kept.of(k.state.Epoch) {
 			beyond = append(beyond, number)
 		} else if g.Kept != nil {
 			k.expireBy(k.collected.Add(time.Duration(left) * time.Millisecond))
@@ -205,17 +207,20 @@ func (s *Store) discard(name string, g *staged) {
 		return
 	}
 	defer w.close()
-	// First of all, for a Redis that is out of memory takes nothing but deletions.
-	if w.deleteBuckets(ctx, name, g.generation, g.entry.Buckets) != nil {
-		return
-	}
 	field := strconv.FormatUint(g.generation, 10)
 	results, err := w.pipeline(ctx, []command{cmd("WATCH", gensKey(name)), cmd("HGET", gensKey(name), field)})
 	if err != nil {
 		return
 	}
 	entry, err := parseGeneration(results[1].Text())
-	if err != nil || entry.State != loading {
+	switch {
+	case errors.Is(err, resp.ErrNil) && w.server.run == g.entry.Run:
+		// Nothing else tells of its buckets any more.
+	case err != nil || entry.Load != g.entry.Load || entry.State != loading && entry.State != dead:
+		return // Redis forgot it, and another one may have its number by now
+	}
+	// First of all, for a Redis that is out of memory takes nothing but deletions.
+	if w.deleteBuckets(ctx, name, g.generation, g.entry.Buckets) != nil || entry.State != loading {
 		return
 	}
 	entry.State = dead

@@ -369,8 +369,10 @@ func TestCollectedByWhatIsLive(t *testing.T) {
 			r := redistest.Start(t, "--save", "")
 			g := newGate(t, r.Addr())
 			n, m := start(t, "redis://"+g.addr, func(o *store.Options) { o.Look = time.Hour }), start(t, r.URL(), named("another"))
-			if _, err := n.Replace(t.Context(), "things", load(10, "first"), nil); err != nil {
-				t.Fatal(err)
+			for _, mark := range []string{"earlier", "first"} {
+				if _, err := n.Replace(t.Context(), "things", load(10, mark), nil); err != nil {
+					t.Fatal(err)
+				}
 			}
 			for _, both := range []*node{m, n} { // and that one has collected
 				if err := both.Reach(t.Context(), "things", dataset.Latest); err != nil {

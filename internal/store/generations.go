@@ -44,6 +44,8 @@ func (s *Store) Generations(ctx context.Context, name string) ([]dataset.Generat
 			found.State, found.Records, found.Source, found.LoadedAt = string(live), here.Count, here.Source, here.LoadedAt
 		case g.State == dead || g.State == live:
 			continue // live, but no longer: a recovery left it for the collector
+		case g.Kept != nil && !g.Kept.of(here.Epoch):
+			continue // that dataset was deleted
 		case g.Kept != nil:
 			found.Source, found.LoadedAt = g.Kept.Source, g.Kept.LoadedAt
 		}
@@ -60,18 +62,42 @@ func (s *Store) RollBack(ctx context.Context, name string, number uint64, check 
 	if err := dataset.CheckName(name); err != nil {
 		return dataset.State{}, err
 	}
-	if k := s.existing(name); k == nil || !k.published.Load().Exists() {
+	k := s.existing(name)
+	if k == nil {
 		return dataset.State{}, notFound(name)
 	}
-	load, err := s.readKept(ctx, name, number)
+	of := k.published.Load()
+	if !of.Exists() {
+		return dataset.State{}, notFound(name)
+	}
+	load, err := s.readKept(ctx, name, number, of.Epoch)
 	if err != nil {
 		return dataset.State{}, err
 	}
-	return s.replace(ctx, name, load, s.prepare(name, load), nil, time.Now().Add(s.opts.WriteTimeout), check)
+	return s.replace(ctx, name, load, s.prepare(name, load), nil, time.Now().Add(s.opts.WriteTimeout), func(current dataset.State) error {
+		// It may have been deleted meanwhile.
+		switch {
+		case !current.Exists():
+			return notFound(name)
+		case current.Epoch != of.Epoch:
+			return notKept(name, number)
+		case check != nil:
+			return check(current)
+		}
+		return nil
+	})
 }
 
-// readKept reads a kept generation over one connection.
-func (s *Store) readKept(ctx context.Context, name string, number uint64) (dataset.Load, error) {
+func notKept(name string, number uint64) error {
+	return &dataset.Error{
+		Code:    dataset.NotFound,
+		Message: fmt.Sprintf("the dataset %s has no earlier generation %d", name, number),
+		Remedy:  "use one that is listed as kept: GET /collections/" + name + "/generations",
+	}
+}
+
+// readKept reads a kept generation of a dataset's over one connection.
+func (s *Store) readKept(ctx context.Context, name string, number uint64, epoch string) (dataset.Load, error) {
 	w, err := s.open(ctx, gensKey(name))
 	if err != nil {
 		return dataset.Load{}, err
@@ -81,12 +107,8 @@ func (s *Store) readKept(ctx context.Context, name string, number uint64) (datas
 	if err != nil && !errors.Is(err, resp.ErrNil) {
 		return dataset.Load{}, s.explain(err)
 	}
-	if err != nil || g.State != kept || g.Kept == nil {
-		return dataset.Load{}, &dataset.Error{
-			Code:    dataset.NotFound,
-			Message: fmt.Sprintf("the dataset %s has no earlier generation %d", name, number),
-			Remedy:  "use one that is listed as kept: GET /collections/" + name + "/generations",
-		}
+	if err != nil || g.State != kept || g.Kept == nil || !g.Kept.of(epoch) {
+		return dataset.Load{}, notKept(name, number)
 	}
 	records, err := w.readGeneration(ctx, name, number, g.Buckets)
 	if err != nil {

@@ -22,17 +22,22 @@ type generation struct {
 	Records int             `json:"records"`
 	Buckets uint64          `json:"buckets"` // its buckets have numbers below this
 	Node    string          `json:"node,omitempty"`
+	Load    string          `json:"load,omitempty"` // names the load: where Redis forgot a number, another one may get it
 	Kept    *earlier        `json:"kept,omitempty"` // of a kept one: what it was
 }
 
 // earlier is what meta said of a generation when another one took its place.
 type earlier struct {
-	At       int64          `json:"at"` // when that was: Unix time in ms
+	At       int64          `json:"at"`              // when that was: Unix time in ms
+	Epoch    string         `json:"epoch,omitempty"` // of which dataset of this name
 	Digest   string         `json:"digest"`
 	Schema   dataset.Schema `json:"schema"`
 	Source   string         `json:"source"`
 	LoadedAt time.Time      `json:"loaded_at"`
 }
+
+// of says whether it was an earlier load of that dataset, and not of one of the same name that was deleted.
+func (e *earlier) of(epoch string) bool { return e.Epoch == "" || e.Epoch == epoch }
 
 type generationState string
 
@@ -243,7 +248,7 @@ func (k *keeper) planGeneration(p *plan, g *staged) {
 		p.commands = append(p.commands, cmd("HSET", gensKey(k.name), strconv.FormatUint(k.state.Generation, 10), generation{
 			State: kept, Run: k.state.Run, Records: k.state.Count, Buckets: bucketsOf(k.state.Next),
 			Kept: &earlier{
-				At: time.Now().UnixMilli(), Digest: k.state.Digest.String(),
+				At: time.Now().UnixMilli(), Epoch: k.state.Epoch, Digest: k.state.Digest.String(),
 				Schema: k.state.Schema, Source: k.state.Source, LoadedAt: k.state.LoadedAt,
 			},
 		}.String()))
@@ -273,7 +278,7 @@ func (k *keeper) whole(ctx context.Context, g *staged) (bool, error) {
 		return false, nil // collected, or never written to this Redis
 	case err != nil:
 		return false, err
-	case entry.State != loading || entry.Run != k.wire.server.run:
+	case entry.State != loading || entry.Run != k.wire.server.run || entry.Load != g.entry.Load:
 		return false, nil
 	}
 	now, err := parseTime(results[2].Texts())

@@ -50,7 +50,7 @@ func (s *Store) stage(ctx context.Context, name string, load dataset.Load, st *s
 	}
 	st.g.load = load
 	err := st.finish(ctx)
-	if isReply(err) {
+	if isReply(err) || errors.Is(err, errStale) {
 		st.discard()
 		return nil, err
 	}
@@ -381,7 +381,7 @@ func (w *wire) begin(ctx context.Context, name string, g *staged, lease time.Dur
 	if err != nil {
 		return err
 	}
-	g.entry.Lease = now + lease.Milliseconds()
+	g.entry.Lease, g.entry.Load = now+lease.Milliseconds(), token()
 	return w.do(ctx, cmd("HSET", gensKey(name), strconv.FormatUint(g.generation, 10), g.entry.String())).Err()
 }
 
@@ -398,7 +398,7 @@ func (w *wire) renew(ctx context.Context, name string, g *staged, lease time.Dur
 	switch {
 	case err != nil && !errors.Is(err, resp.ErrNil):
 		return false, err
-	case err != nil || entry.State != loading:
+	case err != nil || entry.State != loading || entry.Load != g.entry.Load:
 		return false, errStale
 	}
 	now, err := parseTime(results[2].Texts())
