@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -443,4 +445,59 @@ func TestRenewedOverTheMark(t *testing.T) {
 		t.Fatalf("%+v, %v", state, err)
 	}
 	inRedis(t, r, "things")
+}
+
+// The stream is trimmed also after another history, with lower versions, took the place of the node's.
+func TestTrimOfAnotherHistory(t *testing.T) {
+	r, other := redistest.Start(t, "--save", ""), redistest.Start(t, "--save", "")
+	soon := func(o *store.Options) { o.Window = 200 * time.Millisecond }
+	n := start(t, r.URL(), soon, func(o *store.Options) { o.KeepBytes, o.Idle = 8000, 60*time.Millisecond })
+	length := func() int {
+		n, _ := strconv.Atoi(r.Do("XLEN", "landings:{things}:changes"))
+		return n
+	}
+	put(t, n, "a")
+	r.Do("SAVE")
+	put(t, n, numbered("b", 300)...)
+	until(t, "the stream is trimmed", func() bool { return length() < 60 })
+	r.Kill()
+	brought := func(from, to *redistest.Server) {
+		dump, err := os.ReadFile(filepath.Join(from.Dir, "dump.rdb"))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(to.Dir, "dump.rdb"), dump, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	other.Kill()
+	brought(r, other)
+	other.Up()
+	put(t, start(t, other.URL(), named("another", soon)), "c")
+	other.Do("SAVE")
+	brought(other, r)
+	r.Up()
+	settled(t, r, n)
+	if state := put(t, n, numbered("d", 150)...); state.Version > 200 {
+		t.Fatalf("the version is %d", state.Version)
+	}
+	until(t, "the stream is trimmed", func() bool { return length() < 60 })
+}
+
+// That the history of a deleted dataset expires is not taken for keys that vanished.
+func TestExpiredHistoryIsNoNews(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	var said lines
+	n := start(t, r.URL(), logTo(&said), func(o *store.Options) { o.KeepDropped = 200 * time.Millisecond })
+	put(t, n, "a")
+	if _, err := n.Drop(t.Context(), "things", nil); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it has expired", func() bool { return r.Do("EXISTS", "landings:{things}:meta") == "0" })
+	if err := n.Reach(t.Context(), "things", dataset.Latest); err != nil {
+		t.Fatal(err)
+	}
+	if found := said.with(t, "the dataset's keys were deleted in Redis"); len(found) > 0 {
+		t.Fatalf("it says %v", found)
+	}
 }

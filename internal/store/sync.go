@@ -217,11 +217,13 @@ func (k *keeper) reconcile(ctx context.Context, m meta) error {
 		if err != nil {
 			return err
 		}
-		if k.state.Run == k.wire.server.run && k.wire.server.evicted == 0 && !gave {
+		if k.state.Run == k.wire.server.run && k.wire.server.evicted == 0 && (!gave || !k.state.Exists()) {
 			// Redis is the one that we know, and neither throws anything away nor has it moved any
 			// keys to another one, where they may be out of reach: somebody deleted the keys.
-			k.store.opts.Logger.Warn("the dataset's keys were deleted in Redis", "dataset", k.name, "version", k.state.Version,
-				"remedy", "within an hour: landings backup --vanished --dataset "+k.name+" FILE from this node, then landings restore FILE")
+			if k.state.Exists() { // else what was left of a deleted one has expired
+				k.store.opts.Logger.Warn("the dataset's keys were deleted in Redis", "dataset", k.name, "version", k.state.Version,
+					"remedy", "within an hour: landings backup --vanished --dataset "+k.name+" FILE from this node, then landings restore FILE")
+			}
 			k.absent()
 			return nil
 		}
@@ -422,7 +424,7 @@ func (k *keeper) settleOn(m meta, records dataset.Sequence, commits []*commit) e
 	}
 	k.adopt(m)
 	k.known = true
-	k.tail = tail{}
+	k.tail, k.trimmed = tail{}, 0 // the versions of another history may be lower ones
 	for _, c := range commits {
 		k.remember(c)
 	}
