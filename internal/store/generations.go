@@ -62,9 +62,17 @@ func (s *Store) RollBack(ctx context.Context, name string, number uint64, check 
 	if err := dataset.CheckName(name); err != nil {
 		return dataset.State{}, err
 	}
-	k := s.existing(name)
-	if k == nil {
+	unknown, err := s.unknown(ctx, name)
+	if err != nil {
+		return dataset.State{}, err
+	}
+	if unknown {
 		return dataset.State{}, notFound(name)
+	}
+	// What other nodes made is not denied by one that lags.
+	k := s.keeper(name)
+	if _, err := k.submit(ctx, &request{decide: nothing}); err != nil {
+		return dataset.State{}, err
 	}
 	of := k.published.Load()
 	if !of.Exists() {

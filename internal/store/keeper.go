@@ -207,12 +207,13 @@ func (k *keeper) submit(ctx context.Context, r *request) (state dataset.State, e
 	return state, err
 }
 
+// nothing decides on a write that changes nothing: it is answered once Redis was seen at the copy's state after it came in.
+func nothing(dataset.Record, bool) (dataset.Edit, error) { return dataset.Edit{}, nil }
+
 // reach waits for a version, see [Store.Reach].
 func (k *keeper) reach(ctx context.Context, version uint64) error {
 	if version == dataset.Latest {
-		// A write that changes nothing is answered once Redis was seen at the copy's
-		// state after it came in.
-		_, err := k.submit(ctx, &request{decide: func(dataset.Record, bool) (dataset.Edit, error) { return dataset.Edit{}, nil }})
+		_, err := k.submit(ctx, &request{decide: nothing})
 		if e, ok := errors.AsType[*dataset.Error](err); ok && e.Code == dataset.Unavailable {
 			// What Redis refuses is told in its own words, without that beginning.
 			why, late := strings.CutPrefix(e.Message, notCarriedOut)

@@ -501,3 +501,29 @@ func TestExpiredHistoryIsNoNews(t *testing.T) {
 		t.Fatalf("it says %v", found)
 	}
 }
+
+// A node that has not heard of what others made does not deny it to who goes back to it.
+func TestRollBackIsNotDeniedByALaggard(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	p := newProxy(t, r.Addr(), seeded(t))
+	n, m := start(t, "redis://"+p.addr, func(o *store.Options) { o.WriteTimeout = 500 * time.Millisecond }), start(t, r.URL(), named("another"))
+	p.shut.Store(true)
+	first, err := m.Replace(t.Context(), "things", load(10, "first"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Replace(t.Context(), "things", load(20, "second"), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.RollBack(t.Context(), "things", first.Generation, nil); dataset.CodeOf(err) != dataset.Unavailable {
+		t.Fatalf("it is cut off, and says %v", err)
+	}
+	p.shut.Store(false)
+	until(t, "it goes back", func() bool {
+		state, err := n.RollBack(t.Context(), "things", first.Generation, nil)
+		if err != nil && dataset.CodeOf(err) != dataset.Unavailable {
+			t.Fatal(err)
+		}
+		return err == nil && state.Count == 10
+	})
+}
