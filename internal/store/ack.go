@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -125,6 +126,10 @@ func (s *Store) checkAcks(ctx context.Context) error {
 		}
 		if ack.Level == dataset.AckReplicas && s.opts.Dial == nil {
 			s.opts.Logger.Warn("replicas are missing: writes are refused until they are there", "dataset", name, "ack", ack.String(), "replicas", safe.replicas)
+			continue
+		}
+		if errors.Is(short, errPartial) {
+			s.opts.Logger.Warn("writes are refused until the append-only file is whole", "dataset", name, "ack", ack.String(), "error", short)
 			continue
 		}
 		return notPromised(fmt.Sprintf("ack: %s, as configured for the dataset %s,", ack, name), short)

@@ -282,3 +282,46 @@ func TestAckOfAnotherIncarnation(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+// An append-only file that was just begun is not read when Redis starts again before it is whole: disk is not promised until then. One
+// that is written anew later is.
+func TestAckDiskOfAFileThatIsBegun(t *testing.T) {
+	redisOnly(t, "the engine begins it when it starts")
+	r := redistest.Start(t, "--save", "")
+	if hasWaitAOF(r) {
+		t.Skip("WAITAOF takes care of it")
+	}
+	n := start(t, r.URL())
+	put(t, n, numbered("a", 300)...)
+	rewriting := func() bool { return strings.Contains(r.Do("INFO", "persistence"), "aof_rewrite_in_progress:1") }
+	r.Do("CONFIG", "SET", "rdb-key-save-delay", "200000") // microseconds
+	r.Do("CONFIG", "SET", "appendfsync", "always")
+	r.Do("CONFIG", "SET", "appendonly", "yes")
+	if !rewriting() {
+		t.Fatal("it is whole at once")
+	}
+	n.want(t, "disk", dataset.Unavailable, "aof_rewrite_in_progress")
+	state, err := n.put(t.Context(), "things", "b", `{}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := n.Confirm(t.Context(), state, acked(t, "disk")); dataset.CodeOf(err) != dataset.NotConfirmed || got.Level != dataset.AckMemory {
+		t.Fatal(got, err)
+	}
+	m := start(t, r.URL(), named("second"), func(o *store.Options) { o.Acks = map[string]dataset.Ack{"things": acked(t, "disk")} })
+	m.want(t, "disk", dataset.Unavailable, "aof_rewrite_in_progress")
+	if !rewriting() {
+		t.Fatal("it was whole too early")
+	}
+	r.Do("CONFIG", "SET", "rdb-key-save-delay", "0")
+	until(t, "the file is whole", func() bool { return !rewriting() })
+	for _, each := range []*node{n, m} {
+		each.want(t, "disk", "", "")
+	}
+	r.Do("CONFIG", "SET", "rdb-key-save-delay", "200000")
+	r.Do("BGREWRITEAOF")
+	until(t, "it is written anew", rewriting)
+	for _, each := range []*node{n, m} {
+		each.want(t, "disk", "", "")
+	}
+}

@@ -34,6 +34,7 @@ type topology struct {
 	asked   time.Time                // guarded by mu: when somebody was last asked who serves what
 	users   map[*user]struct{}       // guarded by mu: what waits for a server
 	doubts  chan struct{}            // somebody should be asked soon
+	files   map[string]string        // guarded by mu, by host:port: the run whose append-only file was seen whole
 
 	// Of sentinels, see sentinel.go.
 	switched  func(from, to string)    // called when they name another master; nil: nobody is told
@@ -64,9 +65,24 @@ const askTime = time.Second
 
 func newTopology(a address) *topology {
 	return &topology{
-		address: a, servers: map[string]*serverClient{}, cluster: a.isCluster(),
+		address: a, servers: map[string]*serverClient{}, files: map[string]string{}, cluster: a.isCluster(),
 		doubts: make(chan struct{}, 1), sentinels: map[string]*serverClient{}, users: map[*user]struct{}{},
 	}
+}
+
+// whole says whether the append-only file of a server is known to be read when it starts again, by what INFO tells now or told
+// before of the same run. One that was just begun is not until it has been written anew from memory once, and INFO tells of that
+// as of any later time that it is written anew.
+func (t *topology) whole(addr, run string, info map[string]string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case info["aof_enabled"] != "1":
+		delete(t.files, addr)
+	case info["aof_rewrite_in_progress"] == "0" && info["aof_rewrite_scheduled"] == "0":
+		t.files[addr] = run
+	}
+	return t.files[addr] == run
 }
 
 // server takes note of a server that is spoken to.

@@ -213,7 +213,9 @@ func (w *wire) identify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.server = parseServer(text)
+	fields := parseInfo(text)
+	w.server = parseServer(fields)
+	w.topology.whole(w.addr, w.server.run, fields)
 	if w.server.sentinel {
 		return nil
 	}
@@ -390,13 +392,18 @@ type server struct {
 	refusal   error  // of any write, as Redis said when it was last asked; nil: it takes them
 }
 
-func parseServer(info string) server {
+// parseInfo reads what INFO answers.
+func parseInfo(info string) map[string]string {
 	fields := map[string]string{}
 	for line := range strings.Lines(info) {
 		if name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ":"); ok {
 			fields[name] = value
 		}
 	}
+	return fields
+}
+
+func parseServer(fields map[string]string) server {
 	evicted, _ := strconv.ParseInt(fields["evicted_keys"], 10, 64)
 	uptime, _ := strconv.ParseInt(fields["uptime_in_seconds"], 10, 64)
 	return server{

@@ -47,6 +47,7 @@ type question struct {
 type safety struct {
 	known    bool   // it tells how it syncs
 	append   bool   // it has an append-only file
+	partial  bool   // which may be one that no start of Redis reads yet, see topology.whole
 	policy   string // appendfsync
 	skips    bool   // no-appendfsync-on-rewrite: the policy does not hold while a child saves
 	waits    bool   // it has WAITAOF
@@ -70,13 +71,11 @@ func (w *wire) safety(ctx context.Context) (safety, error) {
 	if err != nil {
 		return safety{}, err
 	}
-	s := safety{version: w.server.version}
-	for line := range strings.Lines(info) {
-		name, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), ":")
-		switch {
-		case name == "aof_enabled":
-			s.append = value == "1"
-		case strings.HasPrefix(name, "slave") && strings.Contains(value, "state=online"):
+	fields := parseInfo(info)
+	s := safety{version: w.server.version, append: fields["aof_enabled"] == "1"}
+	s.partial = s.append && !w.topology.whole(w.addr, w.server.run, fields)
+	for name, value := range fields {
+		if strings.HasPrefix(name, "slave") && strings.Contains(value, "state=online") {
 			s.replicas++
 		}
 	}
@@ -96,7 +95,15 @@ func (w *wire) safety(ctx context.Context) (safety, error) {
 }
 
 // synced says whether whatever the server answers is on its disk.
-func (s safety) synced() bool { return s.known && s.append && s.policy == "always" && !s.skips }
+func (s safety) synced() bool {
+	return s.known && s.append && s.policy == "always" && !s.skips && !s.partial
+}
+
+// errPartial says why a server that syncs before it answers cannot promise a disk yet.
+var errPartial = &fault{
+	message: "Redis is writing its append-only file, and until that is done a file that was not there before is not read at its start (aof_rewrite_in_progress)",
+	remedy:  "try again when it is done, or ask for less",
+}
 
 // lacks says why a server cannot promise what is asked; nil: it can.
 func (s safety) lacks(ack dataset.Ack) error {
@@ -123,6 +130,8 @@ func (s safety) lacks(ack dataset.Ack) error {
 		return nil
 	case !s.known:
 		return &fault{message: "Redis does not tell how it syncs its append-only file (CONFIG GET is not allowed), and version " + s.version + " has no WAITAOF", remedy: "allow the user +config|get, use Redis 7.2 or later, or ask for less"}
+	case s.policy == "always" && !s.skips:
+		return errPartial
 	case s.policy == "always":
 		return &fault{message: "Redis does not sync its append-only file while it saves (no-appendfsync-on-rewrite yes)", remedy: "set no-appendfsync-on-rewrite no, use Redis 7.2 or later, or ask for less"}
 	case s.policy == "no":
