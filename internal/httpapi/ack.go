@@ -59,6 +59,9 @@ func (a *API) safely(ctx context.Context, name string, ack dataset.Ack, write fu
 	got, err := write()
 	if err == nil && got.made.Version > 0 {
 		got.ack, err = a.config.Store.Confirm(ctx, got.made, ack)
+		if err != nil && dataset.CodeOf(err) != dataset.NotConfirmed {
+			got.version = 0 // there may be another one of that number
+		}
 	}
 	return got, err
 }

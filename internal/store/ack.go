@@ -92,10 +92,18 @@ func (s *Store) Confirm(ctx context.Context, at dataset.State, ack dataset.Ack) 
 		have, err = k.witness.confirm(ctx, at, ack)
 		remedy = "see why the replicas do not follow: INFO replication tells"
 	}
-	if err == nil {
+	if err == nil && !k.dropped(at) {
 		return ack, nil
 	}
 	s.counts.unconfirmed.Add(1)
+	if recovered := errors.Is(err, errRecovered); recovered && !k.past(ctx, at) || k.dropped(at) {
+		return dataset.Ack{}, &dataset.Error{
+			Code:    dataset.OutcomeUnknown,
+			Message: fmt.Sprintf("version %d of %s was committed, but Redis has gone on with another history since, which may lack it", at.Version, at.Name),
+			Remedy:  errUnknown.Remedy,
+			Err:     err,
+		}
+	}
 	var reached dataset.Ack
 	if have > 0 {
 		reached = dataset.Ack{Level: ack.Level, N: have}
@@ -105,6 +113,24 @@ func (s *Store) Confirm(ctx context.Context, at dataset.State, ack dataset.Ack) 
 		Message: fmt.Sprintf("version %d of %s was committed, but ack=%s was not reached: %s", at.Version, at.Name, ack, diagnose(err).message),
 		Remedy:  "the write stands and need not be sent again; " + remedy + ", or ask for less",
 		Err:     err,
+	}
+}
+
+// past returns once the copy has left the term of a state, and says whether it has.
+func (k *keeper) past(ctx context.Context, at dataset.State) bool {
+	for {
+		moved := *k.moved.Load()
+		if now := k.published.Load(); now.Epoch != at.Epoch || now.Term != at.Term {
+			return true
+		}
+		k.hint()
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return false
+		case <-k.store.ctx.Done():
+			return false
+		}
 	}
 }
 
@@ -204,6 +230,9 @@ func (k *keeper) confirmNodes(ctx context.Context, at dataset.State, n int) (int
 		select {
 		case <-news:
 		case <-again.C:
+			if k.dropped(at) {
+				return 0, errRecovered
+			}
 			k.say(ctx, saysWho+strconv.FormatUint(at.Version, 10))
 		case <-ctx.Done():
 			return have, &fault{message: fmt.Sprintf("%s that they have it", counted(have, "other node said", "other nodes said"))}

@@ -325,3 +325,48 @@ func TestAckDiskOfAFileThatIsBegun(t *testing.T) {
 		each.want(t, "disk", "", "")
 	}
 }
+
+// Who waits while Redis goes on with another history is not told that the write stands.
+func TestAckOfADroppedCommit(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL(), func(o *store.Options) { o.WriteTimeout = 20 * time.Second })
+	state := put(t, n, "a")
+	elsewhere := redistest.Start(t, "--save", "")
+	other := put(t, start(t, elsewhere.URL(), named("elsewhere")), "b")
+	outcome := make(chan error, 1)
+	go func() {
+		_, err := n.Confirm(t.Context(), state, acked(t, "nodes:1"))
+		outcome <- err
+	}()
+	run := metaOf(r)["run"]
+	for _, hash := range []string{"landings:{things}:gens", fmt.Sprintf("landings:{things}:g%d:0", other.Generation), "landings:{things}:meta"} {
+		args := []string{"HSET", hash}
+		for field, value := range fields(elsewhere.Do("HGETALL", hash)) {
+			switch {
+			case field == "term" && hash == "landings:{things}:meta":
+				value = "9"
+			case field == "run" && hash == "landings:{things}:meta":
+				value = run
+			}
+			args = append(args, field, value)
+		}
+		if !strings.HasSuffix(hash, "meta") {
+			r.Do("DEL", hash)
+		}
+		r.Do(args...)
+	}
+	select {
+	case err := <-outcome:
+		if dataset.CodeOf(err) != dataset.OutcomeUnknown || strings.Contains(err.Error(), "stands") {
+			t.Fatal(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it is still waited for")
+	}
+	if _, ok := n.copyOf("things").Lookup("a"); ok || n.Counts().Dropped == 0 {
+		t.Fatal("it was not dropped")
+	}
+	if _, err := n.Confirm(t.Context(), state, acked(t, "nodes:1")); dataset.CodeOf(err) != dataset.OutcomeUnknown {
+		t.Fatal(err)
+	}
+}

@@ -44,12 +44,30 @@ func (k *keeper) reckon(m meta, tail []*commit) {
 	if !k.known || k.state.Epoch == "" || k.state.mark() == m.mark() {
 		return
 	}
-	if m.Epoch == k.state.Epoch && m.Term == k.state.Term && m.Version > k.state.Version {
-		// Within a term a history is one, but a dataset that was made anew has terms of its
-		// own: this node was only behind, maybe behind the stream's trim.
+	if m.Epoch == k.state.Epoch && m.Term == k.state.Term && m.Version > k.state.Version && (len(tail) == 0 || tail[0].after.Version > k.state.Version+1) {
+		// This node was only behind, and behind the stream's trim: within a term a history is one, as
+		// long as two nodes that do not hear each other do not both begin it.
 		return
 	}
-	k.tell("Redis has a later history than this node: commits of the node were dropped", forked(history(k.tail.all(), k.state), tail, m.State), k.state, m)
+	dropped := forked(history(k.tail.all(), k.state), tail, m.State)
+	if len(dropped) > 0 {
+		k.parted.Store(&parting{k.state.Epoch, dropped[0].after.Version, k.state.Version, m.State})
+	}
+	k.tell("Redis has a later history than this node: commits of the node were dropped", dropped, k.state, m)
+}
+
+// parting is where a copy left its history, of an epoch, for another one, and the versions that it dropped.
+type parting struct {
+	epoch       string
+	first, last uint64
+	to          dataset.State
+}
+
+// dropped says whether the commit that made a state was dropped when the copy last took over another history.
+func (k *keeper) dropped(at dataset.State) bool {
+	p := k.parted.Load()
+	return p != nil && p.epoch == at.Epoch && at.Version >= p.first && at.Version <= p.last &&
+		(p.to.Epoch != at.Epoch || at.Term < p.to.Term || p.to.Version > p.last)
 }
 
 // overwritten gives the commits that Redis has, at m with its tail, and that are not in

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"landings/internal/dataset"
 	"landings/internal/redistest"
 	"landings/internal/store"
 )
@@ -66,4 +67,40 @@ func TestMadeAnewIsTold(t *testing.T) {
 			inRedis(t, r, "things")
 		})
 	}
+}
+
+// Redis comes back with the same old save twice, each time to one of two nodes that do not hear each other: both begin the same
+// term. What is dropped in the end is told all the same.
+func TestForkWithinATermIsTold(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	quick := func(o *store.Options) {
+		o.Window, o.Grace = 200*time.Millisecond, 10*time.Millisecond
+	}
+	p, q := newProxy(t, r.Addr(), seeded(t)), newProxy(t, r.Addr(), seeded(t))
+	n, m := start(t, "redis://"+p.addr, quick), start(t, "redis://"+q.addr, named("another", quick))
+	put(t, n, "a")
+	until(t, "both have it", func() bool { _, ok := m.copyOf("things").Lookup("a"); return ok })
+	r.Do("SAVE")
+	q.shut.Store(true)
+	r.Kill()
+	r.Up()
+	mine := put(t, n, "mine")
+	p.shut.Store(true)
+	r.Kill()
+	r.Up()
+	q.shut.Store(false)
+	theirs := put(t, m, "x", "y", "z")
+	if mine.Term != theirs.Term || mine.Version >= theirs.Version {
+		t.Fatalf("the terms are %d and %d, the versions %d and %d", mine.Term, theirs.Term, mine.Version, theirs.Version)
+	}
+	p.shut.Store(false)
+	until(t, "it takes over the other history", func() bool { _, ok := n.copyOf("things").Lookup("z"); return ok })
+	if got := n.Counts().Dropped; got != 1 {
+		t.Fatalf("%d dropped commits are told", got)
+	}
+	if _, err := n.Confirm(t.Context(), mine, acked(t, "nodes:1")); dataset.CodeOf(err) != dataset.OutcomeUnknown {
+		t.Fatal(err)
+	}
+	put(t, n, "more") // its version is later than any that was dropped
+	inRedis(t, r, "things")
 }

@@ -30,6 +30,7 @@ type keeper struct {
 	writes    atomic.Uint64                 // shared: in them
 	behind    atomic.Pointer[behind]        // shared: nil where the copy was not behind at the last look
 	holders   holders                       // shared: who else has what
+	parted    atomic.Pointer[parting]       // shared: where commits were last dropped from the copy; nil: nowhere
 	witness   witness                       // shared: how safe Redis keeps it
 	stranger  atomic.Bool                   // shared: a look found another incarnation than meta names
 	lacks     atomic.Bool                   // shared: what the copy shows is not what Redis, or another node, is known to have

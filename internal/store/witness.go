@@ -310,6 +310,9 @@ func (w *witness) round(ctx context.Context, open []*question) error {
 	return w.wait(ctx, disk, replicas)
 }
 
+// errRecovered says that what Redis has may lack a commit.
+var errRecovered = &fault{message: "Redis was recovered meanwhile"}
+
 // stands says whether the meta that the connection's server has holds the commit that
 // made a state, as far as its values tell; false: they are of another incarnation.
 func (w *witness) stands(values []*string, at dataset.State) (bool, error) {
@@ -324,7 +327,7 @@ func (w *witness) stands(values []*string, at dataset.State) (bool, error) {
 		return false, &fault{message: metaKey(at.Name) + " cannot be read", cause: err}
 	}
 	if *values[0] != at.Epoch || term > at.Term {
-		return false, &fault{message: "Redis was recovered meanwhile, and what became of the commit there is not known"}
+		return false, errRecovered
 	}
 	return term == at.Term && version >= at.Version && *values[4] == w.wire.server.run, nil
 }
