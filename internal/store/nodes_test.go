@@ -279,3 +279,27 @@ func TestRewrittenIsNotReadAgain(t *testing.T) {
 	}
 	same(t, r, a)
 }
+
+// While there is no master each node may be at another replica, where it does not hear the others: they are waited for all the same.
+func TestSilenceAtAReplicaDoesNotCount(t *testing.T) {
+	redisOnly(t, "the embedded engine does not replicate")
+	r := redistest.Start(t, "--save", "")
+	p := newProxy(t, r.Addr(), seeded(t))
+	n, m := start(t, r.URL()), start(t, "redis://"+p.addr, named("another"))
+	put(t, n, "a")
+	until(t, "they hear each other", func() bool { return n.Peers() == 1 && m.Peers() == 1 })
+	p.shut.Store(true)
+	r.Do("REPLICAOF", "127.0.0.1", strconv.Itoa(redistest.FreePort(t)))
+	begun := time.Now()
+	until(t, "it has been silent for long", func() bool {
+		if n.Peers() == 0 {
+			t.Fatalf("it is forgotten after %v", time.Since(begun))
+		}
+		return time.Since(begun) > 13*time.Second
+	})
+	r.Do("REPLICAOF", "NO", "ONE")
+	p.shut.Store(false)
+	put(t, n, "b")
+	put(t, m, "c")
+	inRedis(t, r, "things")
+}

@@ -122,14 +122,6 @@ func (w *watcher) look(ctx context.Context) error {
 			return err
 		}
 	}
-	if w.gone = append(w.gone, s.peers.gotThrough(s.opts.Look)...); len(w.gone) > 0 {
-		switch err := s.shared(ctx, cmd("SREM", nodesKey, w.gone...)).Error(); {
-		case err == nil:
-			w.gone = nil
-		case !refusesWrites(err):
-			return err
-		}
-	}
 	masters, err := s.topology.masters(ctx)
 	if err != nil {
 		return err
@@ -177,7 +169,21 @@ func (w *watcher) look(ctx context.Context) error {
 			return nil
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if w.unusable() != nil {
+		return nil // without a master each node may be at another replica, and hears nothing of the others
+	}
+	if w.gone = append(w.gone, s.peers.gotThrough(s.opts.Look)...); len(w.gone) > 0 {
+		switch err := s.shared(ctx, cmd("SREM", nodesKey, w.gone...)).Error(); {
+		case err == nil:
+			w.gone = nil
+		case !refusesWrites(err):
+			return err
+		}
+	}
+	return nil
 }
 
 // all gives all keepers.
