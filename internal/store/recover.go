@@ -540,7 +540,14 @@ func (k *keeper) recovering(replies []resp.Reply) (bool, error) {
 func (k *keeper) abstain(ctx context.Context) error {
 	k.lacks.Store(true)
 	key := recoverKey(k.name, k.wire.server.run)
-	if err := k.wire.do(ctx, cmd("HSET", key, k.store.opts.Node, announcement{chain: k.state.Chain.String()}.String())).Err(); err != nil {
+	results, err := k.wire.pipeline(ctx, []command{
+		cmd("HSET", key, k.store.opts.Node, announcement{chain: k.state.Chain.String()}.String()),
+		cmd("PEXPIRE", key, strconv.FormatInt(4*k.store.opts.Window.Milliseconds(), 10)), // the others' may have expired
+	})
+	if err != nil {
+		return err
+	}
+	if err := results[0].Err(); err != nil {
 		return err
 	}
 	if !pause(ctx, repeatAfter/10) {
