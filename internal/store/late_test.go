@@ -151,3 +151,19 @@ func TestUnheardOfIsAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A dataset that another node is bringing back to a Redis that forgot it is not denied by one that never heard of it.
+func TestWhatOthersBringBackIsNotDenied(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL(), func(o *store.Options) { o.WriteTimeout, o.Look = 300*time.Millisecond, time.Hour })
+	key := "landings:{things}:recover:" + info(r, "run_id") + "-" + info(r, "master_replid")
+	seconds, _, _ := strings.Cut(r.Do("TIME"), "\n")
+	r.Do("HSET", key, "another", "3 70 0123456789abcdef "+seconds+"999")
+	if _, err := n.remove(t.Context(), "things", "a"); dataset.CodeOf(err) != dataset.Unavailable {
+		t.Fatalf("a write is told %v", err)
+	}
+	r.Do("DEL", key)
+	if _, err := n.remove(t.Context(), "others", "a"); dataset.CodeOf(err) != dataset.NotFound {
+		t.Fatalf("a write to another one is told %v", err)
+	}
+}

@@ -512,13 +512,13 @@ func (k *keeper) elected(ctx context.Context, m meta) (time.Duration, error) {
 
 // watchRecovery gives the commands that find out whether others recover a dataset of
 // which this node has nothing, and make EXEC fail once they begin to.
-func (k *keeper) watchRecovery() []command {
-	key := recoverKey(k.name, k.wire.server.run)
+func (w *wire) watchRecovery(name string) []command {
+	key := recoverKey(name, w.server.run)
 	return []command{cmd("WATCH", key), cmd("HGETALL", key), cmd("TIME", "")}
 }
 
 // recovering reads the replies to watchRecovery.
-func (k *keeper) recovering(replies []resp.Reply) (bool, error) {
+func recovering(replies []resp.Reply) (bool, error) {
 	said, err := replies[1].Map()
 	if err != nil {
 		return false, err

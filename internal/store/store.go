@@ -422,14 +422,30 @@ func (s *Store) makes(name string, decide dataset.Decide) bool {
 	return err == nil && edit.JSON != nil && !edit.Delete
 }
 
-// unknown says whether there is no dataset of a name, neither here nor, as it is asked now, in Redis: the name is
-// there before the first commit. Only what exists gets a keeper, with connections and goroutines of its own, for anybody can ask for names.
+// unknown says whether there is no dataset of a name, neither here nor, as it is asked now, in Redis, nor on its way back to it
+// from another node. Only what exists gets a keeper, with connections and goroutines of its own, for anybody can ask for names.
 func (s *Store) unknown(ctx context.Context, name string) (bool, error) {
 	if s.existing(name) != nil {
 		return false, nil
 	}
-	known, err := s.shared(ctx, cmd("SISMEMBER", datasetsKey, name)).AsBool()
-	return !known, s.explain(err)
+	w, err := s.open(ctx, metaKey(name))
+	if err != nil {
+		return false, s.explain(err)
+	}
+	defer w.close()
+	if s.settling(w.server) > 0 {
+		return false, nil
+	}
+	results, err := w.pipeline(ctx, append(w.watchRecovery(name), cmd("EXISTS", metaKey(name))))
+	if err != nil {
+		return false, s.explain(err)
+	}
+	going, err := recovering(results)
+	if err != nil {
+		return false, s.explain(err)
+	}
+	there, err := results[len(results)-1].Int()
+	return !going && there == 0, s.explain(err)
 }
 
 func checkRecord(name, id string) error {
