@@ -108,17 +108,17 @@ func backupTarget(path string) (string, error) {
 	if path == "" {
 		return bad("it has no name", "name one, or - for the standard output")
 	}
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return path, nil // not there; or whoever creates it finds out what is wrong
-	case info.IsDir():
-		return bad(path+" is a directory", "name a file in it")
-	case !info.Mode().IsRegular():
-		return bad(path+" is no regular file", "name another, or write to the standard output: - > "+path)
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	// One that is not there is made; whoever creates it finds out what else is wrong.
+	if info, err := os.Stat(path); err == nil {
+		switch {
+		case info.IsDir():
+			return bad(path+" is a directory", "name a file in it")
+		case !info.Mode().IsRegular():
+			return bad(path+" is no regular file", "name another, or write to the standard output: - > "+path)
+		}
 	}
 	return path, nil
 }

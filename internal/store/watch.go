@@ -172,18 +172,26 @@ func (w *watcher) look(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if w.unusable() != nil {
-		return nil // without a master each node may be at another replica, and hears nothing of the others
-	}
-	if w.gone = append(w.gone, s.peers.gotThrough(s.opts.Look)...); len(w.gone) > 0 {
-		switch err := s.shared(ctx, cmd("SREM", nodesKey, w.gone...)).Error(); {
-		case err == nil:
-			w.gone = nil
-		case !refusesWrites(err):
-			return err
-		}
+	if w.unusable() == nil { // without a master each node may be at another replica, and hears nothing of the others
+		w.gone = append(w.gone, s.peers.gotThrough(s.opts.Look)...)
+		return w.forgetGone(ctx)
 	}
 	return nil
+}
+
+// forgetGone takes the nodes that are gone from those that are known in Redis.
+func (w *watcher) forgetGone(ctx context.Context) error {
+	if len(w.gone) == 0 {
+		return nil
+	}
+	err := w.store.shared(ctx, cmd("SREM", nodesKey, w.gone...)).Error()
+	switch {
+	case err == nil:
+		w.gone = nil
+	case refusesWrites(err):
+		return nil // tried again at the next look
+	}
+	return err
 }
 
 // all gives all keepers.
