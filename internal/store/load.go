@@ -28,7 +28,7 @@ type generation struct {
 
 // earlier is what meta said of a generation when another one took its place.
 type earlier struct {
-	At       int64          `json:"at"`              // when that was: Unix time in ms
+	At       int64          `json:"at"`              // when that was: Unix time in ms, by the clock of Redis, as the collector goes by it
 	Epoch    string         `json:"epoch,omitempty"` // of which dataset of this name
 	Digest   string         `json:"digest"`
 	Schema   dataset.Schema `json:"schema"`
@@ -65,6 +65,7 @@ type staged struct {
 	entry      generation
 	load       dataset.Load
 	prepare    func() (replace func(dataset.State)) // of the copy; it takes time when called first
+	seen       int64                                // when Redis was last seen to hold all of it: Unix time in ms, by its clock
 }
 
 // errStale says that a staged generation can no longer be switched to, though
@@ -248,7 +249,7 @@ func (k *keeper) planGeneration(p *plan, g *staged) {
 		p.commands = append(p.commands, cmd("HSET", gensKey(k.name), strconv.FormatUint(k.state.Generation, 10), generation{
 			State: kept, Run: k.state.Run, Records: k.state.Count, Buckets: bucketsOf(k.state.Next),
 			Kept: &earlier{
-				At: time.Now().UnixMilli(), Epoch: k.state.Epoch, Digest: k.state.Digest.String(),
+				At: g.seen, Epoch: k.state.Epoch, Digest: k.state.Digest.String(),
 				Schema: k.state.Schema, Source: k.state.Source, LoadedAt: k.state.LoadedAt,
 			},
 		}.String()))
@@ -288,6 +289,7 @@ func (k *keeper) whole(ctx context.Context, g *staged) (bool, error) {
 	if now > entry.Lease {
 		return false, nil
 	}
+	g.seen = now
 	sum := int64(0)
 	for _, r := range results[before:] {
 		n, err := r.Int()
