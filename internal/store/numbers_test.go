@@ -293,3 +293,20 @@ func TestRollBackOfADeleted(t *testing.T) {
 		}
 	}
 }
+
+// What a recovery writes does not get the number of what Redis has live, where that is a higher one and gens is lost.
+func TestRecoveredUnderTheNumberOfTheLiveOne(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL())
+	if _, err := n.Replace(t.Context(), "things", load(600, "x"), nil); err != nil {
+		t.Fatal(err)
+	}
+	state := put(t, n, "a", "b")
+	r.Do("DEL", "landings:{things}:gens")
+	r.Do("HSET", thingsMeta, "version", "2", "generation", "2", "run", "another")
+	settled(t, r, n)
+	if err := n.Reach(t.Context(), "things", dataset.Latest); err != nil { // it has collected then
+		t.Fatal(err)
+	}
+	same(t, r, state)
+}

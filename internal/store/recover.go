@@ -275,7 +275,7 @@ func (k *keeper) rewrite(ctx context.Context, m meta) (dropped []*commit, err er
 	p.next.Term, p.next.Run = max(m.Term, k.state.Term)+1, k.wire.server.run
 	var g *staged
 	if k.state.Exists() {
-		if g, err = k.stageCopy(ctx); err != nil {
+		if g, err = k.stageCopy(ctx, m); err != nil {
 			return nil, err
 		}
 	}
@@ -357,14 +357,14 @@ func (k *keeper) streamAgain(ctx context.Context) (key string, err error) {
 }
 
 // stageCopy stages the node's copy under a number that no generation of this
-// history ever had: the counter in Redis may have gone back.
-func (k *keeper) stageCopy(ctx context.Context) (*staged, error) {
+// history ever had, nor the one that is live in Redis: the counter there may have gone back, or be lost.
+func (k *keeper) stageCopy(ctx context.Context, m meta) (*staged, error) {
 	for {
 		last, err := k.wire.do(ctx, cmd("HINCRBY", gensKey(k.name), counter, "0")).Int()
 		if err != nil {
 			return nil, err
 		}
-		if behind := int64(k.state.Generation) - last; behind > 0 {
+		if behind := int64(max(k.state.Generation, m.Generation)) - last; behind > 0 {
 			if err := k.wire.do(ctx, cmd("HINCRBY", gensKey(k.name), counter, strconv.FormatInt(behind, 10))).Err(); err != nil {
 				return nil, err
 			}
