@@ -143,14 +143,14 @@ func (k *keeper) stayed(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if !whole {
+		if err := k.void(ctx, k.state); err != nil {
+			return false, err // they are counted again: others may have committed meanwhile
+		}
+		err = errAgain
+	}
 	k.moving = false
-	if whole {
-		return true, nil
-	}
-	if err := k.void(ctx, k.state); err != nil {
-		return false, err
-	}
-	return false, errAgain
+	return whole, err
 }
 
 // refusedApart is how long after Redis refused a write no recovery is tried.
