@@ -94,14 +94,15 @@ func (t *topology) refresh(ctx context.Context) error {
 }
 
 // follow takes in what a server says of its cluster, and makes everybody leave the servers that do not
-// serve their keys any more. What is behind, or comes from who is cut off, counts only where nothing is known.
+// serve their keys any more. What comes from who is cut off counts only where nothing is known, and what is behind only there or
+// after that: the cluster may have been made anew since.
 func (t *topology) follow(v view) {
 	t.mu.Lock()
-	if (!v.well || v.epoch < t.epoch) && t.slots != nil {
+	if t.slots != nil && (!v.well || v.epoch < t.epoch && !t.cutOff) {
 		t.mu.Unlock()
 		return
 	}
-	t.slots = v.slots
+	t.slots, t.cutOff = v.slots, !v.well
 	if v.well {
 		t.epoch = v.epoch
 	}

@@ -3,6 +3,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -249,4 +250,21 @@ func TestStartWhileASlotMoves(t *testing.T) {
 	}
 	until(t, "it has it", func() bool { return fresh.copyOf("things").State().Digest == state.Digest })
 	allThere(t, n, to, n.copyOf("things").State())
+}
+
+// Whoever gives up waiting does not make the node forget who serves what: others would be told that nobody does.
+func TestGivenUpTellsNothingOfTheServer(t *testing.T) {
+	c, _, _ := clusterOf(t)
+	n := start(t, c.Servers[0].URL())
+	put(t, n, "a")
+	given, up := context.WithCancel(t.Context())
+	up()
+	for range 10 {
+		if _, _, err := n.Rejected(given, "things"); err == nil {
+			t.Fatal("it was answered")
+		}
+		if _, _, err := n.Rejected(t.Context(), "things"); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

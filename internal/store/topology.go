@@ -30,6 +30,7 @@ type topology struct {
 	cluster bool                     // guarded by mu: slots are asked for
 	slots   []slotRange              // guarded by mu: of a cluster; nil: not known
 	epoch   int64                    // guarded by mu: of the cluster, when its slots were last learned
+	cutOff  bool                     // guarded by mu: from one that was cut off, where nothing else was known
 	master  string                   // guarded by mu: that sentinels named; "": not known
 	asked   time.Time                // guarded by mu: when somebody was last asked who serves what
 	users   map[*user]struct{}       // guarded by mu: what waits for a server
@@ -121,7 +122,7 @@ func (t *topology) close() {
 	defer t.mu.Unlock()
 	for _, servers := range []map[string]*serverClient{t.servers, t.sentinels} {
 		for _, s := range servers {
-			s.once.Do(func() {})
+			s.once.Do(func() { s.err = errClosed })
 			if s.client != nil {
 				s.client.Close()
 			}
@@ -214,8 +215,8 @@ func (t *topology) masters(ctx context.Context) ([]string, error) {
 
 // learn takes in what err, got from the server addr over a key, tells of who serves it.
 func (t *topology) learn(addr, key string, err error) {
-	if err == nil {
-		return
+	if err == nil || errors.Is(err, context.Canceled) {
+		return // who gave up waiting knows nothing of the server
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

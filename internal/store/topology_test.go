@@ -1,6 +1,7 @@
 package store
 
 import (
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -66,5 +67,35 @@ func TestSlotOf(t *testing.T) {
 	same := []uint16{slotOf(metaKey("rocks")), slotOf(bucketKey("rocks", 1, 2)), slotOf(database(0).topic("rocks")), slotOf(database(3).topic("rocks")), slotOf(recoverKey("rocks", "r"))}
 	if len(slices.Compact(same)) != 1 {
 		t.Errorf("the keys of a dataset are in slots %v", same)
+	}
+}
+
+// What a server of a cluster tells that is cut off counts only until another one tells something, also where the cluster
+// was made anew and has had fewer configurations since.
+func TestClusterMadeAnew(t *testing.T) {
+	a, err := parseAddress(Options{URL: "redis://127.0.0.1:7001,127.0.0.1:7002"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	top := newTopology(a)
+	half := []slotRange{{0, 8191, "127.0.0.1:7001"}}
+	all := append(slices.Clone(half), slotRange{8192, 16383, "127.0.0.1:7002"})
+	const key = "landings:{things}:meta"
+	at := "127.0.0.1:7001"
+	if slotOf(key) > 8191 {
+		at = "127.0.0.1:7002"
+	} else {
+		half[0].first, half[0].last = 8192, 16383
+	}
+	top.follow(view{slots: all, epoch: 7, well: true})
+	top.learn(at, key, io.EOF) // all of it is gone
+	top.follow(view{slots: half, epoch: 0})
+	top.follow(view{slots: all, epoch: 3, well: true})
+	if addr, err := top.home(t.Context(), key); addr != at {
+		t.Fatalf("its key is at %q: %v", addr, err)
+	}
+	top.follow(view{slots: half, epoch: 2, well: true})
+	if addr, _ := top.home(t.Context(), key); addr != at {
+		t.Fatal("what is behind counts")
 	}
 }
