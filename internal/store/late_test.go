@@ -167,3 +167,20 @@ func TestWhatOthersBringBackIsNotDenied(t *testing.T) {
 		t.Fatalf("a write to another one is told %v", err)
 	}
 }
+
+// To ask for names of which there is no dataset takes no connection for each: the ports of this machine would run out, for each
+// stays taken for a minute.
+func TestQuestionsShareAConnection(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL())
+	put(t, n, "a")
+	before, _ := strconv.Atoi(info(r, "total_connections_received"))
+	for i := range 100 {
+		if err := n.Reach(t.Context(), "none-"+strconv.Itoa(i), dataset.Latest); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after, _ := strconv.Atoi(info(r, "total_connections_received")); after > before+20 {
+		t.Fatalf("Redis got %d connections", after-before)
+	}
+}

@@ -512,27 +512,29 @@ func (k *keeper) elected(ctx context.Context, m meta) (time.Duration, error) {
 
 // watchRecovery gives the commands that find out whether others recover a dataset of
 // which this node has nothing, and make EXEC fail once they begin to.
-func (w *wire) watchRecovery(name string) []command {
-	key := recoverKey(name, w.server.run)
+func (k *keeper) watchRecovery() []command {
+	key := recoverKey(k.name, k.wire.server.run)
 	return []command{cmd("WATCH", key), cmd("HGETALL", key), cmd("TIME", "")}
 }
 
 // recovering reads the replies to watchRecovery.
-func recovering(replies []resp.Reply) (bool, error) {
+func (k *keeper) recovering(replies []resp.Reply) (bool, error) {
 	said, err := replies[1].Map()
 	if err != nil {
 		return false, err
 	}
 	now, err := parseTime(replies[2].Texts())
-	if err != nil {
-		return false, err
-	}
+	return underWay(said, now), err
+}
+
+// underWay says whether a node that has something of a dataset said lately that it is there to recover it.
+func underWay(said map[string]string, now int64) bool {
 	for _, text := range said {
 		if a, err := parseAnnouncement(text); err == nil && a.version > 0 && a.isFresh(now) {
-			return true, nil
+			return true
 		}
 	}
-	return false, nil
+	return false
 }
 
 // abstain announces that this node has nothing of the dataset that others recover, so

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	crand "crypto/rand"
 	"encoding/hex"
@@ -428,24 +429,28 @@ func (s *Store) unknown(ctx context.Context, name string) (bool, error) {
 	if s.existing(name) != nil {
 		return false, nil
 	}
-	w, err := s.open(ctx, metaKey(name))
-	if err != nil {
-		return false, s.explain(err)
+	// Over the connection that everybody shares: with one of its own for each question the node would run out of ports.
+	for run := ""; ; {
+		results := s.sharedAll(ctx, metaKey(name), askServer, cmd("HGETALL", recoverKey(name, run)), cmd("TIME", ""), cmd("EXISTS", metaKey(name)))
+		text, err0 := results[0].ToString()
+		said, err1 := results[1].AsStrMap()
+		now, err2 := parseTime(results[2].AsStrSlice())
+		there, err3 := results[3].AsInt64()
+		if err := cmp.Or(err0, err1, err2, err3); err != nil {
+			return false, s.explain(err)
+		}
+		is := parseServer(parseInfo(text))
+		if err := is.usable(); err != nil {
+			return false, s.explain(err)
+		}
+		if there == 1 || s.settling(is) > 0 {
+			return false, nil
+		}
+		if is.run == run {
+			return !underWay(said, now), nil
+		}
+		run = is.run // what is recovered there is told under its name
 	}
-	defer w.close()
-	if s.settling(w.server) > 0 {
-		return false, nil
-	}
-	results, err := w.pipeline(ctx, append(w.watchRecovery(name), cmd("EXISTS", metaKey(name))))
-	if err != nil {
-		return false, s.explain(err)
-	}
-	going, err := recovering(results)
-	if err != nil {
-		return false, s.explain(err)
-	}
-	there, err := results[len(results)-1].Int()
-	return !going && there == 0, s.explain(err)
 }
 
 func checkRecord(name, id string) error {

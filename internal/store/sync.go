@@ -114,7 +114,7 @@ func (k *keeper) round(ctx context.Context) (done bool, err error) {
 		commands = append(commands, k.entriesAfter(k.state.Version))
 	} else {
 		// What is not there may be about to be brought back.
-		commands = append(commands, k.wire.watchRecovery(k.name)...)
+		commands = append(commands, k.watchRecovery()...)
 	}
 	results, err := k.wire.pipeline(ctx, commands)
 	if err != nil {
@@ -134,7 +134,7 @@ func (k *keeper) round(ctx context.Context) (done bool, err error) {
 			}
 			return false, nil
 		}
-		going, err := recovering(results[3:])
+		going, err := k.recovering(results[3:])
 		if err != nil {
 			return false, err
 		}

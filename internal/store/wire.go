@@ -191,7 +191,7 @@ func (w *wire) protects(commands []command, results []resp.Reply) error {
 // identify asks on this very connection which incarnation of Redis serves it, whether
 // it serves the wire's key, and whether it protects commits or refuses any. What was watched is no more.
 func (w *wire) identify(ctx context.Context) error {
-	commands := []command{cmd("INFO", "", "server", "replication", "memory", "stats", "persistence", "cluster")}
+	commands := []command{askServer}
 	if w.key != "" {
 		commands = append(commands, cmd("EXISTS", w.key))
 	}
@@ -403,6 +403,9 @@ func parseInfo(info string) map[string]string {
 	return fields
 }
 
+// askServer asks for what parseServer reads.
+var askServer = cmd("INFO", "", "server", "replication", "memory", "stats", "persistence", "cluster")
+
 func parseServer(fields map[string]string) server {
 	evicted, _ := strconv.ParseInt(fields["evicted_keys"], 10, 64)
 	uptime, _ := strconv.ParseInt(fields["uptime_in_seconds"], 10, 64)
@@ -433,24 +436,46 @@ func (w *wire) gaveAway(ctx context.Context) (bool, error) {
 // shared runs one command over the connection that everybody shares, on the server
 // that serves its key.
 func (s *Store) shared(ctx context.Context, c command) rueidis.RedisResult {
+	return s.sharedAll(ctx, c.key, c)[0]
+}
+
+// sharedAll is shared of several commands at once, on the server that serves a key.
+func (s *Store) sharedAll(ctx context.Context, key string, commands ...command) []rueidis.RedisResult {
+	failed := func(err error) []rueidis.RedisResult {
+		return slices.Repeat([]rueidis.RedisResult{rueidis.NewErrorResult(err)}, len(commands))
+	}
 	for redirections := 0; ; redirections++ {
-		addr, err := s.topology.home(ctx, c.key)
+		addr, err := s.topology.home(ctx, key)
 		if err != nil {
-			return rueidis.NewErrorResult(err)
+			return failed(err)
 		}
 		client, err := s.topology.client(addr)
 		if err != nil {
-			return rueidis.NewErrorResult(err)
+			return failed(err)
 		}
-		call, stop := s.topology.during(ctx, addr, c.key)
-		r := client.Do(call, client.B().Arbitrary(c.name).Keys(c.key).Args(c.args...).Build())
-		left := stop() && r.Error() != nil
-		if left {
-			r = rueidis.NewErrorResult(errLeft)
+		built := make([]rueidis.Completed, len(commands))
+		for i, c := range commands {
+			b := client.B().Arbitrary(c.name)
+			if c.key != "" {
+				b = b.Keys(c.key)
+			}
+			built[i] = b.Args(c.args...).Build()
 		}
-		s.topology.learn(addr, c.key, r.Error())
-		if _, moved := movedTo(r.Error(), addr); !moved && !left || redirections == 5 {
-			return r
+		call, stop := s.topology.during(ctx, addr, key)
+		results := client.DoMulti(call, built...)
+		left := stop()
+		for _, r := range results {
+			if err = r.Error(); err != nil && !rueidis.IsRedisNil(err) {
+				break
+			}
+		}
+		if left = left && err != nil; left {
+			err = errLeft
+			results = failed(err)
+		}
+		s.topology.learn(addr, key, err)
+		if _, moved := movedTo(err, addr); !moved && !left || redirections == 5 {
+			return results
 		}
 	}
 }
