@@ -3,11 +3,13 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -182,5 +184,33 @@ func TestQuestionsShareAConnection(t *testing.T) {
 	}
 	if after, _ := strconv.Atoi(info(r, "total_connections_received")); after > before+20 {
 		t.Fatalf("Redis got %d connections", after-before)
+	}
+}
+
+// Nor do such questions, however many, keep others waiting for longer than they want to while Redis stands still.
+func TestQuestionsLeaveRoom(t *testing.T) {
+	r := redistest.Start(t, "--save", "")
+	n := start(t, r.URL(), func(o *store.Options) { o.WriteTimeout = 8 * time.Second })
+	put(t, n, "a")
+	var all sync.WaitGroup
+	defer all.Wait()
+	r.Freeze()
+	defer r.Thaw()
+	var asked atomic.Int64
+	for i := range 200 {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		all.Go(func() {
+			defer cancel()
+			asked.Add(1)
+			_ = n.Reach(ctx, "none-"+strconv.Itoa(i), dataset.Latest)
+		})
+	}
+	until(t, "they are under way", func() bool { return asked.Load() == 200 })
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	_, _, err := n.Rejected(ctx, "things")
+	if took := time.Since(begun); err == nil || took > 2*time.Second {
+		t.Fatalf("after %v: %v", took, err)
 	}
 }

@@ -107,6 +107,8 @@ type Store struct {
 	keepers map[string]*keeper   // guarded by mu
 	young   map[string]time.Time // guarded by mu: until when each start of Redis is given time, see settling
 
+	questions chan struct{} // of those that unknown asks now
+
 	kick   chan struct{} // makes the next look come at once
 	health atomic.Pointer[health]
 
@@ -131,7 +133,7 @@ func New(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{opts: o, topology: newTopology(a), address: a.text, database: database(a.option.SelectDB), keepers: map[string]*keeper{}, young: map[string]time.Time{}, kick: make(chan struct{}, 1)}
+	s := &Store{opts: o, topology: newTopology(a), address: a.text, database: database(a.option.SelectDB), keepers: map[string]*keeper{}, young: map[string]time.Time{}, kick: make(chan struct{}, 1), questions: make(chan struct{}, 16)}
 	// Commits are told apart by name and number, so no other process may come to the same
 	// numbers: neither an earlier life of this node nor another one under its name. A clock
 	// would not do, for it goes back, and nodes start together.
@@ -430,6 +432,16 @@ func (s *Store) unknown(ctx context.Context, name string) (bool, error) {
 		return false, nil
 	}
 	// Over the connection that everybody shares: with one of its own for each question the node would run out of ports.
+	// Its queue is short, and who waits for a place there waits whatever ends; so there are never many in it, each until it is answered.
+	waits, cancel := context.WithTimeout(ctx, s.opts.WriteTimeout)
+	defer cancel()
+	select {
+	case s.questions <- struct{}{}:
+		defer func() { <-s.questions }()
+	case <-waits.Done():
+		return false, s.explain(waits.Err())
+	}
+	ctx = context.WithoutCancel(ctx)
 	for run := ""; ; {
 		results := s.sharedAll(ctx, metaKey(name), askServer, cmd("HGETALL", recoverKey(name, run)), cmd("TIME", ""), cmd("EXISTS", metaKey(name)))
 		text, err0 := results[0].ToString()
