@@ -130,22 +130,27 @@ func (t *topology) close() {
 	}
 }
 
-// home gives the server that serves a key, as far as is known.
+// home gives the server that serves a key. Where that is not known, somebody is asked, or was a moment ago: then it waits until
+// that may be done again, for what it was answered may have been lost since.
 func (t *topology) home(ctx context.Context, key string) (string, error) {
-	t.mu.Lock()
-	addr, known := t.find(key)
-	recent := time.Since(t.asked) < askAgain
-	t.mu.Unlock()
-	if known {
-		return addr, nil
+	look := func() (addr string, known bool, early time.Duration) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		addr, known = t.find(key)
+		return addr, known, askAgain - time.Since(t.asked)
 	}
-	if !recent {
+	addr, known, early := look()
+	if !known && early > 0 {
+		if !pause(ctx, early) {
+			return "", ctx.Err()
+		}
+		addr, known, early = look()
+	}
+	if !known && early <= 0 {
 		if err := t.refresh(ctx); err != nil {
 			return "", err
 		}
-		t.mu.Lock()
-		addr, known = t.find(key)
-		t.mu.Unlock()
+		addr, known, _ = look()
 	}
 	if !known {
 		return "", errNobody
