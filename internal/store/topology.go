@@ -130,32 +130,36 @@ func (t *topology) close() {
 	}
 }
 
-// home gives the server that serves a key. Where that is not known, somebody is asked, or was a moment ago: then it waits until
-// that may be done again, for what it was answered may have been lost since.
+// home gives the server that serves a key. Where that is not known, somebody is asked; where that was done a moment ago, the answer
+// may be on its way, or lost since, and it waits for it or until it may ask again.
 func (t *topology) home(ctx context.Context, key string) (string, error) {
-	look := func() (addr string, known bool, early time.Duration) {
+	for begun := time.Now(); ; {
 		t.mu.Lock()
-		defer t.mu.Unlock()
-		addr, known = t.find(key)
-		return addr, known, askAgain - time.Since(t.asked)
-	}
-	addr, known, early := look()
-	if !known && early > 0 {
-		if !pause(ctx, early) {
-			return "", ctx.Err()
+		addr, known := t.find(key)
+		early := askAgain - time.Since(t.asked)
+		t.mu.Unlock()
+		switch {
+		case known:
+			return addr, nil
+		case time.Since(begun) > askTime:
+			return "", errNobody
+		case early > 0:
+			if !pause(ctx, min(early, askAgain/10)) {
+				return "", ctx.Err()
+			}
+			continue
 		}
-		addr, known, early = look()
-	}
-	if !known && early <= 0 {
 		if err := t.refresh(ctx); err != nil {
 			return "", err
 		}
-		addr, known, _ = look()
+		t.mu.Lock()
+		addr, known = t.find(key)
+		t.mu.Unlock()
+		if !known {
+			return "", errNobody
+		}
+		return addr, nil
 	}
-	if !known {
-		return "", errNobody
-	}
-	return addr, nil
 }
 
 var errNobody = &fault{message: "no server serves this key at the moment", remedy: "wait for the failover, or look at CLUSTER INFO or SENTINEL MASTERS"}
