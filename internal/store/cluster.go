@@ -6,7 +6,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -27,9 +26,8 @@ func (v view) better(than view) bool {
 	return v.epoch > than.epoch
 }
 
-// refresh asks who serves what. In a cluster everybody is asked at once, for some may be dead, and the
-// first answer counts that is not behind: a master that was cut off from the others, or stood
-// still while its replica took over, goes on telling what was.
+// refresh asks who serves what. In a cluster the first answer counts that is not behind: a master that
+// was cut off from the others, or stood still while its replica took over, goes on telling what was.
 func (t *topology) refresh(ctx context.Context) error {
 	t.mu.Lock()
 	t.asked = time.Now()
@@ -44,52 +42,11 @@ func (t *topology) refresh(ctx context.Context) error {
 	if t.address.master != "" {
 		return t.refreshMaster(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	type said struct {
-		view
-		err error
+	best, err := askAll(ctx, ask, t.askSlots, view.better, func(v view) bool { return v.well && v.epoch >= known })
+	if err != nil {
+		return err
 	}
-	answers := make(chan said, len(ask))
-	for _, addr := range ask {
-		go func() {
-			v, err := t.askSlots(ctx, addr)
-			answers <- said{v, err}
-		}()
-	}
-	var best *view
-	var first error
-	var enough <-chan time.Time
-	for left := len(ask); left > 0; left-- {
-		var s said
-		select {
-		case s = <-answers:
-		case <-enough:
-			left = 0
-			continue
-		case <-ctx.Done():
-			s.err = ctx.Err()
-		}
-		switch {
-		case s.err != nil:
-			if first == nil || isReply(s.err) {
-				first = s.err
-			}
-			continue
-		case best == nil || s.better(*best):
-			best = &s.view
-		}
-		if best.well && best.epoch >= known {
-			break
-		}
-		if enough == nil {
-			enough = time.After(othersAnswer)
-		}
-	}
-	if best == nil {
-		return first
-	}
-	t.follow(*best)
+	t.follow(best)
 	return nil
 }
 
@@ -126,14 +83,9 @@ func (t *topology) askSlots(ctx context.Context, addr string) (view, error) {
 	}
 	v := view{well: true}
 	if info, err := replies[0].ToString(); err == nil { // else its user may not ask for that
-		for line := range strings.Lines(info) {
-			switch name, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), ":"); name {
-			case "cluster_state":
-				v.well = value == "ok"
-			case "cluster_current_epoch":
-				v.epoch, _ = strconv.ParseInt(value, 10, 64)
-			}
-		}
+		fields := parseInfo(info)
+		v.well = fields["cluster_state"] == "ok"
+		v.epoch, _ = strconv.ParseInt(fields["cluster_current_epoch"], 10, 64)
 	}
 	for _, m := range list {
 		r, err := parseSlots(m, addr)

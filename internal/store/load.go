@@ -163,19 +163,6 @@ func (w *wire) time(ctx context.Context) (int64, error) {
 	return parseTime(w.do(ctx, cmd("TIME", "")).Texts())
 }
 
-// timeAt is the clock of the server that serves a key.
-func (s *Store) timeAt(ctx context.Context, key string) (int64, error) {
-	addr, err := s.topology.home(ctx, key)
-	if err != nil {
-		return 0, err
-	}
-	client, err := s.topology.client(addr)
-	if err != nil {
-		return 0, err
-	}
-	return parseTime(client.Do(ctx, client.B().Time().Build()).AsStrSlice())
-}
-
 func parseTime(parts []string, err error) (int64, error) {
 	if err != nil {
 		return 0, err

@@ -569,13 +569,12 @@ func (k *keeper) keepAnnounced(ctx context.Context) (stop func()) {
 		defer close(done)
 		for pause(ctx, repeatAfter) {
 			var err error
-			if mine.at, err = k.store.timeAt(ctx, key); err != nil {
+			if mine.at, err = parseTime(k.store.sharedAll(ctx, key, cmd("TIME", ""))[0].AsStrSlice()); err != nil {
 				continue
 			}
 			// Where it does not arrive, the next one may.
-			if k.store.shared(ctx, cmd("HSET", key, k.store.opts.Node, mine.String())).Error() == nil {
-				_ = k.store.shared(ctx, cmd("PEXPIRE", key, strconv.FormatInt(4*k.store.opts.Window.Milliseconds(), 10))).Error()
-			}
+			k.store.sharedAll(ctx, key, cmd("HSET", key, k.store.opts.Node, mine.String()),
+				cmd("PEXPIRE", key, strconv.FormatInt(4*k.store.opts.Window.Milliseconds(), 10)))
 		}
 	}()
 	return func() {

@@ -15,47 +15,15 @@ import (
 // writes until it is made a replica, some ten seconds later, and they are gone then. So the
 // sentinels are asked all the time, and listened to.
 
-const (
-	// othersAnswer is how long the other sentinels may take after the first one has answered. Those
-	// that have not heard of a failover yet name the old master, and are no slower than the others.
-	othersAnswer = 100 * time.Millisecond
-
-	// staleFor is how long an answer counts for nothing that is of an older configuration than
-	// one heard before. Sentinels tell each other every two seconds. What is older for longer is
-	// the configuration itself: somebody has set up the sentinels anew.
-	staleFor = 10 * time.Second
-)
+// staleFor is how long an answer counts for nothing that is of an older configuration than
+// one heard before. Sentinels tell each other every two seconds. What is older for longer is
+// the configuration itself: somebody has set up the sentinels anew.
+const staleFor = 10 * time.Second
 
 // named is whom sentinels name as the master.
 type named struct {
 	master string
 	epoch  int64 // of the configuration: each failover has a higher one; 0 where it is not told
-}
-
-// errLeft is what a connection gives whose server is not the master any more.
-var errLeft = &fault{message: "another server is the master now", remedy: "try again"}
-
-// followMasters asks who the masters are at each look, and whenever somebody says that there may be
-// another one, until the store closes. A look itself may wait for one that was cut off.
-func (s *Store) followMasters() {
-	if s.topology.address.master != "" {
-		for _, addr := range s.topology.address.hosts {
-			s.wg.Go(func() { s.listenTo(addr) })
-		}
-	}
-	for {
-		_ = s.topology.refresh(s.ctx) // who needs the master and does not know it gets the error
-		look := time.NewTimer(s.opts.Look)
-		select {
-		case <-look.C:
-		case <-s.topology.doubts:
-		case <-s.ctx.Done():
-		}
-		look.Stop()
-		if !pause(s.ctx, askAgain) {
-			return
-		}
-	}
 }
 
 // listenTo is told by a sentinel of another master, until the store closes. Messages get
@@ -83,63 +51,18 @@ func (s *Store) switched(from, to string) {
 	}
 }
 
-// doubt makes somebody be asked soon who the masters are.
-func (t *topology) doubt() {
-	select {
-	case t.doubts <- struct{}{}:
-	default:
-	}
-}
-
-// refreshMaster asks all sentinels at once, for some may be dead. Of those that answer, the one
-// with the newest configuration counts.
+// refreshMaster asks all sentinels. Of those that answer, the one with the newest configuration counts.
 func (t *topology) refreshMaster(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	type said struct {
-		named
-		err error
-	}
-	hosts := t.address.hosts
-	answers := make(chan said, len(hosts))
-	for _, addr := range hosts {
-		go func() {
-			n, err := t.askSentinel(ctx, addr)
-			answers <- said{n, err}
-		}()
-	}
 	t.mu.Lock()
 	last := t.last.master
 	t.mu.Unlock()
-	var best *named
-	var first error
-	var enough <-chan time.Time
-	for left := len(hosts); left > 0; left-- {
-		var s said
-		select {
-		case s = <-answers:
-		case <-enough:
-			left = 0
-			continue
-		case <-ctx.Done():
-			s.err = ctx.Err()
-		}
-		switch {
-		case s.err != nil:
-			if first == nil || isReply(s.err) || isFault(s.err) {
-				first = s.err
-			}
-		case best == nil || s.epoch > best.epoch || s.epoch == best.epoch && s.master == last:
-			best = &s.named
-		}
-		if best != nil && enough == nil {
-			enough = time.After(othersAnswer)
-		}
+	best, err := askAll(ctx, t.address.hosts, t.askSentinel, func(n, than named) bool {
+		return n.epoch > than.epoch || n.epoch == than.epoch && n.master == last
+	}, func(named) bool { return false })
+	if err != nil {
+		return err
 	}
-	if best == nil {
-		return first
-	}
-	t.believe(*best)
+	t.believe(best)
 	return nil
 }
 

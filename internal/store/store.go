@@ -389,7 +389,8 @@ func (s *Store) Update(ctx context.Context, name, id string, decide dataset.Deci
 	if err := checkRecord(name, id); err != nil {
 		return dataset.State{}, err
 	}
-	if !s.makes(name, decide) {
+	k := s.written(name, decide)
+	if k == nil {
 		unknown, err := s.unknown(ctx, name)
 		if err != nil {
 			return dataset.State{}, err
@@ -398,8 +399,9 @@ func (s *Store) Update(ctx context.Context, name, id string, decide dataset.Deci
 			_, err = decide(dataset.Record{}, false)
 			return dataset.State{Name: name}, err
 		}
+		k = s.keeper(name)
 	}
-	return s.keeper(name).submit(ctx, &request{id: id, decide: decide})
+	return k.submit(ctx, &request{id: id, decide: decide})
 }
 
 // Begin is an Update that does not wait: what it would return is given to done,
@@ -409,20 +411,23 @@ func (s *Store) Begin(name, id string, decide dataset.Decide, done func(dataset.
 		done(dataset.State{}, err)
 		return
 	}
-	if !s.makes(name, decide) {
+	k := s.written(name, decide)
+	if k == nil {
 		go func() { done(s.Update(s.ctx, name, id, decide)) }()
 		return
 	}
-	s.keeper(name).begin(&request{id: id, decide: decide, done: done})
+	k.begin(&request{id: id, decide: decide, done: done})
 }
 
-// makes says whether a write is one for a keeper: of a dataset that has one, or that it would make.
-func (s *Store) makes(name string, decide dataset.Decide) bool {
-	if s.existing(name) != nil {
-		return true
+// written gives the keeper of a dataset that has one, or that a write would make; else nil.
+func (s *Store) written(name string, decide dataset.Decide) *keeper {
+	if k := s.existing(name); k != nil {
+		return k
 	}
-	edit, err := decide(dataset.Record{}, false)
-	return err == nil && edit.JSON != nil && !edit.Delete
+	if edit, err := decide(dataset.Record{}, false); err != nil || edit.JSON == nil || edit.Delete {
+		return nil
+	}
+	return s.keeper(name)
 }
 
 // unknown says whether there is no dataset of a name, neither here nor, as it is asked now, in Redis, nor on its way back to it

@@ -64,6 +64,10 @@ const askAgain = 50 * time.Millisecond
 // askTime is how long a server or sentinel has to answer it.
 const askTime = time.Second
 
+// othersAnswer is how long the others may take after the first one has answered. Those that have
+// not heard of a failover yet tell what was, and are no slower than the others.
+const othersAnswer = 100 * time.Millisecond
+
 func newTopology(a address) *topology {
 	return &topology{
 		address: a, servers: map[string]*serverClient{}, files: map[string]string{}, cluster: a.isCluster(),
@@ -128,6 +132,87 @@ func (t *topology) close() {
 			}
 		}
 	}
+}
+
+// errLeft is what a connection gives whose server is not the master any more.
+var errLeft = &fault{message: "another server is the master now", remedy: "try again"}
+
+// followMasters asks who the masters are at each look, and whenever somebody says that there may be
+// another one, until the store closes. A look itself may wait for one that was cut off.
+func (s *Store) followMasters() {
+	if s.topology.address.master != "" {
+		for _, addr := range s.topology.address.hosts {
+			s.wg.Go(func() { s.listenTo(addr) })
+		}
+	}
+	for {
+		_ = s.topology.refresh(s.ctx) // who needs the master and does not know it gets the error
+		look := time.NewTimer(s.opts.Look)
+		select {
+		case <-look.C:
+		case <-s.topology.doubts:
+		case <-s.ctx.Done():
+		}
+		look.Stop()
+		if !pause(s.ctx, askAgain) {
+			return
+		}
+	}
+}
+
+// doubt makes somebody be asked soon who the masters are.
+func (t *topology) doubt() {
+	select {
+	case t.doubts <- struct{}{}:
+	default:
+	}
+}
+
+// askAll asks everybody at once, for some may be dead. It gives the first answer that is enough, else the best of
+// those that came in time; where there is none, an error that somebody answered rather than that of a connection.
+func askAll[T any](ctx context.Context, hosts []string, ask func(context.Context, string) (T, error), better func(one, than T) bool, enough func(T) bool) (best T, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	type said struct {
+		answer T
+		err    error
+	}
+	answers := make(chan said, len(hosts))
+	for _, addr := range hosts {
+		go func() {
+			answer, err := ask(ctx, addr)
+			answers <- said{answer, err}
+		}()
+	}
+	var over <-chan time.Time // nil: nobody has answered
+	for range hosts {
+		var s said
+		select {
+		case s = <-answers:
+		case <-over:
+			return best, nil
+		case <-ctx.Done():
+			s.err = ctx.Err()
+		}
+		switch {
+		case s.err != nil:
+			if err == nil || isReply(s.err) || isFault(s.err) {
+				err = s.err
+			}
+			continue
+		case over == nil:
+			best, over = s.answer, time.After(othersAnswer)
+		case better(s.answer, best):
+			best = s.answer
+		}
+		if enough(best) {
+			return best, nil
+		}
+	}
+	if over != nil {
+		return best, nil
+	}
+	return best, err
 }
 
 // home gives the server that serves a key. Where that is not known, somebody is asked; where that was done a moment ago, the answer

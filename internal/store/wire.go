@@ -392,10 +392,11 @@ type server struct {
 	refusal   error  // of any write, as Redis said when it was last asked; nil: it takes them
 }
 
-// parseInfo reads what INFO answers.
+// parseInfo reads what INFO and CLUSTER INFO answer. To the third version of the protocol that is a verbatim
+// string, which rueidis gives with the three letters and the colon that begin it.
 func parseInfo(info string) map[string]string {
 	fields := map[string]string{}
-	for line := range strings.Lines(info) {
+	for line := range strings.Lines(strings.TrimPrefix(info, "txt:")) {
 		if name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ":"); ok {
 			fields[name] = value
 		}
